@@ -1,0 +1,198 @@
+// Ask<R>: the answer that is on its way. ReplyTo<R>: the duty to give one.
+#pragma once
+
+#include <memory>
+#include <tuple>
+
+#include <troupe/runtime/detail/envelope.hpp>
+#include <troupe/runtime/error.hpp>
+#include <troupe/runtime/fwd.hpp>
+#include <troupe/runtime/result.hpp>
+
+namespace troupe {
+
+/// Wait for ever.
+inline constexpr std::chrono::nanoseconds no_timeout = std::chrono::nanoseconds::max();
+/// Wait as long as the System's option `ask_timeout` says (5 s).
+inline constexpr std::chrono::nanoseconds default_timeout = std::chrono::nanoseconds::min();
+
+namespace detail {
+
+inline constexpr std::size_t reply_inline_bytes = 24;
+template <class R>
+inline constexpr bool reply_is_inline =
+    sizeof(R) <= reply_inline_bytes && alignof(R) <= 8 && std::is_nothrow_move_constructible_v<R>;
+
+/// Waits until the ask is over: answered, failed, timed out or cancelled. Inside an actor it suspends the actor,
+/// elsewhere it blocks the thread or drives the test executor. Throws Cancelled; UsageError where waiting would
+/// deadlock.
+void await_slot(const RequestPort& ask);
+/// The storage of the answer, or null when the ask failed. Only after await_slot.
+void* slot_value(const RequestPort& ask) noexcept;
+AskError slot_error(const RequestPort& ask);
+/// Frees the slot and an answer nobody took, or cancels the ask if it is still open.
+void release_slot(const RequestPort& ask) noexcept;
+/// An ask that failed before it was sent.
+RequestPort failed_slot(AskErrorKind kind, std::string_view what);
+/// An ask slot with nothing sent, completed by the runtime (stop, start, blocking).
+RequestPort open_slot(std::chrono::nanoseconds timeout);
+
+/// Wins the right to answer; returns where the answer goes, or null when it is too late (counted).
+void* begin_reply(const RequestPort& port) noexcept;
+void finish_reply(const RequestPort& port) noexcept;
+void fail_reply(const RequestPort& port, AskErrorKind kind, std::string_view what) noexcept;
+/// What an answer that never came is called: the holder ended, or it let go of the duty.
+void drop_reply(const RequestPort& port) noexcept;
+
+template <class R>
+void answer(const RequestPort& port, R&& value) {
+  using D = std::remove_cvref_t<R>;
+  if (port.slot == nullptr) return;
+  if constexpr (reply_is_inline<D>) {
+    if (void* where = begin_reply(port)) {
+      ::new (where) D(std::forward<R>(value));
+      finish_reply(port);
+    }
+  } else {
+    auto big = std::make_unique<D>(std::forward<R>(value));
+    if (void* where = begin_reply(port)) {
+      *static_cast<D**>(where) = big.release();
+      finish_reply(port);
+    }
+  }
+}
+inline void answer_done(const RequestPort& port) noexcept {
+  if (port.slot != nullptr && begin_reply(port) != nullptr) finish_reply(port);
+}
+
+template <class R>
+R& stored_reply(void* storage) noexcept {
+  if constexpr (reply_is_inline<R>) {
+    return *std::launder(static_cast<R*>(storage));
+  } else {
+    return **static_cast<R**>(storage);
+  }
+}
+template <class R>
+void destroy_reply(void* storage) noexcept {
+  if constexpr (std::is_void_v<R>) {
+  } else if constexpr (reply_is_inline<R>) {
+    std::destroy_at(&stored_reply<R>(storage));
+  } else {
+    delete *static_cast<R**>(storage);
+  }
+}
+
+}  // namespace detail
+
+/// An answer on its way. Dropping it cancels the ask: the answer, if one comes, is counted and thrown away.
+/// Thread safety: one thread at a time, and only the actor (or thread) that asked may wait for it.
+template <class R>
+class [[nodiscard("a dropped Ask is cancelled at once; await it, or tell instead")]] Ask {
+ public:
+  using Reply = R;
+
+  explicit Ask(detail::RequestPort port) noexcept : port_(port) {}
+  Ask(Ask&& other) noexcept : port_(std::exchange(other.port_, {})) {}
+  Ask& operator=(Ask&& other) noexcept {
+    std::swap(port_, other.port_);
+    return *this;
+  }
+  ~Ask() {
+    if (port_.slot != nullptr) detail::release_slot(port_);
+  }
+
+  /// Waits for the answer and returns it. Throws AskFailed (by kind: AskTimeout, ReceiverDown, Refused, ...), Cancelled
+  /// when the waiting actor is killed, and UsageError on a thread of ours that runs no actor.
+  R await() {
+    detail::await_slot(port_);
+    void* value = detail::slot_value(port_);
+    if (value == nullptr) throw_ask_error(detail::slot_error(port_));
+    if constexpr (!std::is_void_v<R>) return std::move(detail::stored_reply<R>(value));
+  }
+
+  /// Waits for the answer or the reason why there is none. Throws Cancelled and UsageError as await does.
+  Result<R, AskError> try_await() {
+    detail::await_slot(port_);
+    void* value = detail::slot_value(port_);
+    if (value == nullptr) return Unexpected{detail::slot_error(port_)};
+    if constexpr (std::is_void_v<R>) {
+      return {};
+    } else {
+      return std::move(detail::stored_reply<R>(value));
+    }
+  }
+
+  /// For the runtime: gives up the handle.
+  detail::RequestPort release() noexcept { return std::exchange(port_, {}); }
+
+ private:
+  detail::RequestPort port_;
+};
+
+/// Waits for every result of several asks; none is lost when another fails.
+/// Throws Cancelled and UsageError as Ask::await does.
+template <class... Rs>
+std::tuple<Result<Rs, AskError>...> try_await_all(Ask<Rs>... asks) {
+  return std::tuple<Result<Rs, AskError>...>{asks.try_await()...};
+}
+
+/// Waits for several asks; after all have ended, the values, or the first error as AskFailed.
+template <class... Rs>
+  requires(!std::is_void_v<Rs> && ...)
+std::tuple<Rs...> await_all(Ask<Rs>... asks) {
+  auto results = try_await_all(std::move(asks)...);
+  return std::apply(
+      [](auto&... result) {
+        const auto check = [](auto& r) {
+          if (!r) throw_ask_error(r.error());
+        };
+        (check(result), ...);
+        return std::tuple<Rs...>{std::move(*result)...};
+      },
+      results);
+}
+
+/// The duty to answer one request, kept for later. Dropped unanswered it fails the ask with `no_reply`
+/// (`receiver_down` when its actor ends). A second answer is ignored and counted.
+/// Thread safety: any thread, one at a time.
+template <class R>
+class ReplyTo {
+ public:
+  explicit ReplyTo(detail::RequestPort port) noexcept : port_(port) {}
+  ReplyTo(ReplyTo&& other) noexcept : port_(std::exchange(other.port_, {})) {}
+  ReplyTo& operator=(ReplyTo&& other) noexcept {
+    std::swap(port_, other.port_);
+    return *this;
+  }
+  ~ReplyTo() {
+    if (port_.slot != nullptr) detail::drop_reply(port_);
+  }
+
+  /// Answers. Does nothing when the asker gave up, or was answered already.
+  template <class V = R>
+    requires(!std::is_void_v<R> && std::is_convertible_v<V &&, R>)
+  void operator()(V&& value) {
+    detail::answer<R>(std::exchange(port_, {}), R(std::forward<V>(value)));
+  }
+  void operator()()
+    requires std::is_void_v<R>
+  {
+    detail::answer_done(std::exchange(port_, {}));
+  }
+  /// Turns the request down: the asker gets `refused` with this text.
+  void refuse(std::string_view why) {
+    const auto port = std::exchange(port_, {});
+    if (port.slot != nullptr) detail::fail_reply(port, AskErrorKind::refused, why);
+  }
+
+ private:
+  detail::RequestPort port_;
+};
+
+/// What a handler returns that handed its request to somebody else (`return forward(ref, message)`).
+/// Thread safety: a plain value.
+template <class R>
+class Forwarded {};
+
+}  // namespace troupe

@@ -1,0 +1,76 @@
+// Looking after children oneself: the held state, its verdicts, and the events of children.
+// What supervision is built on (DESIGN.md 2); any actor class may use it.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+
+#include <troupe/runtime/clock.hpp>
+#include <troupe/runtime/exit_reason.hpp>
+#include <troupe/runtime/ref.hpp>
+
+namespace troupe {
+
+namespace detail {
+struct ActorType;
+
+/// Builds an actor of one class, as often as asked.
+class Maker {
+ public:
+  explicit Maker(const ActorType& type) noexcept : type_(type) {}
+  Maker(const Maker&) = delete;
+  Maker& operator=(const Maker&) = delete;
+  virtual ~Maker() = default;
+  virtual void construct(void* where) const = 0;
+  [[nodiscard]] const ActorType& type() const noexcept { return type_; }
+
+ private:
+  const ActorType& type_;
+};
+}  // namespace detail
+
+/// A child spawned with `OnEnd::hold` has failed, ended or been halted and waits for its parent's verdict.
+struct Ended {
+  Ref<> child;
+  ExitReason why;
+  bool can_resume = false;  ///< its state is intact: it failed in a handler
+  bool starting = false;    ///< it failed before its first message: in the constructor or on_start
+};
+
+/// Derived by an actor class that looks after its children itself. The functions run on the actor, as commands do:
+/// between two messages and also while a handler waits. They must not await.
+/// Thread safety: called on the actor only.
+class ChildObserver {
+ public:
+  /// A held child waits for the verdict.
+  virtual void child_ended(const Ended& ended) = 0;
+  /// A child is gone for good, after its watchers were told.
+  virtual void child_gone(const Ref<>& child, const ExitReason& why) = 0;
+  /// A restarted child is at work: its on_start has returned.
+  virtual void child_restarted(const Ref<>& child) = 0;
+  /// A control timer is due.
+  virtual void control_timer_due(std::uint64_t token) = 0;
+  /// This actor ends and all children have to. It has ended when none is left.
+  virtual void stop_children() = 0;
+
+ protected:
+  ~ChildObserver() = default;
+};
+
+// The verdicts, and how to bring a child to the held state. Only for the child's parent, on its own turn; a call for
+// any other actor throws UsageError, one for a child that is gone does nothing.
+
+/// Destroys what is left of the held child and builds its next incarnation in the same cell: ref, mailbox, watchers
+/// and links stay. What the constructor or on_start throws is a further Ended.
+void restart_child(const Ref<>& child, std::shared_ptr<const detail::Maker> maker);
+/// Lets a held child with `can_resume` go on as it was. The message that failed is lost.
+void resume_child(const Ref<>& child);
+/// Lets a held child go: watchers are told, its mail bounces, its name is free.
+void release_child(const Ref<>& child);
+/// Orderly stop that holds. After `limit` the child is killed; `limit` 0 kills it at once; none waits for ever.
+void halt_child(const Ref<>& child, std::optional<Duration> limit);
+/// Calls control_timer_due(token) on the calling actor after `delay`, once; also while it waits.
+void start_control_timer(std::uint64_t token, Duration delay);
+
+}  // namespace troupe

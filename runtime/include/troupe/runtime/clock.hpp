@@ -1,0 +1,26 @@
+// Time as a seam: a System reads no clock but the one it is given.
+#pragma once
+
+#include <chrono>
+#include <memory>
+
+namespace troupe {
+
+using Duration = std::chrono::nanoseconds;
+using TimePoint = std::chrono::time_point<std::chrono::steady_clock, Duration>;
+
+/// Tells the time. Monotonic: never goes back.
+/// Thread safety: any thread.
+class Clock {
+ public:
+  Clock() = default;
+  Clock(const Clock&) = delete;
+  Clock& operator=(const Clock&) = delete;
+  virtual ~Clock() = default;
+  [[nodiscard]] virtual TimePoint now() const noexcept = 0;
+};
+
+/// The machine's monotonic clock.
+[[nodiscard]] std::shared_ptr<Clock> system_clock();
+
+}  // namespace troupe

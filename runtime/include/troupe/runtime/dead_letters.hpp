@@ -1,0 +1,68 @@
+// What could not be delivered, and what the runtime tells those who look on.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include <troupe/runtime/exit_reason.hpp>
+#include <troupe/runtime/ref.hpp>
+
+namespace troupe {
+
+/// Why a message was not handled.
+enum class DropReason : unsigned char {
+  no_actor,        ///< the ref is empty, or its actor has ended
+  ended,           ///< it waited in the mailbox of an actor that ended
+  foreign_system,  ///< sent from an actor of another System of this process
+  system_stopped,  ///< the System is gone or no longer takes messages
+  expired,         ///< a request whose asker had given up before it was taken
+  unhandled,       ///< the actor has no handler for its type
+  late_reply,      ///< an answer to an ask that was over (counted, no dead letter)
+  cancelled_tick,  ///< a tick of a timer that was cancelled, or of an earlier incarnation (counted, no dead letter)
+};
+inline constexpr std::size_t drop_reasons = 8;
+[[nodiscard]] std::string_view to_string(DropReason reason) noexcept;
+
+/// A message that was not handled. Best effort, for people and tests; never build reliability on it (S7).
+struct DeadLetter {
+  Ref<> sender;
+  Ref<> receiver;
+  std::string_view message_type;
+  DropReason reason;
+};
+
+/// Looks on: for tests, metrics and supervision dashboards.
+/// Thread safety: called on any thread, several at a time; must not wait and must not throw.
+class Observer {
+ public:
+  Observer() = default;
+  Observer(const Observer&) = delete;
+  Observer& operator=(const Observer&) = delete;
+  virtual ~Observer() = default;
+  virtual void dead_letter(const DeadLetter& /*letter*/) {}
+  virtual void spawned(const Ref<>& /*actor*/) {}
+  virtual void failed(const Ref<>& /*actor*/, const ExitReason& /*why*/) {}
+  virtual void restarted(const Ref<>& /*actor*/, std::uint32_t /*incarnation*/) {}
+  virtual void ended(const Ref<>& /*actor*/, const ExitReason& /*why*/) {}
+  /// A supervisor gave up.
+  virtual void escalated(const Ref<>& /*supervisor*/, const ExitReason& /*why*/) {}
+};
+
+/// Exact counts since the System began.
+struct Metrics {
+  std::uint64_t messages_handled = 0;
+  std::uint64_t actors_spawned = 0;
+  std::uint64_t actors_ended = 0;
+  std::uint64_t actors_restarted = 0;
+  std::uint64_t handler_failures = 0;  ///< exceptions that ended an actor's incarnation
+  std::uint64_t requests_refused = 0;  ///< refuse, require, or an AskFailed nobody caught
+  std::uint64_t steals = 0;
+  std::uint64_t parks = 0;
+  std::uint64_t dropped[drop_reasons] = {};  ///< by DropReason
+
+  [[nodiscard]] std::uint64_t dropped_for(DropReason reason) const noexcept {
+    return dropped[static_cast<std::size_t>(reason)];
+  }
+};
+
+}  // namespace troupe

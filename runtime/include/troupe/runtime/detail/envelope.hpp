@@ -1,0 +1,123 @@
+// The bytes a message travels in, and the few non-template calls that sending is made of.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+#include <troupe/runtime/message.hpp>
+
+namespace troupe::detail {
+
+struct Cell;
+struct AskSlot;
+
+/// Names one life of one slot: 16 trivially copyable bytes, keeps nothing alive (DESIGN.md D1).
+struct Address {
+  Cell* cell = nullptr;
+  std::uint32_t generation = 0;
+  std::uint32_t serial = 0;  ///< counts the spawns of its System: hash, order, printing
+};
+
+/// A place in a mailbox.
+struct MailLink {
+  std::atomic<MailLink*> next{nullptr};
+};
+
+enum EnvelopeFlag : std::uint8_t {
+  is_request = 1,
+  is_timer_tick = 2,   ///< belongs to a timer record, which frees it
+  is_notice = 4,       ///< what the user sees of a command (Terminated, Down, ...)
+  payload_dead = 8,    ///< the message was destroyed already
+  is_dummy = 16,       ///< still serves the mailbox as its first link
+  is_busy = 32,        ///< a turn still uses the message
+  is_wide = 64,        ///< has the longer header: requests and timer ticks
+};
+
+/// One message under way. The message follows the header; see payload_offset.
+struct Envelope : MailLink {
+  const MessageType* type = nullptr;
+  std::uint32_t to_generation = 0;
+  std::uint16_t size_class = 0;
+  std::uint8_t flags = 0;
+  Address from;
+};
+
+/// The duty to answer one ask. Empty when nobody waits.
+struct RequestPort {
+  AskSlot* slot = nullptr;
+  std::uint32_t generation = 0;
+};
+
+struct RequestEnvelope : Envelope {
+  RequestPort port;
+};
+
+constexpr std::size_t payload_offset(std::size_t align, bool wide) {
+  const std::size_t header = wide ? sizeof(RequestEnvelope) : sizeof(Envelope);
+  return (header + align - 1) / align * align;
+}
+inline void* payload(Envelope& e) noexcept {
+  return reinterpret_cast<std::byte*>(&e) + payload_offset(e.type->align, (e.flags & is_wide) != 0);
+}
+template <class M>
+M& payload_as(Envelope& e) noexcept {
+  return *std::launder(static_cast<M*>(payload(e)));
+}
+
+/// Memory for a message of this type; the message itself is yet to be constructed. Any thread.
+Envelope* new_envelope(const MessageType& type);
+/// The same for a request, with a fresh ask slot whose deadline is `timeout` from now. `destroy` destroys an answer that
+/// nobody takes. Any thread.
+RequestEnvelope* new_request(const Address& to, const MessageType& type, std::chrono::nanoseconds timeout,
+                             void (*destroy)(void* answer) noexcept);
+/// Gives the memory back; does not touch the message.
+void discard_envelope(Envelope* e) noexcept;
+void discard_request(RequestEnvelope* e) noexcept;
+
+}  // namespace troupe::detail
+
+namespace troupe {
+
+/// What became of a tell at once. Everything but `ok` is already counted and a dead letter.
+enum class Sent : unsigned char { ok, full, dead, budget, foreign_system };
+
+namespace detail {
+
+/// Puts the envelope into the receiver's mailbox, or bounces it. Never waits, never throws. Any thread.
+Sent send(const Address& to, Envelope* e) noexcept;
+
+/// Gives the envelope back when the message's constructor throws.
+template <class E>
+class EnvelopeGuard {
+ public:
+  explicit EnvelopeGuard(E* e) noexcept : e_(e) {}
+  EnvelopeGuard(const EnvelopeGuard&) = delete;
+  EnvelopeGuard& operator=(const EnvelopeGuard&) = delete;
+  ~EnvelopeGuard() {
+    if (e_ == nullptr) return;
+    if constexpr (std::is_same_v<E, RequestEnvelope>) {
+      discard_request(e_);
+    } else {
+      discard_envelope(e_);
+    }
+  }
+  E* operator->() const noexcept { return e_; }
+  E& operator*() const noexcept { return *e_; }
+  E* release() noexcept { return std::exchange(e_, nullptr); }
+
+ private:
+  E* e_;
+};
+
+template <class M>
+Envelope* envelop(M&& m) {
+  using D = std::remove_cvref_t<M>;
+  EnvelopeGuard<Envelope> e{new_envelope(message_type<D>)};
+  ::new (payload(*e)) D(std::forward<M>(m));
+  return e.release();
+}
+
+}  // namespace detail
+}  // namespace troupe

@@ -1,0 +1,165 @@
+// Finds the handler of each message in an actor's class, and says why there is none.
+//
+// A handler is found by passing the whole overload set `&T::receive` to a set of shapes: deduction picks the one member
+// with exactly that parameter, without conversions and base classes (API.md 15).
+#pragma once
+
+#include <troupe/runtime/ask.hpp>
+#include <troupe/runtime/detail/envelope.hpp>
+#include <troupe/runtime/protocol.hpp>
+
+namespace troupe {
+class ActorBase;
+}
+
+namespace troupe::detail {
+
+/// One handler at work: whom it serves and who waits for the answer.
+struct Turn {
+  Envelope* envelope = nullptr;
+  RequestPort port;
+  Turn* outer = nullptr;
+
+  RequestPort take_port() noexcept { return std::exchange(port, {}); }
+};
+
+using HandlerFunction = void (*)(ActorBase&, Envelope&, Turn&);
+struct HandlerEntry {
+  const MessageType* type;
+  HandlerFunction function;
+};
+
+template <class R>
+inline constexpr bool is_forwarded = false;
+template <class R>
+inline constexpr bool is_forwarded<Forwarded<R>> = true;
+
+template <class Pointer, class R, bool IsDeferred>
+struct Shape {
+  Pointer pointer;
+  static constexpr bool deferred = IsDeferred;
+  using Result = R;
+};
+template <bool IsDeferred, class R, class Pointer>
+constexpr Shape<Pointer, R, IsDeferred> shape(Pointer pointer) {
+  return {pointer};
+}
+
+template <class M, class C, class R>
+constexpr auto pick(R (C::*f)(const M&)) { return shape<false, R>(f); }
+template <class M, class C, class R>
+constexpr auto pick(R (C::*f)(const M&) const) { return shape<false, R>(f); }
+template <class M, class C, class R>
+constexpr auto pick(R (C::*f)(M&&)) { return shape<false, R>(f); }
+template <class M, class C, class R>
+constexpr auto pick(R (C::*f)(M&&) const) { return shape<false, R>(f); }
+template <class M, class C, class R>
+constexpr auto pick(R (C::*f)(M)) { return shape<false, R>(f); }
+template <class M, class C, class R>
+constexpr auto pick(R (C::*f)(M) const) { return shape<false, R>(f); }
+template <class M, class C, class R>
+constexpr auto pick(R (C::*f)(const M&, ReplyTo<ReplyOf<M>>)) { return shape<true, R>(f); }
+template <class M, class C, class R>
+constexpr auto pick(R (C::*f)(M&&, ReplyTo<ReplyOf<M>>)) { return shape<true, R>(f); }
+template <class M, class C, class R>
+constexpr auto pick(R (C::*f)(M, ReplyTo<ReplyOf<M>>)) { return shape<true, R>(f); }
+
+template <class T, class M>
+concept HasOneHandler = requires { pick<M>(&T::receive); };
+
+// Only asked when there is not exactly one: is there none, or are there several?
+template <class M, class C, class R>
+constexpr auto pick_by_reference(R (C::*f)(const M&)) { return shape<false, R>(f); }
+template <class M, class C, class R>
+constexpr auto pick_by_reference(R (C::*f)(const M&) const) { return shape<false, R>(f); }
+template <class M, class C, class R>
+constexpr auto pick_by_rvalue(R (C::*f)(M&&)) { return shape<false, R>(f); }
+template <class M, class C, class R>
+constexpr auto pick_by_value(R (C::*f)(M)) { return shape<false, R>(f); }
+template <class M, class C, class R>
+constexpr auto pick_deferred(R (C::*f)(const M&, ReplyTo<ReplyOf<M>>)) { return shape<true, R>(f); }
+template <class M, class C, class R>
+constexpr auto pick_const(R (C::*f)(const M&) const) { return shape<false, R>(f); }
+
+template <class T, class M>
+concept HasSomeHandler =
+    requires { pick_by_reference<M>(&T::receive); } || requires { pick_by_rvalue<M>(&T::receive); } ||
+    requires { pick_by_value<M>(&T::receive); } || requires { pick_deferred<M>(&T::receive); } ||
+    requires { pick_const<M>(&T::receive); };
+template <class T, class M>
+concept HasConvertingHandler = requires(T& t, M& m) { t.receive(m); };
+
+template <class T, class M>
+using HandlerShape = decltype(pick<M>(&T::receive));
+template <class T, class M>
+inline constexpr auto handler_of = pick<M>(&T::receive);
+
+template <class M, class R, bool Deferred>
+consteval bool returns_what_it_should() {
+  using Reply = ReplyOf<M>;
+  if constexpr (Deferred || !Request<M>) {
+    return std::is_void_v<R>;
+  } else {
+    return std::is_same_v<std::remove_cvref_t<R>, Reply> || std::is_same_v<R, Forwarded<Reply>>;
+  }
+}
+
+template <class T, class M>
+consteval auto why_no_handler() {
+  using Reply = ReplyOf<M>;
+  if constexpr (!movable_and_owned<M>) {
+    return static_cast<why::a_message_must_be_movable_and_owned<M>*>(nullptr);
+  } else if constexpr (std::is_reference_v<Reply>) {
+    return static_cast<why::a_Reply_cannot_be_a_reference<M>*>(nullptr);
+  } else if constexpr (!HasOneHandler<T, M>) {
+    if constexpr (HasSomeHandler<T, M>) {
+      return static_cast<why::two_handlers_take_this_message<M>*>(nullptr);
+    } else if constexpr (HasConvertingHandler<T, M>) {
+      return static_cast<why::the_only_handler_would_convert_this_message<M>*>(nullptr);
+    } else {
+      return static_cast<why::missing_handler_public_receive_of<M>*>(nullptr);
+    }
+  } else {
+    using S = HandlerShape<T, M>;
+    if constexpr (!returns_what_it_should<M, typename S::Result, S::deferred>()) {
+      if constexpr (!Request<M> && !std::is_void_v<typename S::Result>) {
+        return static_cast<why::the_message_has_no_Reply_so_tell_it_or_give_it_one<M>*>(nullptr);
+      } else {
+        using Wanted = std::conditional_t<S::deferred, void, Reply>;
+        return static_cast<
+            why::handler_returns_the_wrong_type<M, why::wants<Wanted>, why::returns<typename S::Result>>*>(nullptr);
+      }
+    }
+  }
+}
+
+template <class T, class M>
+void handle(ActorBase& self, Envelope& envelope, Turn& turn) {
+  using S = HandlerShape<T, M>;
+  using R = typename S::Result;
+  T& actor = static_cast<T&>(self);
+  M& message = payload_as<M>(envelope);
+  constexpr auto member = handler_of<T, M>.pointer;
+  const auto call = [&](auto&&... more) -> R {
+    if constexpr (std::is_invocable_v<decltype(member), T&, const M&, decltype(more)...>) {
+      return (actor.*member)(message, std::forward<decltype(more)>(more)...);
+    } else {
+      return (actor.*member)(std::move(message), std::forward<decltype(more)>(more)...);
+    }
+  };
+  if constexpr (S::deferred) {
+    call(ReplyTo<ReplyOf<M>>{turn.take_port()});
+  } else if constexpr (!Request<M>) {
+    call();
+  } else if constexpr (std::is_void_v<R>) {
+    call();
+    answer_done(turn.take_port());
+  } else if constexpr (is_forwarded<R>) {
+    call();
+  } else {
+    decltype(auto) value = call();
+    answer<ReplyOf<M>>(turn.take_port(), ReplyOf<M>(std::forward<decltype(value)>(value)));
+  }
+}
+
+}  // namespace troupe::detail

@@ -1,0 +1,106 @@
+// What a message is: its reply type and its identity. Needs nothing but the language.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <new>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+
+namespace troupe {
+
+/// Gives a reply type to a message that can't be edited:
+/// `template <> struct troupe::MessageTraits<X> { using Reply = int; };`
+template <class M>
+struct MessageTraits {};
+
+namespace detail {
+
+template <class M>
+concept HasOwnReply = requires { typename M::Reply; };
+template <class M>
+concept HasTraitReply = requires { typename MessageTraits<M>::Reply; };
+
+struct NoReply {};  // stands for "one way" where a type is needed
+
+template <class M>
+consteval auto reply_of() {
+  if constexpr (HasTraitReply<M>) {
+    return std::type_identity<typename MessageTraits<M>::Reply>{};
+  } else if constexpr (HasOwnReply<M>) {
+    return std::type_identity<typename M::Reply>{};
+  } else {
+    return std::type_identity<NoReply>{};
+  }
+}
+
+/// The name of T as the compiler spells it.
+template <class T>
+consteval std::string_view type_name() {
+  constexpr std::string_view text = __PRETTY_FUNCTION__;
+  constexpr std::string_view key = "T = ";
+  constexpr std::size_t first = text.find(key) + key.size();
+  constexpr std::size_t last = text.find_first_of(";]", first);
+  return text.substr(first, last - first);
+}
+
+/// A type that two files may both have under one name: in an anonymous namespace, or local to a function.
+consteval bool is_local_name(std::string_view name) {
+  return name.find("(anonymous") != name.npos || name.find("{anonymous") != name.npos ||
+         name.find("<unnamed") != name.npos || name.find(")::") != name.npos;
+}
+
+/// FNV-1a, 64 bits (Fowler, Noll, Vo). Zero is kept for "compare the address".
+consteval std::uint64_t hash_name(std::string_view name) {
+  std::uint64_t hash = 14695981039346656037ull;
+  for (char c : name) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211ull;
+  return hash == 0 ? 1 : hash;
+}
+
+/// What the runtime knows of a message type: one constant per type, no RTTI.
+struct MessageType {
+  std::uint64_t id;  ///< hash of the qualified name; 0: compare the address of this constant instead
+  const char* name;
+  std::uint32_t name_size;
+  std::uint32_t size;
+  std::uint32_t align;
+  void (*destroy)(void* message) noexcept;  ///< null when there is nothing to destroy
+
+  [[nodiscard]] std::string_view text() const noexcept { return {name, name_size}; }
+};
+
+template <class M>
+void destroy_message(void* message) noexcept {
+  static_cast<M*>(message)->~M();
+}
+
+template <class M>
+consteval MessageType describe_message() {
+  constexpr std::string_view name = type_name<M>();
+  return {is_local_name(name) ? 0 : hash_name(name),
+          name.data(),
+          static_cast<std::uint32_t>(name.size()),
+          sizeof(M),
+          alignof(M),
+          std::is_trivially_destructible_v<M> ? nullptr : &destroy_message<M>};
+}
+
+template <class M>
+inline constexpr MessageType message_type = describe_message<M>();
+
+inline bool same_type(const MessageType* a, const MessageType* b) noexcept {
+  return a == b || (a->id != 0 && a->id == b->id);
+}
+
+}  // namespace detail
+
+/// The type a request of type M is answered with; `detail::NoReply` for a one-way message.
+template <class M>
+using ReplyOf = typename decltype(detail::reply_of<M>())::type;
+
+/// M can be asked: it has a `Reply` (which may be void: an acknowledged message).
+template <class M>
+concept Request = !std::is_same_v<ReplyOf<M>, detail::NoReply>;
+
+}  // namespace troupe

@@ -1,0 +1,47 @@
+// Every limit of a System, with its unit and the reason for its default.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include <troupe/runtime/clock.hpp>
+#include <troupe/runtime/dead_letters.hpp>
+#include <troupe/runtime/log.hpp>
+#include <troupe/runtime/shutdown.hpp>
+
+namespace troupe {
+
+namespace detail {
+class Executor;
+}
+
+/// Given to a System at construction; nothing is fetched later (DESIGN.md D6).
+struct SystemOptions {
+  /// Worker threads; 0: one per core.
+  std::uint32_t workers = 0;
+  /// Messages an actor handles before others get their turn: long enough to stay in the cache, short enough for fairness.
+  std::uint32_t messages_per_turn_max = 64;
+  /// How long an ask waits unless it says otherwise: long for a machine, bearable for a person.
+  Duration ask_timeout = std::chrono::seconds(5);
+  /// How long a stop lets a handler go on waiting before it is killed (OTP's shutdown of a worker).
+  Duration stop_timeout = std::chrono::seconds(5);
+  /// How long the whole shutdown may take before survivors are reported and left.
+  Duration shutdown_timeout = std::chrono::seconds(10);
+  /// Phases of the shutdown, replaced as a whole.
+  std::vector<ShutdownPhase> shutdown_phases = default_shutdown_phases();
+  /// Address space of a fiber's stack, in bytes; memory is used as it is touched. Quadrupled under sanitizers.
+  std::size_t stack_bytes = 256 * 1024;
+  /// Threads of the blocking pool: started when needed, ended when idle.
+  std::uint32_t blocking_threads_max = 64;
+  /// Dead letters logged each second before the rest is summed up in one line.
+  std::uint32_t dead_letters_logged_per_second_max = 10;
+
+  std::shared_ptr<Clock> clock = {};        ///< none: the machine's monotonic clock
+  std::uint64_t seed = 0;                   ///< of every random choice; 0: from the operating system
+  std::shared_ptr<Log> log = {};            ///< none: standard error from `info` on
+  std::vector<std::shared_ptr<Observer>> observers = {};
+  std::shared_ptr<detail::Executor> executor = {};  ///< none: work-stealing threads. Test kits give their own
+};
+
+}  // namespace troupe

@@ -1,0 +1,10 @@
+// Everything an author of actors needs.
+#pragma once
+
+#include <troupe/runtime/actor.hpp>
+#include <troupe/runtime/ask.hpp>
+#include <troupe/runtime/children.hpp>
+#include <troupe/runtime/factory.hpp>
+#include <troupe/runtime/ref.hpp>
+#include <troupe/runtime/signals.hpp>
+#include <troupe/runtime/system.hpp>

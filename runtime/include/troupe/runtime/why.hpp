@@ -1,0 +1,47 @@
+// The reasons a wrong use does not compile. Each appears by name in the compiler's one error line
+// (DESIGN.md D13); tests/compile_fail has a wrong use of each.
+#pragma once
+
+namespace troupe::why {
+
+// sending
+template <class M>
+struct the_actor_does_not_accept_this_message_add_it_to_its_list;
+template <class M>
+struct only_the_actor_itself_may_send_this_private_message;
+template <class M>
+struct a_message_must_be_movable_and_owned;
+template <class M>
+struct the_message_is_not_copyable_so_move_it;
+template <class M>
+struct the_message_has_no_Reply_so_tell_it_or_give_it_one;
+template <class T>
+struct include_the_definition_of_this_incomplete_type;
+
+// an actor's class
+template <class M>
+struct missing_handler_public_receive_of;
+template <class Reply>
+struct wants;
+template <class R>
+struct returns;
+template <class M, class Wants, class Returns>
+struct handler_returns_the_wrong_type;
+template <class M>
+struct two_handlers_take_this_message;
+template <class M>
+struct the_only_handler_would_convert_this_message;
+template <class M>
+struct a_Reply_cannot_be_a_reference;
+template <class A, class B>
+struct two_messages_have_the_same_type_id_rename_one;
+template <class T>
+struct this_class_is_not_an_actor_derive_from_troupe_Actor;
+template <class T>
+struct an_actor_class_has_one_message_list_this_one_has_two;
+template <class... Args>
+struct no_constructor_takes;
+template <class T>
+struct child_arguments_must_be_copyable_to_build_the_next_incarnation;
+
+}  // namespace troupe::why

@@ -1,0 +1,58 @@
+#include "arena.hpp"
+
+#include <array>
+#include <mutex>
+#include <new>
+
+#include <sys/mman.h>
+
+#include "cell.hpp"
+#include "spin_lock.hpp"
+
+namespace troupe::detail {
+
+namespace {
+
+struct FreeChunks {
+  SpinLock lock;
+  std::array<std::vector<Chunk>*, cell_classes> chunks{};
+};
+constinit FreeChunks free_chunks;  // never destroyed: stale refs may outlive main
+
+}  // namespace
+
+std::size_t cell_class_of(std::size_t object_bytes, std::size_t object_align) noexcept {
+  if (!object_is_inline(object_bytes, object_align)) return 0;
+  std::size_t c = 0;
+  while (object_bytes > cell_class_bytes[c] - cell_header_bytes) ++c;
+  return c;
+}
+
+bool object_is_inline(std::size_t object_bytes, std::size_t object_align) noexcept {
+  return object_bytes <= cell_class_bytes[cell_classes - 1] - cell_header_bytes && object_align <= 64;
+}
+
+Chunk Arena::take(std::size_t cell_class) {
+  {
+    std::lock_guard guard(free_chunks.lock);
+    auto* chunks = free_chunks.chunks[cell_class];
+    if (chunks != nullptr && !chunks->empty()) {
+      const Chunk chunk = chunks->back();
+      chunks->pop_back();
+      return chunk;
+    }
+  }
+  void* memory = mmap(nullptr, chunk_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED) throw std::bad_alloc();
+  return {static_cast<std::byte*>(memory), cell_class,
+          static_cast<std::uint32_t>(chunk_bytes / cell_class_bytes[cell_class])};
+}
+
+void Arena::give(Chunk chunk) {
+  std::lock_guard guard(free_chunks.lock);
+  auto*& chunks = free_chunks.chunks[chunk.cell_class];
+  if (chunks == nullptr) chunks = new std::vector<Chunk>();
+  chunks->push_back(chunk);
+}
+
+}  // namespace troupe::detail

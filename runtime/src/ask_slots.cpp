@@ -1,0 +1,298 @@
+#include "ask_slots.hpp"
+
+#include <mutex>
+#include <new>
+#include <thread>
+#include <utility>
+
+#include "cell.hpp"
+#include "futex.hpp"
+#include "spin_lock.hpp"
+#include "system_core.hpp"
+
+namespace troupe::detail {
+
+namespace {
+
+// Free slots: a thread's own, and batches in a process-wide depot, as for envelopes (memory.cpp), but never reused for
+// anything else.
+constexpr std::uint32_t batch_slots = 32;
+constexpr std::uint32_t cache_slots_max = 4 * batch_slots;
+
+struct SlotDepot {
+  SpinLock lock;
+  AskSlot* batches = nullptr;  // linked by `previous`; the slots of a batch by `following`
+};
+constinit SlotDepot slot_depot;
+
+struct SlotCache {
+  AskSlot* free;
+  std::uint32_t count;
+  ~SlotCache();
+};
+constinit thread_local SlotCache slot_cache{};
+
+void give_slots(SlotCache& cache, std::uint32_t count) noexcept {
+  AskSlot* first = cache.free;
+  AskSlot* last = first;
+  for (std::uint32_t i = 1; i < count; ++i) last = last->following;
+  cache.free = std::exchange(last->following, nullptr);
+  cache.count -= count;
+  std::lock_guard guard(slot_depot.lock);
+  first->previous = std::exchange(slot_depot.batches, first);
+}
+
+SlotCache::~SlotCache() {
+  if (count > 0) give_slots(*this, count);
+}
+
+void refill_slots(SlotCache& cache) {
+  {
+    std::lock_guard guard(slot_depot.lock);
+    cache.free = slot_depot.batches;
+    if (cache.free != nullptr) slot_depot.batches = std::exchange(cache.free->previous, nullptr);
+  }
+  if (cache.free == nullptr) {
+    auto* slots = new AskSlot[batch_slots];  // never freed
+    for (std::uint32_t i = 0; i < batch_slots; ++i) slots[i].following = i + 1 < batch_slots ? &slots[i + 1] : nullptr;
+    cache.free = slots;
+  }
+  cache.count = 0;
+  for (AskSlot* s = cache.free; s != nullptr; s = s->following) ++cache.count;
+}
+
+[[gnu::noinline]] AskSlot* take_free_slot() {
+  asm volatile("");  // a thread-local address must not be kept over a switch that changes the thread
+  SlotCache& cache = slot_cache;
+  if (cache.free == nullptr) refill_slots(cache);
+  AskSlot* slot = std::exchange(cache.free, cache.free->following);
+  --cache.count;
+  return slot;
+}
+
+[[gnu::noinline]] void give_free_slot(AskSlot* slot) noexcept {
+  asm volatile("");  // as above
+  SlotCache& cache = slot_cache;
+  slot->following = std::exchange(cache.free, slot);
+  if (++cache.count >= cache_slots_max) give_slots(cache, batch_slots);
+}
+
+constexpr std::uint64_t word_of(std::uint32_t generation, SlotState state) {
+  return std::uint64_t{generation} << 8 | static_cast<std::uint64_t>(state);
+}
+
+void add_to_asks(Cell& asker, AskSlot* slot) {
+  CellExtension& e = asker.ext();
+  slot->previous = nullptr;
+  slot->following = e.asks;
+  if (e.asks != nullptr) e.asks->previous = slot;
+  e.asks = slot;
+}
+
+void remove_from_asks(AskSlot* slot) noexcept {
+  CellExtension& e = *slot->asker->extension;
+  (slot->previous != nullptr ? slot->previous->following : e.asks) = slot->following;
+  if (slot->following != nullptr) slot->following->previous = slot->previous;
+  slot->previous = slot->following = nullptr;
+}
+
+/// An actor has one armed timer for all its asks: the earliest deadline (DESIGN.md D12).
+void arm_ask_timer(Cell& asker, TimePoint deadline) {
+  CellExtension& e = asker.ext();
+  if (deadline >= e.ask_timer_due) return;
+  if (e.ask_timer == nullptr) {
+    e.ask_timer = new TimerRecord;
+    e.ask_timer->purpose = TimerPurpose::ask_deadline;
+  }
+  if (e.ask_timer->armed && !asker.core().timers().disarm(*e.ask_timer)) return;  // it fires now and looks at all asks
+  e.ask_timer_due = deadline;
+  arm_cell_timer(asker, *e.ask_timer, deadline);
+}
+
+TimePoint deadline_after(SystemCore* core, std::chrono::nanoseconds timeout) {
+  if (core == nullptr || timeout == no_timeout) return TimePoint::max();
+  if (timeout == default_timeout) timeout = core->options().ask_timeout;
+  if (timeout == no_timeout) return TimePoint::max();
+  return core->now() + std::max(timeout, std::chrono::nanoseconds::zero());
+}
+
+AskSlot* open(Cell* asker, SystemGate* gate, TimePoint deadline) {
+  AskSlot* slot = take_free_slot();
+  slot->asker = asker;
+  slot->gate = gate;
+  slot->abandoned = false;
+  slot->frame = nullptr;
+  slot->callback = {};
+  slot->error = nullptr;
+  slot->destroy = nullptr;
+  slot->callee = {};
+  slot->kind = CommandKind::answered;
+  slot->command_expected = asker != nullptr;
+  slot->previous = slot->following = nullptr;
+  slot->deadline.store(deadline.time_since_epoch().count(), std::memory_order_relaxed);  // published by the request
+  if (asker != nullptr) {
+    slot->to_generation = asker->generation.load(std::memory_order_relaxed);  // the owner's own write
+    add_to_asks(*asker, slot);
+    if (deadline != TimePoint::max()) arm_ask_timer(*asker, deadline);
+  }
+  slot->word.store(word_of(slot->generation(), SlotState::pending), std::memory_order_release);  // partner: win_slot
+  return slot;
+}
+
+void free_slot(AskSlot* slot) noexcept {
+  slot->abandoned = false;
+  give_free_slot(slot);
+}
+
+}  // namespace
+
+AskSlot* take_slot(const Address& callee, std::chrono::nanoseconds timeout) {
+  Worker* worker = Worker::current();
+  Cell* asker = worker != nullptr ? worker->cell : nullptr;
+  if (asker != nullptr) return open(asker, &worker->core.gate(), deadline_after(&worker->core, timeout));
+  SystemGate* gate = callee.cell != nullptr ? callee.cell->gate.load(std::memory_order_acquire) : nullptr;  // spawn
+  SystemCore* core = gate != nullptr ? gate->enter() : nullptr;
+  AskSlot* slot = open(nullptr, gate, deadline_after(core, timeout));
+  if (core != nullptr) gate->leave();
+  return slot;
+}
+
+RequestPort open_slot(std::chrono::nanoseconds timeout) {
+  AskSlot* slot = take_slot({}, timeout);
+  slot->destroy = &destroy_reply<void>;
+  return {slot, slot->generation()};
+}
+
+RequestPort open_slot_outside(SystemCore& core, std::chrono::nanoseconds timeout) {
+  Worker* worker = Worker::current();
+  Cell* asker = worker != nullptr ? worker->cell : nullptr;
+  AskSlot* slot = open(asker, &core.gate(), deadline_after(&core, timeout));
+  slot->destroy = &destroy_reply<void>;
+  return {slot, slot->generation()};
+}
+
+RequestPort failed_slot(AskErrorKind kind, std::string_view what) {
+  const RequestPort port = open_slot(no_timeout);
+  fail_reply(port, kind, what);
+  return port;
+}
+
+bool win_slot(const RequestPort& port) noexcept {
+  std::uint64_t expected = word_of(port.generation, SlotState::pending);
+  // Acquire: what the asker wrote into the slot (partner: the store in open).
+  return port.slot->word.compare_exchange_strong(expected, word_of(port.generation, SlotState::writing),
+                                                 std::memory_order_acquire);
+}
+
+void publish_slot(AskSlot& slot, SlotState outcome) noexcept {
+  Cell* const asker = slot.asker;
+  const std::uint64_t word = word_of(slot.generation(), outcome);
+  if (asker != nullptr) {
+    slot.word.store(word, std::memory_order_release);  // partner: AskSlot::state
+    send_answer(*asker, &slot);
+  } else {
+    slot.word.store(word, std::memory_order_release);  // from here on the slot may be another ask's: a stray wake at most
+    slot.changed.fetch_add(1, std::memory_order_seq_cst);
+    futex_wake_all(slot.changed);
+  }
+}
+
+void slot_completed(AskSlot& slot, Cell& cell) {
+  slot.command_expected = false;
+  if (slot.abandoned) {
+    free_slot(&slot);
+    return;
+  }
+  if (slot.frame != nullptr) {
+    cell.make_ready(*slot.frame);
+  } else if (slot.callback.function != nullptr) {
+    const AskCallback callback = std::exchange(slot.callback, {});
+    callback.run(callback.function, {&slot, slot.generation()}, cell);
+    callback.drop(callback.function);
+  }
+}
+
+void* begin_reply(const RequestPort& port) noexcept {
+  if (win_slot(port)) return port.slot->value;
+  if (Worker* worker = Worker::current()) worker->core.count_drop(DropReason::late_reply);
+  return nullptr;
+}
+
+void finish_reply(const RequestPort& port) noexcept { publish_slot(*port.slot, SlotState::value); }
+
+void fail_reply(const RequestPort& port, AskErrorKind kind, std::string_view what) noexcept {
+  if (!win_slot(port)) return;
+  port.slot->error = new AskError{kind, std::string(what)};
+  publish_slot(*port.slot, SlotState::failed);
+}
+
+void drop_reply(const RequestPort& port) noexcept {
+  Worker* worker = Worker::current();
+  const bool actor_ends = worker != nullptr && worker->cell != nullptr && !worker->cell->is(Phase::running);
+  fail_reply(port, actor_ends ? AskErrorKind::receiver_down : AskErrorKind::no_reply,
+             actor_ends ? "the actor has ended" : "the duty to answer was dropped");
+}
+
+void await_slot(const RequestPort& ask) {
+  AskSlot& slot = *ask.slot;
+  Worker* worker = Worker::current();
+  if (worker != nullptr) {
+    if (worker->cell == nullptr || worker->turn == nullptr) {
+      if (slot.is_over(ask.generation)) return;
+      throw UsageError("await on a thread of the System that runs no actor would block it for ever; use pipe_to_self");
+    }
+    TROUPE_CHECK(slot.asker == worker->cell, "an actor awaits an ask of somebody else");
+    worker->cell->wait_in_turn(ask, false);
+    return;
+  }
+  const auto over = [&] { return slot.is_over(ask.generation); };
+  const TimePoint deadline{Duration{slot.deadline.load(std::memory_order_relaxed)}};  // this thread's own write
+  while (!over()) {
+    SystemCore* core = slot.gate != nullptr ? slot.gate->enter() : nullptr;
+    if (core == nullptr) {
+      fail_reply(ask, AskErrorKind::system_stopped, "the System has ended");
+      continue;
+    }
+    core->executor().wait_outside(over, slot.changed, deadline);
+    if (!over() && core->now() >= deadline) {
+      fail_reply(ask, AskErrorKind::timeout, "no answer in time; the outcome is unknown");
+    }
+    slot.gate->leave();
+  }
+}
+
+void* slot_value(const RequestPort& ask) noexcept {
+  return ask.slot->state(ask.generation) == SlotState::value ? ask.slot->value : nullptr;
+}
+
+AskError slot_error(const RequestPort& ask) {
+  TROUPE_CHECK(ask.slot->state(ask.generation) == SlotState::failed, "the error of an ask that has none");
+  return *ask.slot->error;
+}
+
+void release_slot(const RequestPort& ask) noexcept {
+  AskSlot& slot = *ask.slot;
+  const std::uint64_t freed = word_of(ask.generation + 1, SlotState::free);
+  std::uint64_t expected = word_of(ask.generation, SlotState::pending);
+  // Release: the next open of this slot (same thread, or through the depot's lock). Failure is read again below.
+  if (slot.word.compare_exchange_strong(expected, freed, std::memory_order_acq_rel)) {
+    if (slot.asker != nullptr) remove_from_asks(&slot);
+    free_slot(&slot);
+    return;
+  }
+  while (slot.state(ask.generation) == SlotState::writing) std::this_thread::yield();
+  const SlotState state = slot.state(ask.generation);
+  if (state == SlotState::free) return;  // its actor has ended and gave it back
+  if (state == SlotState::value && slot.destroy != nullptr) slot.destroy(slot.value);
+  delete std::exchange(slot.error, nullptr);
+  if (slot.asker != nullptr) remove_from_asks(&slot);
+  slot.frame = nullptr;
+  slot.word.store(freed, std::memory_order_release);  // partner: win_slot of a late answer, which fails
+  if (slot.command_expected) {
+    slot.abandoned = true;
+  } else {
+    free_slot(&slot);
+  }
+}
+
+}  // namespace troupe::detail

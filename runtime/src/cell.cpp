@@ -1,0 +1,376 @@
+#include "cell.hpp"
+
+#include <new>
+#include <utility>
+
+#include "memory.hpp"
+#include "system_core.hpp"
+
+namespace troupe::detail {
+
+SystemCore& Cell::core() const noexcept { return Worker::current()->core; }
+
+void* Cell::object() noexcept {
+  void* where = reinterpret_cast<std::byte*>(this) + cell_header_bytes;
+  const ActorType& t = *type.load(std::memory_order_relaxed);  // the owner's own write
+  return object_is_inline(t.size, t.align) ? where : *static_cast<void**>(where);
+}
+ActorBase& Cell::actor() noexcept { return *type.load(std::memory_order_relaxed)->base(object()); }
+ChildObserver* Cell::observer() noexcept {
+  const auto find = type.load(std::memory_order_relaxed)->child_observer;
+  return find == nullptr ? nullptr : find(actor());
+}
+
+CellExtension& Cell::ext() {
+  if (extension == nullptr) {
+    extension = new CellExtension;
+    extension->has_object = true;
+    extension->on_start_ran = is(Phase::running);
+  }
+  return *extension;
+}
+
+// ---- the loop --------------------------------------------------------------------------------------------------------
+
+void Cell::run() {
+  Worker::current()->cell = this;
+  std::uint32_t budget = core().options().messages_per_turn_max;
+  for (;;) {
+    if (Mailbox::has_commands(out)) handle_commands();
+    if (!is(Phase::running) || extension != nullptr) {
+      const Next next = before_messages();
+      if (next == Next::left) return;
+      if (Mailbox::has_commands(out) || !is(Phase::running)) continue;
+    }
+    if (take_one() == Next::left) return;
+    if (--budget == 0) {
+      yield();
+      return;
+    }
+  }
+}
+
+/// What goes before user messages: handlers that may go on, and the phases that take no messages.
+Cell::Next Cell::before_messages() {
+  if (extension != nullptr && extension->first_ready != nullptr) return resume_ready();
+  switch (phase.load(std::memory_order_relaxed)) {
+    case Phase::free:
+      bounce_all(DropReason::no_actor);
+      return sleep();
+    case Phase::starting:
+      if (frames != nullptr) break;
+      start();
+      return Next::go_on;
+    case Phase::running:
+      if (extension->stop_pending && frames == nullptr) {
+        begin_end(extension->why, StopReason::stop, extension->after);
+        return Next::go_on;
+      }
+      if (frames == nullptr) return Next::go_on;
+      if (!extension->stop_pending && type.load(std::memory_order_relaxed)->reentrant) return Next::go_on;
+      break;
+    case Phase::failing:
+      if (frames != nullptr) break;
+      hold_for_verdict(true);
+      return Next::go_on;
+    case Phase::held:
+      break;
+    case Phase::ending:
+      return go_on_ending();
+  }
+  return Mailbox::go_waiting(out) ? Next::left : Next::go_on;
+}
+
+Cell::Next Cell::take_one() {
+  MailLink* done = nullptr;
+  switch (Mailbox::pop(in, out, done)) {
+    case Mailbox::Pop::message: {
+      if (done != nullptr) finish(static_cast<Envelope*>(done));
+      auto* e = static_cast<Envelope*>(out.head);
+      e->flags |= is_dummy;
+      const std::uint32_t count = taken.load(std::memory_order_relaxed) + 1;  // the owner's
+      taken.store(count, std::memory_order_relaxed);                          // a figure for reports
+      deliver(e);
+      return Next::go_on;
+    }
+    case Mailbox::Pop::empty:
+      return sleep();
+    case Mailbox::Pop::half_pushed:
+      yield();
+      return Next::left;
+  }
+  return Next::go_on;
+}
+
+/// Gives the token up if there is nothing to do.
+Cell::Next Cell::sleep() {
+  MailLink* done = nullptr;
+  const Mailbox::Idle idle = Mailbox::go_idle(in, out, done);
+  if (done != nullptr) finish(static_cast<Envelope*>(done));
+  return idle == Mailbox::Idle::asleep || idle == Mailbox::Idle::other_owner ? Next::left : Next::go_on;
+}
+
+void Cell::yield() { Worker::current()->push(*this); }
+
+/// The mailbox needs the envelope no more.
+void Cell::finish(Envelope* e) {
+  e->flags &= static_cast<std::uint8_t>(~is_dummy);
+  if ((e->flags & is_busy) != 0) return;  // the handler that still uses it frees it
+  TROUPE_CHECK((e->flags & payload_dead) != 0, "an envelope is freed before its message");
+  free_block(e->size_class, e);
+}
+
+// ---- one message -----------------------------------------------------------------------------------------------------
+
+namespace {
+
+/// The message is done with; its memory too, unless the mailbox still needs it.
+void end_message(Envelope* e) noexcept {
+  if ((e->flags & payload_dead) == 0 && e->type->destroy != nullptr) e->type->destroy(payload(*e));
+  e->flags = static_cast<std::uint8_t>((e->flags | payload_dead) & ~is_busy);
+  if ((e->flags & is_dummy) == 0) free_block(e->size_class, e);
+}
+
+RequestPort take_port(Envelope* e) noexcept {
+  return (e->flags & is_request) != 0 ? std::exchange(static_cast<RequestEnvelope*>(e)->port, {}) : RequestPort{};
+}
+
+}  // namespace
+
+void destroy_envelope(Envelope* e) noexcept {
+  const RequestPort port = take_port(e);
+  if (port.slot != nullptr) drop_reply(port);
+  end_message(e);
+}
+
+void Cell::bounce(Envelope* e, DropReason reason) {
+  const RequestPort port = take_port(e);
+  if ((e->flags & (is_notice | is_timer_tick)) == 0) {
+    core().dead_letters().add({Ref<>{e->from}, Ref<>{Address{this, e->to_generation, 0}}, e->type->text(), reason});
+  }
+  if ((e->flags & is_timer_tick) != 0) {
+    TimerRecord* timer = static_cast<TickEnvelope*>(e)->timer;
+    timer->tick_waits = false;
+    if (timer->cancelled) release_timer(timer);
+  }
+  if (port.slot != nullptr) fail_reply(port, AskErrorKind::receiver_down, "the actor has ended");
+  end_message(e);
+}
+
+void Cell::deliver(Envelope* e) {
+  if (e->to_generation != generation.load(std::memory_order_relaxed)) {  // the owner's own write
+    bounce(e, DropReason::no_actor);
+    return;
+  }
+  if ((e->flags & is_timer_tick) != 0) {
+    TimerRecord* timer = static_cast<TickEnvelope*>(e)->timer;
+    timer->tick_waits = false;
+    const bool is_over = timer->cancelled;
+    if (is_over || timer->period == Duration::zero()) drop_timer(*this, timer);
+    if (is_over) {
+      core().count_drop(DropReason::cancelled_tick);
+      end_message(e);
+      return;
+    }
+  }
+  if ((e->flags & is_notice) != 0) {
+    handle_notice(e);
+  } else {
+    handle_message(e);
+  }
+}
+
+namespace {
+
+HandlerFunction find_handler(const ActorType& type, const MessageType* message) noexcept {
+  for (std::uint32_t i = 0; i < type.handler_count; ++i) {
+    if (type.handlers[i].type == message) return type.handlers[i].function;
+  }
+  if (message->id == 0) return nullptr;
+  for (std::uint32_t i = 0; i < type.handler_count; ++i) {  // the same type, seen from another shared library
+    if (type.handlers[i].type->id == message->id) return type.handlers[i].function;
+  }
+  return nullptr;
+}
+
+struct Invocation {
+  HandlerFunction function;
+  Envelope* envelope;
+};
+void invoke(Cell& cell, CellTurn& turn, void* argument) {
+  const auto& invocation = *static_cast<Invocation*>(argument);
+  invocation.function(cell.actor(), *invocation.envelope, turn);
+}
+
+}  // namespace
+
+void Cell::handle_message(Envelope* e) {
+  const RequestPort port = take_port(e);
+  if (port.slot != nullptr && port.slot->state(port.generation) != SlotState::pending) {
+    core().dead_letters().add({Ref<>{e->from}, Ref<>{address()}, e->type->text(), DropReason::expired});
+    end_message(e);
+    return;
+  }
+  const HandlerFunction function = find_handler(*type.load(std::memory_order_relaxed), e->type);
+  if (function == nullptr) {
+    if (port.slot != nullptr) fail_reply(port, AskErrorKind::wrong_protocol, "the actor has no handler for this message");
+    core().dead_letters().add({Ref<>{e->from}, Ref<>{address()}, e->type->text(), DropReason::unhandled});
+    end_message(e);
+    return;
+  }
+  CellTurn turn;
+  turn.envelope = e;
+  turn.port = port;
+  turn.what = e->type->text();
+  e->flags |= is_busy;
+  Invocation invocation{function, e};
+  run_turn(turn, &invoke, &invocation);
+  end_message(e);
+}
+
+/// What the user sees of a command.
+void Cell::handle_notice(Envelope* e) {
+  CellExtension& x = ext();
+  bool is_death_pact = false;
+  if (same_type(e->type, &message_type<Terminated>)) {
+    const auto& notice = payload_as<Terminated>(*e);
+    auto found = x.watched.begin();
+    while (found != x.watched.end() && !(found->second.notified && Ref<>{found->second.target} == notice.who)) ++found;
+    if (found == x.watched.end()) {  // unwatched while it waited (S52)
+      end_message(e);
+      return;
+    }
+    x.watched.erase(found);
+    is_death_pact = true;
+  }
+  const HandlerFunction function = find_handler(*type.load(std::memory_order_relaxed), e->type);
+  if (function != nullptr) {
+    CellTurn turn;
+    turn.envelope = e;
+    turn.what = e->type->text();
+    e->flags |= is_busy;
+    Invocation invocation{function, e};
+    run_turn(turn, &invoke, &invocation);
+  } else if (is_death_pact) {
+    const std::string who = payload_as<Terminated>(*e).who.to_string();
+    fail(ExitReason::failure("death pact: " + who + " ended, and this actor, which watched it, has no handler for Terminated"),
+         false);
+  }
+  end_message(e);
+}
+
+/// Runs user code on this actor, and sees to what it throws. Returns on the carrier that holds the token.
+void Cell::run_turn(CellTurn& turn, void (*body)(Cell&, CellTurn&, void*), void* argument) {
+  Worker::current()->turn = &turn;
+  try {
+    body(*this, turn, argument);
+  } catch (const Cancelled&) {
+    turn.cancelled = true;
+  } catch (...) {  // what left the handler decides: refusal, failed ask, or the end of this incarnation
+    turn_failed(turn, std::current_exception());
+  }
+  Worker& worker = *Worker::current();
+  worker.turn = nullptr;
+  Counters::add(worker.counters.handled);
+  if (turn.port.slot != nullptr) {
+    fail_reply(turn.take_port(), turn.cancelled ? AskErrorKind::receiver_down : AskErrorKind::no_reply,
+               turn.cancelled ? "the actor was ended while it handled the request" : "the handler gave no reply");
+  }
+}
+
+void Cell::turn_failed(CellTurn& turn, std::exception_ptr error) {
+  AskError answer{AskErrorKind::receiver_down, "an unknown exception"};
+  bool ends_request_only = false;
+  try {
+    std::rethrow_exception(error);
+  } catch (const AskFailed& e) {
+    answer = {e.kind(), e.what()};
+    ends_request_only = turn.envelope != nullptr && (turn.envelope->flags & is_notice) == 0;
+  } catch (const std::exception& e) {
+    answer.what = e.what();
+  } catch (...) {  // nothing is known of it
+  }
+  const bool was_asked = turn.port.slot != nullptr;
+  if (was_asked) fail_reply(turn.take_port(), answer.kind, answer.what);
+  if (ends_request_only) {
+    Counters::add(Worker::current()->counters.refused);
+    if (!was_asked) ActorLog{*this}.warning("refused " + std::string(turn.what) + ": " + answer.what);
+    return;
+  }
+  if (is(Phase::running) || is(Phase::starting)) {
+    fail(ExitReason::failure(answer.what, std::move(error)), is(Phase::starting));
+  } else {
+    ActorLog{*this}.error(std::string(turn.what) + " threw while the actor was ending: " + answer.what);
+  }
+}
+
+// ---- waiting inside a turn -------------------------------------------------------------------------------------------
+
+void Cell::wait_in_turn(const RequestPort& port, bool lent) {
+  auto* turn = static_cast<CellTurn*>(Worker::current()->turn);
+  TROUPE_CHECK(turn != nullptr, "an actor waits outside of its turn");
+  if (turn->cancelled && !lent) throw Cancelled{};
+  if (!port.slot->is_over(port.generation)) {
+    Frame frame;
+    frame.carrier = &Worker::current()->carrier();
+    frame.turn = turn;
+    frame.waits_for = port;
+    frame.lent = lent;
+    frame.following = frames;
+    if (frames != nullptr) frames->previous = &frame;
+    frames = &frame;
+    port.slot->frame = &frame;
+    ext();
+    Worker::current()->turn = nullptr;
+    Worker::current()->suspend(*this);  // returns on another carrier's time, perhaps on another thread
+    Worker::current()->turn = turn;
+  }
+  if (turn->cancelled && !lent) throw Cancelled{};
+}
+
+void Cell::make_ready(Frame& frame) {
+  if (frame.is_ready) return;
+  frame.is_ready = true;
+  (extension->last_ready != nullptr ? extension->last_ready->next_ready : extension->first_ready) = &frame;
+  extension->last_ready = &frame;
+}
+
+/// Switches to a handler that may go on. Comes back when this carrier is needed again, which then holds nothing.
+Cell::Next Cell::resume_ready() {
+  Frame& frame = *extension->first_ready;
+  extension->first_ready = frame.next_ready;
+  if (extension->first_ready == nullptr) extension->last_ready = nullptr;
+  (frame.previous != nullptr ? frame.previous->following : frames) = frame.following;
+  if (frame.following != nullptr) frame.following->previous = frame.previous;
+  if (frame.waits_for.slot->frame == &frame) frame.waits_for.slot->frame = nullptr;
+  Worker::current()->resume(*frame.carrier);
+  return Next::left;
+}
+
+void Cell::append_notice(Envelope* e) {
+  e->to_generation = generation.load(std::memory_order_relaxed);  // the owner's own write
+  pushed.fetch_add(1, std::memory_order_relaxed);                 // a figure for reports
+  Mailbox::push(in, e);  // the token is ours: nobody else can take it
+}
+
+void Cell::bounce_all(DropReason reason) {
+  MailLink* done = nullptr;
+  for (;;) {
+    switch (Mailbox::pop(in, out, done)) {
+      case Mailbox::Pop::message: {
+        if (done != nullptr) finish(static_cast<Envelope*>(done));
+        auto* e = static_cast<Envelope*>(out.head);
+        e->flags |= is_dummy;
+        taken.fetch_add(1, std::memory_order_relaxed);  // a figure for reports
+        bounce(e, reason);
+        break;
+      }
+      case Mailbox::Pop::empty:
+        return;
+      case Mailbox::Pop::half_pushed:
+        return;  // the pusher is between two instructions: going to sleep will fail, and this is tried again
+    }
+  }
+}
+
+}  // namespace troupe::detail

@@ -1,0 +1,230 @@
+// One actor: its mailbox, its token, its life.
+//
+// Design. A cell is 128 bytes and the actor's object behind them. Whoever holds its token (mailbox/mailbox.hpp) runs it:
+// commands first, then a handler that may go on, then one message after the other, until its budget is spent or nothing
+// is left. Phases:
+//
+//   free -> starting -> running -> ending -> free
+//                 \        |  \      ^ |
+//                  \-> failing -> held <-        held: waits for its parent's verdict (OnEnd::hold)
+//
+//  * starting: on_start is the first turn; no message before it returned.
+//  * failing: something left a handler; suspended handlers are unwound, then the parent is told.
+//  * ending: in the order of SEMANTICS 45a: unwind, on_stop, children, object, timers and asks, name, watchers and links,
+//    parent, mailbox, cell. What follows the object's end is `after`: terminate, hold, or rebuild (a restart).
+// Fields of the first line are written by senders, those of the second by the owner only, commands excepted.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "arena.hpp"
+#include "ask_slots.hpp"
+#include "commands.hpp"
+#include "mailbox/mailbox.hpp"
+#include "scheduler/executor.hpp"
+#include "timer/timer_service.hpp"
+
+namespace troupe::detail {
+
+using Mailbox = BasicMailbox<MailLink, Command>;
+
+class SystemCore;
+
+/// How threads that are no workers reach a System that may be ending. Never freed, so that a stale ref finds one.
+struct SystemGate {
+  std::atomic<std::uint64_t> in_flight{0};
+  std::atomic<SystemCore*> core{nullptr};  ///< null: closed
+
+  SystemCore* enter() noexcept {
+    in_flight.fetch_add(1, std::memory_order_seq_cst);  // pair with close in ~SystemCore: it sees this or this sees null
+    SystemCore* open = core.load(std::memory_order_seq_cst);
+    if (open == nullptr) leave();
+    return open;
+  }
+  void leave() noexcept { in_flight.fetch_sub(1, std::memory_order_release); }  // partner: the wait in close
+};
+
+enum class Phase : std::uint8_t { free, starting, running, failing, held, ending };
+enum class Stage : std::uint8_t { unwind, on_stop, children, object };
+enum class After : std::uint8_t { terminate, hold, rebuild };
+
+/// A handler that waits. Lives on its own stack.
+struct Frame {
+  Carrier* carrier = nullptr;
+  Turn* turn = nullptr;
+  RequestPort waits_for;
+  bool lent = false;       ///< memory is lent to somebody (blocking): not cancelled before he is done
+  bool is_ready = false;
+  Frame* previous = nullptr;
+  Frame* following = nullptr;
+  Frame* next_ready = nullptr;
+};
+
+/// What one handler's invocation adds to Turn.
+struct CellTurn : Turn {
+  bool cancelled = false;
+  bool waits = false;
+  std::string_view what = "on_start";
+};
+
+struct Watched {
+  Address target;
+  WatchRecord* record = nullptr;  ///< at the target, or under way back
+  bool is_monitor = false;
+  bool notified = false;          ///< Terminated waits in the mailbox
+};
+
+struct Link {
+  Address peer;
+  std::uint64_t my_id = 0;
+  std::uint64_t their_id = 0;
+  LinkRecord* record = nullptr;  ///< carries this actor's exit signal
+};
+
+/// What most actors have not.
+struct CellExtension {
+  std::string path;
+  bool is_named = false;
+  bool hold = false;
+  bool trap_exit = false;
+  bool stop_pending = false;       ///< ends when the handlers that wait are done
+  bool ended_by_request = false;
+  bool children_told = false;
+  bool has_object = false;
+  bool on_start_ran = false;
+  Guardian guardian = Guardian::no;
+  Stage stage{};
+  After after{};
+  StopReason stop_reason{};
+  ExitReason why;
+  std::optional<Duration> stop_limit;
+  std::shared_ptr<const Maker> maker;    ///< for the rebuild under way
+  ChildEndedCommand ended;               ///< to the parent; its verdict comes before the next
+  ChildCommand restarted;                ///< to the parent; it hears of it before the next end
+  RequestPort started;                   ///< who waits for on_start
+  std::vector<RequestPort> stop_waiters;
+  Cell* first_child = nullptr;
+  std::uint32_t child_count = 0;
+  WatchRecord* watchers = nullptr;
+  std::unordered_map<std::uint64_t, Watched> watched;  ///< by token
+  std::unordered_map<std::uint64_t, Link> links;       ///< by link_key of the peer
+  TimerRecord* timers = nullptr;
+  AskSlot* asks = nullptr;
+  TimerRecord* ask_timer = nullptr;
+  TimePoint ask_timer_due = TimePoint::max();
+  TimerRecord* stop_timer = nullptr;
+  Frame* first_ready = nullptr;
+  Frame* last_ready = nullptr;
+};
+
+struct Cell final : Runnable {
+  // ---- line 0: what senders read and write
+  Mailbox::Inlet in;
+  std::atomic<std::uint32_t> pushed{0};
+  std::atomic<std::uint32_t> generation{1};
+  std::atomic<const ActorType*> type{nullptr};
+  std::atomic<SystemGate*> gate{nullptr};
+  std::atomic<std::uint32_t> taken{0};
+  std::uint32_t serial = 0;
+  // ---- line 1: the owner's
+  Mailbox::Outlet out;
+  Frame* frames = nullptr;  ///< handlers that wait, newest first
+  CellExtension* extension = nullptr;
+  std::atomic<Cell*> parent{nullptr};  ///< set at spawn; read by the shutdown too
+  Cell* next_sibling = nullptr;  ///< or next free cell
+  Cell* previous_sibling = nullptr;
+  std::atomic<Phase> phase{Phase::free};  ///< others read it for reports
+  std::uint8_t cell_class = 0;
+  std::uint16_t incarnation = 0;
+  std::uint32_t tokens = 0;  ///< of watches and links given out so far
+
+  void run() override;
+
+  [[nodiscard]] SystemCore& core() const noexcept;
+  [[nodiscard]] void* object() noexcept;
+  [[nodiscard]] ActorBase& actor() noexcept;
+  [[nodiscard]] ChildObserver* observer() noexcept;
+  [[nodiscard]] Address address() noexcept { return {this, generation.load(std::memory_order_relaxed), serial}; }
+  CellExtension& ext();
+  [[nodiscard]] bool is(Phase p) const noexcept { return phase.load(std::memory_order_relaxed) == p; }
+  void set(Phase p) noexcept { phase.store(p, std::memory_order_relaxed); }
+
+  // cell.cpp: the loop and its turns
+  enum class Next : std::uint8_t { go_on, left };
+  Next before_messages();
+  Next take_one();
+  Next sleep();
+  void yield();
+  void finish(Envelope* e);
+  void deliver(Envelope* e);
+  void handle_message(Envelope* e);
+  void handle_notice(Envelope* e);
+  void run_turn(CellTurn& turn, void (*body)(Cell&, CellTurn&, void*), void* argument);
+  void turn_failed(CellTurn& turn, std::exception_ptr error);
+  void wait_in_turn(const RequestPort& port, bool lent);
+  void make_ready(Frame& frame);
+  Next resume_ready();
+  void bounce(Envelope* e, DropReason reason);
+  void bounce_all(DropReason reason);
+  void append_notice(Envelope* e);
+
+  // cell_life.cpp: start, failure, restart, end
+  void start();
+  void fail(ExitReason why, bool starting);
+  void begin_end(ExitReason why, StopReason stop_reason, After after);
+  void cancel_frames();
+  Next go_on_ending();
+  void call_on_stop();
+  void tell_children_to_stop();
+  void drop_object();
+  void rebuild();
+  void hold_for_verdict(bool can_resume);
+  Next terminate();
+  void tell_watchers_and_links();
+  void request_stop(StopCommand& stop);
+  void started_ok();
+
+  // cell_commands.cpp
+  void handle_commands();
+  void handle(Command* command);
+  void bounce_command(Command* command);
+  void handle_watch_fired(WatchRecord& record);
+  void handle_exit_signal(LinkRecord& signal);
+  void handle_link(LinkCommand& link);
+  void handle_unlink(LinkCommand& unlink);
+  void handle_timer(TimerRecord& timer);
+  void handle_child(ChildCommand& notice);
+  void handle_verdict(VerdictCommand& verdict);
+  void timeout_asks();
+  void remove_child(Cell& child);
+};
+static_assert(sizeof(Cell) == cell_header_bytes);
+
+/// Gives a cell a command. Any thread that may touch the cell's System.
+void send_command(Cell& to, Command* command);
+/// As send_command, but in the lane of answers, which is not ordered with what the sender tells.
+void send_answer(Cell& to, Command* command);
+void destroy_envelope(Envelope* e) noexcept;
+void arm_cell_timer(Cell& cell, TimerRecord& timer, TimePoint due);
+/// The actor is done with a timer: off its list, and freed as soon as nothing of it is under way.
+void drop_timer(Cell& cell, TimerRecord* timer) noexcept;
+/// Frees a timer off the list, or leaves that to what is still under way.
+void release_timer(TimerRecord* timer) noexcept;
+inline std::uint64_t link_key(const Address& peer) {
+  return reinterpret_cast<std::uintptr_t>(peer.cell) ^ (std::uint64_t{peer.generation} << 48);
+}
+inline constexpr std::uint32_t answer_lane = 0x80000000u;
+
+template <class Notice>
+Envelope* make_notice(Notice&& notice) {
+  Envelope* e = envelop(std::forward<Notice>(notice));
+  e->flags |= is_notice;
+  return e;
+}
+
+}  // namespace troupe::detail

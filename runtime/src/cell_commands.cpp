@@ -1,0 +1,362 @@
+// Commands, as the cell they are for handles them.
+#include <utility>
+
+#include "cell.hpp"
+#include "system_core.hpp"
+
+namespace troupe::detail {
+
+void Cell::handle_commands() {
+  Command* next = nullptr;
+  for (Command* command = Mailbox::take_commands(out); command != nullptr; command = next) {
+    next = command->next;
+    if (command->kind == CommandKind::answered) {
+      slot_completed(static_cast<AskSlot&>(*command), *this);
+    } else if (is(Phase::free) || command->to_generation != generation.load(std::memory_order_relaxed)) {
+      bounce_command(command);
+    } else {
+      handle(command);
+    }
+  }
+}
+
+void Cell::handle(Command* command) {
+  switch (command->kind) {
+    case CommandKind::stop:
+      request_stop(static_cast<StopCommand&>(*command));
+      break;
+    case CommandKind::kill:
+      if (is(Phase::ending)) {
+        cancel_frames();
+      } else if (!is(Phase::held) && !is(Phase::failing)) {
+        ext().ended_by_request = true;
+        begin_end(ExitReason::killed(), StopReason::kill, ext().hold ? After::hold : After::terminate);
+      }
+      break;
+    case CommandKind::watch: {
+      auto* record = static_cast<WatchRecord*>(command);
+      record->previous = nullptr;
+      record->following = ext().watchers;
+      if (record->following != nullptr) record->following->previous = record;
+      extension->watchers = record;
+      return;  // it lives on in the list
+    }
+    case CommandKind::unwatch: {
+      WatchRecord* wanted = static_cast<UnwatchCommand*>(command)->record;
+      WatchRecord* record = ext().watchers;
+      while (record != nullptr && record != wanted) record = record->following;
+      if (record != nullptr) {
+        (record->previous != nullptr ? record->previous->following : extension->watchers) = record->following;
+        if (record->following != nullptr) record->following->previous = record->previous;
+        delete record;
+      }
+      break;
+    }
+    case CommandKind::watch_fired:
+      handle_watch_fired(static_cast<WatchRecord&>(*command));
+      break;
+    case CommandKind::incarnation: {
+      auto& news = static_cast<IncarnationCommand&>(*command);
+      const auto found = ext().watched.find(news.token);
+      if (found != extension->watched.end()) {
+        append_notice(make_notice(Down{{news.token}, Ref<>{found->second.target}, news.why, true}));
+      }
+      break;
+    }
+    case CommandKind::link:
+      handle_link(static_cast<LinkCommand&>(*command));
+      break;
+    case CommandKind::unlink:
+      handle_unlink(static_cast<LinkCommand&>(*command));
+      break;
+    case CommandKind::exit_signal:
+      handle_exit_signal(static_cast<LinkRecord&>(*command));
+      break;
+    case CommandKind::child_gone:
+    case CommandKind::child_ended:
+    case CommandKind::child_restarted:
+      handle_child(static_cast<ChildCommand&>(*command));
+      return;  // the child's memory
+    case CommandKind::restart:
+    case CommandKind::resume:
+    case CommandKind::release:
+      handle_verdict(static_cast<VerdictCommand&>(*command));
+      break;
+    case CommandKind::timer:
+      handle_timer(static_cast<TimerRecord&>(*command));
+      return;  // the timer sees to itself
+    case CommandKind::answered:
+      return;
+  }
+  delete_command(command);
+}
+
+/// For an actor that has ended. Who must hear of that does.
+void Cell::bounce_command(Command* command) {
+  switch (command->kind) {
+    case CommandKind::watch: {
+      auto& record = static_cast<WatchRecord&>(*command);
+      record.kind = CommandKind::watch_fired;
+      record.to_generation = record.watcher.generation;
+      record.why = ExitReason::no_actor();
+      send_command(*record.watcher.cell, &record);
+      return;
+    }
+    case CommandKind::link: {
+      const auto& link = static_cast<LinkCommand&>(*command);
+      auto* signal = new LinkRecord;
+      signal->kind = CommandKind::exit_signal;
+      signal->to_generation = link.from.generation;
+      signal->from = Address{this, link.to_generation, 0};
+      signal->why = ExitReason::no_actor();
+      send_command(*link.from.cell, signal);
+      break;
+    }
+    case CommandKind::stop: {
+      const auto& stop = static_cast<StopCommand&>(*command);
+      if (stop.waiter.slot != nullptr) answer_done(stop.waiter);
+      break;
+    }
+    case CommandKind::timer: {
+      auto* timer = static_cast<TimerRecord*>(command);
+      timer->armed = false;
+      release_timer(timer);
+      return;
+    }
+    case CommandKind::child_gone:
+    case CommandKind::child_ended:
+    case CommandKind::child_restarted:
+      TROUPE_CHECK(false, "a child outlived its parent");
+      return;
+    default:
+      break;
+  }
+  delete_command(command);
+}
+
+void delete_command(Command* command) noexcept {
+  switch (command->kind) {
+    case CommandKind::stop:
+      delete static_cast<StopCommand*>(command);
+      break;
+    case CommandKind::watch:
+    case CommandKind::watch_fired:
+      delete static_cast<WatchRecord*>(command);
+      break;
+    case CommandKind::unwatch:
+      delete static_cast<UnwatchCommand*>(command);
+      break;
+    case CommandKind::incarnation:
+      delete static_cast<IncarnationCommand*>(command);
+      break;
+    case CommandKind::link:
+    case CommandKind::unlink:
+      delete static_cast<LinkCommand*>(command);
+      break;
+    case CommandKind::exit_signal:
+      delete static_cast<LinkRecord*>(command);
+      break;
+    case CommandKind::restart:
+    case CommandKind::resume:
+    case CommandKind::release:
+      delete static_cast<VerdictCommand*>(command);
+      break;
+    case CommandKind::kill:
+      delete command;
+      break;
+    default:
+      break;  // embedded in a record that lives on
+  }
+}
+
+// ---- watches, monitors, links ----------------------------------------------------------------------------------------
+
+void Cell::handle_watch_fired(WatchRecord& record) {
+  const auto found = ext().watched.find(record.token);
+  if (found == extension->watched.end()) return;  // unwatched meanwhile
+  if (record.is_monitor) {
+    append_notice(make_notice(Down{{record.token}, Ref<>{record.target}, record.why}));
+    extension->watched.erase(found);
+    return;
+  }
+  found->second.record = nullptr;
+  found->second.notified = true;
+  append_notice(make_notice(Terminated{Ref<>{record.target}, record.why}));
+}
+
+void Cell::handle_link(LinkCommand& link) {
+  Link& mine = ext().links[link_key(link.from)];
+  mine.peer = link.from;
+  mine.their_id = link.id;
+  if (mine.record == nullptr) mine.record = new LinkRecord;
+}
+
+void Cell::handle_unlink(LinkCommand& unlink) {
+  const auto found = ext().links.find(link_key(unlink.from));
+  if (found == extension->links.end()) return;
+  Link& mine = found->second;
+  if (mine.their_id == unlink.id) mine.their_id = 0;
+  if (mine.my_id == unlink.other_id) mine.my_id = 0;
+  if (mine.my_id != 0 || mine.their_id != 0) return;  // linked again meanwhile, from one side or the other
+  delete mine.record;
+  extension->links.erase(found);
+}
+
+void Cell::handle_exit_signal(LinkRecord& signal) {
+  Address from = signal.from;
+  if (signal.by_link) {
+    const auto found = ext().links.find(link_key(signal.from));
+    if (found == extension->links.end()) return;  // unlinked meanwhile
+    from = found->second.peer;
+    delete found->second.record;
+    extension->links.erase(found);
+  }
+  const bool is_kill = !signal.by_link && signal.why.kind() == ExitReason::Kind::killed;
+  if (ext().trap_exit && !is_kill) {
+    append_notice(make_notice(Exit{Ref<>{from}, signal.why}));
+    return;
+  }
+  if (signal.why.kind() == ExitReason::Kind::normal || is(Phase::ending) || is(Phase::held) || is(Phase::failing)) return;
+  begin_end(signal.why, is_kill ? StopReason::kill : StopReason::stop, extension->hold ? After::hold : After::terminate);
+}
+
+// ---- timers ----------------------------------------------------------------------------------------------------------
+
+void Cell::handle_timer(TimerRecord& timer) {
+  timer.armed = false;
+  if (timer.cancelled) {
+    release_timer(&timer);
+    return;
+  }
+  switch (timer.purpose) {
+    case TimerPurpose::tick:
+      break;
+    case TimerPurpose::ask_deadline:
+      timeout_asks();
+      return;
+    case TimerPurpose::stop_deadline:
+      if (frames != nullptr && !is(Phase::ending)) {
+        begin_end(ExitReason::killed("its stop deadline expired"), StopReason::kill,
+                  extension->hold ? After::hold : After::terminate);
+      } else {
+        cancel_frames();
+      }
+      return;
+    case TimerPurpose::control: {
+      const std::uint64_t token = timer.token;
+      drop_timer(*this, &timer);
+      if (extension->has_object) observer()->control_timer_due(token);
+      return;
+    }
+    case TimerPurpose::delayed_send:
+      return;
+  }
+  Envelope* tick = timer.message;
+  if (timer.copy != nullptr) {
+    if (!timer.tick_waits) {
+      tick = new_tick(*timer.message->type);
+      timer.copy(payload(*tick), payload(*timer.message));
+    } else {
+      ++timer.missed;
+      tick = nullptr;
+    }
+    arm_cell_timer(*this, timer, timer.due + timer.period);
+  } else {
+    timer.message = nullptr;
+  }
+  if (tick == nullptr) return;
+  static_cast<TickEnvelope*>(tick)->timer = &timer;
+  timer.tick_waits = true;
+  append_notice(tick);
+}
+
+void arm_cell_timer(Cell& cell, TimerRecord& timer, TimePoint due) {
+  timer.target = cell.address();
+  timer.armed = true;
+  cell.core().timers().arm(timer, due);
+}
+
+void release_timer(TimerRecord* timer) noexcept {
+  if (timer->armed && timer->target.cell != nullptr) {
+    if (Worker* worker = Worker::current(); worker != nullptr) worker->core.timers().disarm(*timer);
+  }
+  if (timer->message != nullptr) destroy_envelope(std::exchange(timer->message, nullptr));
+  timer->cancelled = true;
+  if (!timer->armed && !timer->tick_waits) delete timer;
+}
+
+void drop_timer(Cell& cell, TimerRecord* timer) noexcept {
+  TimerRecord** at = &cell.ext().timers;
+  while (*at != nullptr && *at != timer) at = &(*at)->following_timer;
+  if (*at == timer) *at = timer->following_timer;
+  release_timer(timer);
+}
+
+/// Fails the asks whose time is up, and arms the timer for the next.
+void Cell::timeout_asks() {
+  const TimePoint now = core().now();
+  TimePoint next = TimePoint::max();
+  for (AskSlot* slot = ext().asks; slot != nullptr; slot = slot->following) {
+    const TimePoint due{Duration{slot->deadline.load(std::memory_order_relaxed)}};  // the owner's own write
+    const RequestPort port{slot, slot->generation()};
+    if (due > now) {
+      if (!slot->is_over(port.generation)) next = std::min(next, due);
+    } else {
+      fail_reply(port, AskErrorKind::timeout, "no answer in time; the outcome is unknown");
+    }
+  }
+  extension->ask_timer_due = next;
+  if (next != TimePoint::max()) arm_cell_timer(*this, *extension->ask_timer, next);
+}
+
+// ---- children --------------------------------------------------------------------------------------------------------
+
+void Cell::remove_child(Cell& child) {
+  CellExtension& e = *extension;
+  (child.previous_sibling != nullptr ? child.previous_sibling->next_sibling : e.first_child) = child.next_sibling;
+  if (child.next_sibling != nullptr) child.next_sibling->previous_sibling = child.previous_sibling;
+  --e.child_count;
+}
+
+void Cell::handle_child(ChildCommand& notice) {
+  CellExtension& e = ext();
+  const Ref<> child{notice.child};
+  ChildObserver* o = e.has_object ? observer() : nullptr;
+  if (notice.kind == CommandKind::child_gone) {
+    const ExitReason why = std::move(notice.why);
+    notice.~ChildCommand();
+    Cell& cell = *notice.child.cell;
+    remove_child(cell);
+    core().give_cell(cell);
+    if (o != nullptr) o->child_gone(child, why);
+  } else if (o == nullptr) {
+    release_child(child);  // nobody is left to judge
+  } else if (notice.kind == CommandKind::child_ended) {
+    const auto& ended = static_cast<ChildEndedCommand&>(notice);
+    o->child_ended({child, ended.why, ended.can_resume, ended.starting});
+  } else {
+    o->child_restarted(child);
+  }
+}
+
+void Cell::handle_verdict(VerdictCommand& verdict) {
+  if (!is(Phase::held)) return;
+  CellExtension& e = *extension;
+  switch (verdict.kind) {
+    case CommandKind::resume:
+      TROUPE_CHECK(e.has_object && e.on_start_ran, "resume of an actor that has no state left");
+      set(Phase::running);
+      break;
+    case CommandKind::restart:
+      e.maker = std::move(verdict.maker);
+      begin_end(e.why, StopReason::restart, After::rebuild);
+      break;
+    default: {
+      const bool failed = e.why.kind() == ExitReason::Kind::failure;
+      begin_end(e.why, failed ? StopReason::failure : StopReason::stop, After::terminate);
+      break;
+    }
+  }
+}
+
+}  // namespace troupe::detail

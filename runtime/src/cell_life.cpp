@@ -1,0 +1,299 @@
+// The life of an actor: start, failure, restart, and the order of its end (SEMANTICS 45a).
+#include <new>
+#include <utility>
+
+#include "cell.hpp"
+#include "system_core.hpp"
+
+namespace troupe::detail {
+
+// ---- start -----------------------------------------------------------------------------------------------------------
+
+void Cell::start() {
+  CellTurn turn;
+  run_turn(turn, [](Cell& cell, CellTurn&, void*) { cell.actor().on_start(); }, nullptr);
+  if (is(Phase::starting) && !turn.cancelled) started_ok();
+}
+
+void Cell::started_ok() {
+  CellExtension& e = ext();
+  e.on_start_ran = true;
+  set(Phase::running);
+  if (e.started.slot != nullptr) answer_done(std::exchange(e.started, {}));
+  Cell* const boss = parent.load(std::memory_order_relaxed);  // set at spawn
+  if (incarnation == 0 || boss == nullptr || boss->type.load(std::memory_order_relaxed)->child_observer == nullptr) {
+    return;  // the parent's type was written before this child was spawned
+  }
+  e.restarted.kind = CommandKind::child_restarted;
+  e.restarted.to_generation = boss->generation.load(std::memory_order_relaxed);  // constant while it has children
+  e.restarted.child = address();
+  send_command(*boss, &e.restarted);
+}
+
+// ---- failure ---------------------------------------------------------------------------------------------------------
+
+void Cell::fail(ExitReason why, bool starting) {
+  CellExtension& e = ext();
+  Counters::add(Worker::current()->counters.failed);
+  const Ref<> self{address()};
+  core().observe([&](Observer& o) { o.failed(self, why); });
+  ActorLog{*this}.error((starting ? "failed to start: " : "failed: ") + std::string(why.text()));
+  if (e.started.slot != nullptr) {
+    fail_reply(std::exchange(e.started, {}), AskErrorKind::receiver_down, why.text());
+  }
+  if (!e.hold) {
+    begin_end(std::move(why), StopReason::failure, After::terminate);
+    return;
+  }
+  e.why = std::move(why);
+  e.ended.starting = starting;
+  set(Phase::failing);
+  cancel_frames();
+}
+
+/// Handlers that wait go on with Cancelled, newest first; one that lent memory when it has it back.
+void Cell::cancel_frames() {
+  for (Frame* frame = frames; frame != nullptr; frame = frame->following) {
+    static_cast<CellTurn*>(frame->turn)->cancelled = true;
+    if (!frame->lent) make_ready(*frame);
+  }
+}
+
+void Cell::hold_for_verdict(bool can_resume) {
+  CellExtension& e = ext();
+  set(Phase::held);
+  e.stop_pending = false;
+  Cell* const boss = parent.load(std::memory_order_relaxed);  // set at spawn
+  e.ended.kind = CommandKind::child_ended;
+  e.ended.to_generation = boss->generation.load(std::memory_order_relaxed);  // constant while it has children
+  e.ended.child = address();
+  e.ended.why = e.why;
+  e.ended.can_resume = can_resume && !e.ended.starting;
+  send_command(*boss, &e.ended);
+}
+
+// ---- the end ---------------------------------------------------------------------------------------------------------
+
+void Cell::request_stop(StopCommand& stop) {
+  CellExtension& e = ext();
+  if (stop.waiter.slot != nullptr) e.stop_waiters.push_back(std::exchange(stop.waiter, {}));
+  const auto limit = stop.own_limit ? std::optional(e.stop_limit.value_or(core().options().stop_timeout)) : stop.limit;
+  const bool at_once = limit && *limit <= Duration::zero();
+  if (is(Phase::failing) || is(Phase::held)) return;  // the parent's verdict decides
+  if (!is(Phase::ending)) {
+    e.why = std::move(stop.why);
+    e.after = e.hold ? After::hold : After::terminate;
+    e.stop_pending = true;
+    e.ended_by_request = true;
+    if (at_once || frames == nullptr) {
+      begin_end(at_once ? ExitReason::killed() : e.why, at_once ? StopReason::kill : StopReason::stop, e.after);
+    }
+  }
+  if (at_once) {
+    cancel_frames();
+  } else if (limit && e.stop_timer == nullptr) {
+    e.stop_timer = new TimerRecord;
+    e.stop_timer->purpose = TimerPurpose::stop_deadline;
+    arm_cell_timer(*this, *e.stop_timer, core().now() + *limit);
+  }
+}
+
+void Cell::begin_end(ExitReason why, StopReason stop_reason, After after) {
+  CellExtension& e = ext();
+  e.why = std::move(why);
+  e.stop_reason = stop_reason;
+  e.after = after;
+  e.stop_pending = false;
+  e.stage = Stage::unwind;
+  e.children_told = false;
+  if (e.started.slot != nullptr) {
+    fail_reply(std::exchange(e.started, {}), AskErrorKind::receiver_down, "ended before it had started");
+  }
+  set(Phase::ending);
+  cancel_frames();
+}
+
+/// As far as the end can go now.
+Cell::Next Cell::go_on_ending() {
+  CellExtension& e = *extension;
+  for (;;) {
+    bool waits = frames != nullptr;
+    switch (e.stage) {
+      case Stage::unwind:
+        if (!waits) e.stage = Stage::on_stop;
+        break;
+      case Stage::on_stop:
+        if (waits) break;
+        if (!e.on_start_ran) {
+          e.stage = Stage::children;
+          break;
+        }
+        e.on_start_ran = false;
+        call_on_stop();
+        return Next::go_on;
+      case Stage::children:
+        if (!std::exchange(e.children_told, true)) tell_children_to_stop();
+        waits = e.child_count > 0;
+        if (!waits) e.stage = Stage::object;
+        break;
+      case Stage::object:
+        drop_object();
+        if (e.after == After::terminate) return terminate();
+        if (e.after == After::hold) {
+          hold_for_verdict(false);
+        } else {
+          rebuild();
+        }
+        return Next::go_on;
+    }
+    if (waits) return Mailbox::go_waiting(out) ? Next::left : Next::go_on;
+  }
+}
+
+void Cell::call_on_stop() {
+  CellTurn turn;
+  turn.what = "on_stop";
+  run_turn(turn, [](Cell& cell, CellTurn&, void*) { cell.actor().on_stop(cell.extension->stop_reason); }, nullptr);
+}
+
+void Cell::tell_children_to_stop() {
+  CellExtension& e = *extension;
+  if (e.child_count == 0) return;
+  if (ChildObserver* o = e.has_object ? observer() : nullptr; o != nullptr) {
+    o->stop_children();
+    return;
+  }
+  for (Cell* child = e.first_child; child != nullptr; child = child->next_sibling) {
+    auto* stop = new StopCommand;
+    stop->kind = CommandKind::stop;
+    stop->to_generation = child->generation.load(std::memory_order_relaxed);  // constant: its parent frees it
+    stop->why = ExitReason::shutdown("its parent ended");
+    stop->own_limit = true;
+    send_command(*child, stop);
+  }
+}
+
+void Cell::drop_object() {
+  CellExtension& e = *extension;
+  const ActorType& t = *type.load(std::memory_order_relaxed);  // the owner's own write
+  if (std::exchange(e.has_object, false)) {
+    void* memory = object();
+    t.destroy(memory);  // may send
+    if (!object_is_inline(t.size, t.align)) ::operator delete(memory, std::align_val_t{t.align});
+  }
+  while (e.timers != nullptr) drop_timer(*this, e.timers);
+  if (e.stop_timer != nullptr) release_timer(std::exchange(e.stop_timer, nullptr));
+  while (e.asks != nullptr) {  // answers that were to become messages
+    AskSlot& slot = *e.asks;
+    if (slot.callback.function != nullptr) slot.callback.drop(std::exchange(slot.callback.function, nullptr));
+    release_slot({&slot, slot.generation()});
+  }
+  if (e.ask_timer != nullptr) release_timer(std::exchange(e.ask_timer, nullptr));
+  e.ask_timer_due = TimePoint::max();
+}
+
+/// The next incarnation, in the same cell: mailbox, watchers, links and name stay.
+void Cell::rebuild() {
+  CellExtension& e = *extension;
+  ++incarnation;
+  Counters::add(Worker::current()->counters.restarted);
+  const Ref<> self{address()};
+  core().observe([&](Observer& o) { o.restarted(self, incarnation); });
+  for (WatchRecord* w = e.watchers; w != nullptr; w = w->following) {
+    if (!w->incarnations) continue;
+    auto* news = new IncarnationCommand;
+    news->kind = CommandKind::incarnation;
+    news->to_generation = w->watcher.generation;
+    news->token = w->token;
+    news->why = e.why;
+    send_command(*w->watcher.cell, news);
+  }
+  e.ended_by_request = false;
+  e.ended.starting = false;
+  const std::shared_ptr<const Maker> maker = std::move(e.maker);
+  const ActorType& t = *type.load(std::memory_order_relaxed);  // the owner's own write
+  if (!object_is_inline(t.size, t.align)) {
+    *reinterpret_cast<void**>(reinterpret_cast<std::byte*>(this) + cell_header_bytes) =
+        ::operator new(t.size, std::align_val_t{t.align});
+  }
+  set(Phase::starting);
+  void* memory = object();
+  try {
+    maker->construct(memory);
+  } catch (...) {  // a further failure of this child, in the phase of starting
+    if (!object_is_inline(t.size, t.align)) ::operator delete(memory, std::align_val_t{t.align});
+    std::string text = "an unknown exception";
+    const auto error = std::current_exception();
+    try {
+      throw;
+    } catch (const std::exception& x) {
+      text = x.what();
+    } catch (...) {  // nothing is known of it
+    }
+    fail(ExitReason::failure(std::move(text), error), true);
+    return;
+  }
+  e.has_object = true;
+  actor().cell_ = this;
+  if (!t.has_on_start) started_ok();
+}
+
+void Cell::tell_watchers_and_links() {
+  CellExtension& e = *extension;
+  while (WatchRecord* w = e.watchers) {
+    e.watchers = w->following;
+    w->kind = CommandKind::watch_fired;
+    w->to_generation = w->watcher.generation;
+    w->why = e.why;
+    send_command(*w->watcher.cell, w);
+  }
+  for (auto& [key, link] : e.links) {
+    LinkRecord* signal = link.record;
+    signal->kind = CommandKind::exit_signal;
+    signal->to_generation = link.peer.generation;
+    signal->from = address();
+    signal->why = e.why;
+    send_command(*link.peer.cell, signal);
+  }
+  e.links.clear();
+  for (auto& [token, watched] : e.watched) {  // this actor watches no more
+    if (watched.notified || watched.record == nullptr) continue;
+    auto* unwatch = new UnwatchCommand;
+    unwatch->kind = CommandKind::unwatch;
+    unwatch->to_generation = watched.target.generation;
+    unwatch->record = watched.record;
+    send_command(*watched.target.cell, unwatch);
+  }
+  e.watched.clear();
+}
+
+Cell::Next Cell::terminate() {
+  SystemCore& system = core();
+  const Address self = address();
+  if (extension->is_named) system.names().remove(extension->path, self);
+  tell_watchers_and_links();
+  const ExitReason why = extension->why;
+  for (const RequestPort& waiter : extension->stop_waiters) answer_done(waiter);
+  system.actor_ended(*this, why);
+  delete std::exchange(extension, nullptr);
+  set(Phase::free);
+  generation.store(self.generation + 1, std::memory_order_relaxed);  // senders' shortcut; published with the token
+  Cell* const boss = parent.load(std::memory_order_relaxed);  // set at spawn
+  if (boss != nullptr) {
+    void* where = reinterpret_cast<std::byte*>(this) + cell_header_bytes;
+    auto* gone = ::new (where) ChildCommand;
+    gone->kind = CommandKind::child_gone;
+    gone->to_generation = boss->generation.load(std::memory_order_relaxed);  // constant while it has children
+    gone->child = self;
+    gone->why = why;
+    send_command(*boss, gone);  // the parent puts the cell on the free list
+  }
+  do {
+    if (Mailbox::has_commands(out)) handle_commands();
+    bounce_all(DropReason::ended);
+  } while (sleep() == Next::go_on);
+  if (boss == nullptr) system.give_cell(*this);
+  return Next::left;
+}
+
+}  // namespace troupe::detail

@@ -1,0 +1,105 @@
+// Commands: what the runtime tells a cell. Never bounded, never dropped; embedded in the records they concern, so that
+// failing needs no memory.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+
+#include <troupe/runtime/actor.hpp>
+#include <troupe/runtime/children.hpp>
+#include <troupe/runtime/detail/envelope.hpp>
+#include <troupe/runtime/signals.hpp>
+
+namespace troupe::detail {
+
+enum class CommandKind : std::uint8_t {
+  stop,
+  kill,
+  watch,
+  unwatch,
+  watch_fired,   ///< back to the watcher: the target has ended
+  incarnation,   ///< to the watcher: the target was restarted
+  link,
+  unlink,
+  exit_signal,
+  child_gone,
+  child_ended,
+  child_restarted,
+  restart,
+  resume,
+  release,
+  answered,      ///< an ask of this actor is over
+  timer,
+};
+
+struct Command {
+  Command* next = nullptr;
+  std::uint32_t to_generation = 0;
+  CommandKind kind{};
+};
+
+/// stop and halt, with who wants to hear of the end.
+struct StopCommand : Command {
+  ExitReason why;
+  std::optional<Duration> limit;  ///< how long handlers may go on; 0: kill at once; none: for ever
+  bool own_limit = false;         ///< use the actor's own
+  bool hold = false;
+  RequestPort waiter;
+};
+
+/// One watch or monitor. Belongs to the target's list of watchers until it fires, then travels back to the watcher.
+struct WatchRecord : Command {
+  Address watcher;
+  Address target;
+  std::uint64_t token = 0;
+  bool is_monitor = false;
+  bool incarnations = false;
+  ExitReason why;
+  WatchRecord* previous = nullptr;  ///< the target's list
+  WatchRecord* following = nullptr;
+};
+
+struct UnwatchCommand : Command {
+  WatchRecord* record = nullptr;  ///< only compared, never followed, until found in the list
+};
+
+struct IncarnationCommand : Command {
+  std::uint64_t token = 0;
+  ExitReason why;
+};
+
+/// One side of a link. Its node carries the exit signal.
+struct LinkRecord : Command {
+  Address from;
+  Address peer;
+  std::uint64_t my_id = 0;     ///< of the link command this side sent, or 0
+  std::uint64_t their_id = 0;  ///< of the link command the other side sent, or 0
+  ExitReason why;
+  LinkRecord* following = nullptr;
+  bool by_link = true;         ///< an exit signal of a link, to be checked against the receiver's links
+};
+
+struct LinkCommand : Command {
+  Address from;
+  std::uint64_t id = 0;
+  std::uint64_t other_id = 0;
+};
+
+/// From a child to its parent. Lives in the cell's extension, or (child_gone) in the memory of the dead object.
+struct ChildCommand : Command {
+  Address child;
+  ExitReason why;
+};
+struct ChildEndedCommand : ChildCommand {
+  bool can_resume = false;
+  bool starting = false;
+};
+
+struct VerdictCommand : Command {
+  std::shared_ptr<const Maker> maker;
+};
+
+void delete_command(Command* command) noexcept;
+
+}  // namespace troupe::detail

@@ -1,0 +1,491 @@
+// What an actor can do: the functions behind ActorBase, and the verdicts of children.hpp.
+#include <new>
+#include <utility>
+
+#include <troupe/runtime/actor.hpp>
+
+#include "cell.hpp"
+#include "system_core.hpp"
+
+namespace troupe::detail {
+
+Cell& context(const ActorBase& actor) {
+  if (actor.cell_ == nullptr) {
+    throw UsageError("the context (self, spawn, timers, ...) may be used from on_start on, not in the constructor");
+  }
+  return *actor.cell_;
+}
+
+Address address_of(const Cell& self) noexcept { return const_cast<Cell&>(self).address(); }
+TimePoint now_of(const Cell& self) { return self.core().now(); }
+
+// ---- spawning --------------------------------------------------------------------------------------------------------
+
+namespace {
+
+void prepare(Cell& cell, Cell* parent, const SpawnOptions& options, SystemCore& core) {
+  CellExtension& e = cell.ext();
+  e.has_object = false;
+  e.hold = options.on_end == OnEnd::hold;
+  e.trap_exit = options.trap_exit;
+  e.stop_limit = options.stop_timeout;
+  e.guardian = parent != nullptr ? Guardian::no : options.guardian;
+  if (options.name.empty()) return;
+  check_name(options.name);
+  std::string path = parent == nullptr ? "" : print(parent->address());
+  path += "/" + options.name;
+  if (!core.names().add(path, cell.address())) throw NameTaken("there is an actor named " + path + " already");
+  e.path = std::move(path);
+  e.is_named = true;
+}
+
+}  // namespace
+
+NewCell::NewCell(Cell* parent, System* system, const ActorType& type, const SpawnOptions* options) {
+  SystemCore& core = system != nullptr ? system->core() : parent->core();
+  if (parent != nullptr && parent->is(Phase::ending)) throw UsageError("an actor that is ending can't spawn children");
+  if (!core.spawning_allowed()) throw UsageError("the System is shutting down and spawns no actors any more");
+  if (options != nullptr && options->on_end == OnEnd::hold &&
+      (parent == nullptr || parent->type.load(std::memory_order_relaxed)->child_observer == nullptr)) {
+    throw UsageError("on_end = hold needs a parent that derives from ChildObserver, to give the verdict");
+  }
+  cell_ = core.take_cell(cell_class_of(type.size, type.align));
+  cell_->type.store(&type, std::memory_order_relaxed);  // published with the ref
+  cell_->parent.store(parent, std::memory_order_relaxed);  // published with the ref
+  cell_->incarnation = 0;
+  cell_->frames = nullptr;
+  if (!object_is_inline(type.size, type.align)) {
+    *reinterpret_cast<void**>(reinterpret_cast<std::byte*>(cell_) + cell_header_bytes) =
+        ::operator new(type.size, std::align_val_t{type.align});
+  }
+  cell_->set(Phase::starting);
+  const bool is_observer = type.child_observer != nullptr;
+  if (options == nullptr && !is_observer) return;
+  try {
+    prepare(*cell_, parent, options != nullptr ? *options : SpawnOptions{}, core);
+  } catch (...) {  // the destructor won't run
+    this->~NewCell();
+    throw;
+  }
+  if (is_observer && parent == nullptr && cell_->ext().guardian == Guardian::automatic) {
+    cell_->ext().guardian = Guardian::on_failure;
+  }
+}
+
+NewCell::~NewCell() {
+  if (cell_ == nullptr) return;
+  SystemGate* gate = cell_->gate.load(std::memory_order_relaxed);  // this thread's own write
+  SystemCore& core = *gate->core.load(std::memory_order_relaxed);
+  const ActorType& type = *cell_->type.load(std::memory_order_relaxed);
+  if (!object_is_inline(type.size, type.align)) ::operator delete(where(), std::align_val_t{type.align});
+  if (cell_->extension != nullptr) {
+    if (cell_->extension->is_named) core.names().remove(cell_->extension->path, cell_->address());
+    delete std::exchange(cell_->extension, nullptr);
+  }
+  cell_->set(Phase::free);
+  cell_->generation.fetch_add(1, std::memory_order_relaxed);  // published with the token
+  // Asleep again: whoever finds mail in it (there is none) would bounce it.
+  Mailbox::init(cell_->in, cell_->out);
+  core.give_cell(*cell_);
+}
+
+void* NewCell::where() const noexcept { return cell_->object(); }
+
+Address NewCell::launch(const RequestPort& started) {
+  Cell& cell = *std::exchange(cell_, nullptr);
+  const ActorType& type = *cell.type.load(std::memory_order_relaxed);  // this thread's own write
+  SystemGate* gate = cell.gate.load(std::memory_order_relaxed);
+  SystemCore& core = *gate->core.load(std::memory_order_relaxed);
+  cell.actor().cell_ = &cell;
+  const Address address = cell.address();
+  if (cell.extension != nullptr) {
+    cell.extension->has_object = true;
+    cell.extension->on_start_ran = !type.has_on_start;
+  }
+  if (Cell* parent = cell.parent.load(std::memory_order_relaxed)) {
+    CellExtension& p = parent->ext();
+    cell.previous_sibling = nullptr;
+    cell.next_sibling = p.first_child;
+    if (p.first_child != nullptr) p.first_child->previous_sibling = &cell;
+    p.first_child = &cell;
+    ++p.child_count;
+  }
+  core.actor_spawned(cell);
+  if (type.has_on_start) {
+    if (started.slot != nullptr) cell.ext().started = started;
+    Worker* worker = Worker::current();
+    if (worker != nullptr && &worker->core == &core) {
+      worker->push(cell);
+    } else {
+      core.executor().submit(cell);
+    }
+    return address;
+  }
+  cell.set(Phase::running);
+  if (started.slot != nullptr) answer_done(started);
+  MailLink* none = nullptr;
+  const Mailbox::Idle idle = Mailbox::go_idle(cell.in, cell.out, none);
+  if (idle == Mailbox::Idle::asleep || idle == Mailbox::Idle::other_owner) return address;
+  core.executor().submit(cell);  // a stale push came meanwhile
+  return address;
+}
+
+Address spawn_from(Cell* parent, System* system, const SpawnOptions& options, const Maker& maker,
+                   const RequestPort& started) {
+  NewCell cell{parent, system, maker.type(), &options};
+  maker.construct(cell.where());
+  return cell.launch(started);
+}
+
+// ---- ending others and oneself ---------------------------------------------------------------------------------------
+
+namespace {
+
+/// Calls f(core) if the actor may be alive.
+template <class F>
+void if_alive(const Address& actor, F f) {
+  if (actor.cell == nullptr) return;
+  SystemGate* gate = actor.cell->gate.load(std::memory_order_acquire);  // partner: the store at spawn
+  SystemCore* core = gate != nullptr ? gate->enter() : nullptr;
+  if (core == nullptr) return;
+  f(*core);
+  gate->leave();
+}
+
+template <class C>
+C* new_command(CommandKind kind, const Address& to) {
+  auto* command = new C;
+  command->kind = kind;
+  command->to_generation = to.generation;
+  return command;
+}
+
+}  // namespace
+
+void stop_actor(const Address& actor, const ExitReason& why) {
+  if_alive(actor, [&](SystemCore&) {
+    auto* stop = new_command<StopCommand>(CommandKind::stop, actor);
+    stop->why = why;
+    stop->own_limit = true;
+    send_command(*actor.cell, stop);
+  });
+}
+
+void kill_actor(const Address& actor) {
+  if_alive(actor, [&](SystemCore&) { send_command(*actor.cell, new_command<Command>(CommandKind::kill, actor)); });
+}
+
+void stop_self(Cell& self, ExitReason why) {
+  if (!self.is(Phase::running) && !self.is(Phase::starting)) return;
+  CellExtension& e = self.ext();
+  e.why = std::move(why);
+  e.after = e.hold ? After::hold : After::terminate;
+  e.stop_pending = true;  // ends when this handler, and others that wait, are done
+  e.ended_by_request = false;
+}
+
+RequestPort open_slot_outside(SystemCore& core, std::chrono::nanoseconds timeout);
+
+Ask<void> stop_and_wait(const Address& actor, Duration deadline) {
+  RequestPort port{};
+  if_alive(actor, [&](SystemCore& core) {
+    port = open_slot_outside(core, no_timeout);
+    auto* stop = new_command<StopCommand>(CommandKind::stop, actor);
+    stop->why = ExitReason::shutdown();
+    stop->limit = deadline;
+    stop->waiter = port;
+    send_command(*actor.cell, stop);
+  });
+  if (port.slot == nullptr) {
+    port = open_slot(no_timeout);
+    answer_done(port);
+  }
+  return Ask<void>{port};
+}
+
+// ---- watches, monitors, links ----------------------------------------------------------------------------------------
+
+namespace {
+
+std::uint64_t next_token(Cell& self) {
+  return (std::uint64_t{self.serial} << 32) | ++self.tokens;
+}
+
+MonitorToken add_watch(Cell& self, const Address& target, bool is_monitor, bool incarnations) {
+  const std::uint64_t token = next_token(self);
+  auto* record = new_command<WatchRecord>(CommandKind::watch, target);
+  record->watcher = self.address();
+  record->target = target;
+  record->token = token;
+  record->is_monitor = is_monitor;
+  record->incarnations = incarnations;
+  self.ext().watched.emplace(token, Watched{target, record, is_monitor, false});
+  if (target.cell != nullptr && target.cell->gate.load(std::memory_order_acquire) == &self.core().gate()) {  // spawn
+    send_command(*target.cell, record);
+  } else {  // nobody, or an actor of another System: as good as ended
+    record->kind = CommandKind::watch_fired;
+    record->to_generation = record->watcher.generation;
+    record->why = ExitReason::no_actor();
+    send_command(self, record);
+  }
+  return {token};
+}
+
+void end_watch(Cell& self, std::unordered_map<std::uint64_t, Watched>::iterator watched) {
+  if (WatchRecord* record = watched->second.record) {
+    const Address& target = watched->second.target;
+    if (target.cell != nullptr && target.cell->gate.load(std::memory_order_acquire) == &self.core().gate()) {  // spawn
+      auto* unwatch = new_command<UnwatchCommand>(CommandKind::unwatch, target);
+      unwatch->record = record;
+      send_command(*target.cell, unwatch);
+    }
+  }
+  self.ext().watched.erase(watched);
+}
+
+}  // namespace
+
+void watch_actor(Cell& self, const Address& target) {
+  for (const auto& [token, watched] : self.ext().watched) {
+    if (!watched.is_monitor && !watched.notified && Ref<>{watched.target} == Ref<>{target}) return;
+  }
+  add_watch(self, target, false, false);
+}
+
+void unwatch_actor(Cell& self, const Address& target) {
+  auto& watched = self.ext().watched;
+  for (auto it = watched.begin(); it != watched.end();) {
+    const auto at = it++;
+    if (!at->second.is_monitor && Ref<>{at->second.target} == Ref<>{target}) end_watch(self, at);
+  }
+}
+
+MonitorToken monitor_actor(Cell& self, const Address& target, bool incarnations) {
+  return add_watch(self, target, true, incarnations);
+}
+
+void demonitor_actor(Cell& self, MonitorToken token) {
+  const auto found = self.ext().watched.find(token.value);
+  if (found != self.ext().watched.end()) end_watch(self, found);
+}
+
+void link_actor(Cell& self, const Address& target) {
+  if (target.cell == &self && target.generation == self.address().generation) return;
+  if (target.cell == nullptr || target.cell->gate.load(std::memory_order_acquire) != &self.core().gate()) {  // spawn
+    auto* signal = new_command<LinkRecord>(CommandKind::exit_signal, self.address());
+    signal->from = target;
+    signal->why = ExitReason::no_actor();
+    signal->by_link = false;
+    send_command(self, signal);
+    return;
+  }
+  Link& link = self.ext().links[link_key(target)];
+  if (link.my_id != 0) return;
+  link.peer = target;
+  link.my_id = next_token(self);
+  if (link.record == nullptr) link.record = new LinkRecord;
+  auto* command = new_command<LinkCommand>(CommandKind::link, target);
+  command->from = self.address();
+  command->id = link.my_id;
+  send_command(*target.cell, command);
+}
+
+void unlink_actor(Cell& self, const Address& target) {
+  const auto found = self.ext().links.find(link_key(target));
+  if (found == self.ext().links.end()) return;
+  auto* command = new_command<LinkCommand>(CommandKind::unlink, target);
+  command->from = self.address();
+  command->id = found->second.my_id;
+  command->other_id = found->second.their_id;
+  delete found->second.record;
+  self.ext().links.erase(found);
+  send_command(*target.cell, command);
+}
+
+void exit_actor(Cell& self, const Address& target, ExitReason why) {
+  if_alive(target, [&](SystemCore&) {
+    auto* signal = new_command<LinkRecord>(CommandKind::exit_signal, target);
+    signal->from = self.address();
+    signal->why = std::move(why);
+    signal->by_link = false;
+    send_command(*target.cell, signal);
+  });
+}
+
+// ---- timers ----------------------------------------------------------------------------------------------------------
+
+void start_actor_timer(Cell& self, const TimerKey& key, Duration delay, Envelope* tick,
+                       void (*copy)(void* to, const void* from)) {
+  EnvelopeGuard<Envelope> guard{tick};
+  if (copy != nullptr && delay <= Duration::zero()) {
+    throw UsageError("a repeating timer needs a period greater than zero");
+  }
+  cancel_actor_timer(self, key);
+  auto* timer = new TimerRecord;
+  timer->purpose = TimerPurpose::tick;
+  timer->key = key;
+  timer->period = copy != nullptr ? delay : Duration::zero();
+  timer->copy = copy;
+  timer->message = guard.release();
+  timer->following_timer = self.ext().timers;
+  self.ext().timers = timer;
+  arm_cell_timer(self, *timer, self.core().now() + std::max(delay, Duration::zero()));
+}
+
+bool cancel_actor_timer(Cell& self, const TimerKey& key) {
+  for (TimerRecord* timer = self.ext().timers; timer != nullptr; timer = timer->following_timer) {
+    if (timer->purpose != TimerPurpose::tick || !(timer->key == key)) continue;
+    drop_timer(self, timer);
+    return true;
+  }
+  return false;
+}
+
+// ---- requests --------------------------------------------------------------------------------------------------------
+
+RequestPort take_request(Cell&) {
+  Turn* turn = Worker::current()->turn;
+  if (turn == nullptr) throw UsageError("forward is for the handler of a request");
+  return turn->take_port();
+}
+
+void forward_request(const RequestPort& port, const Address& to, RequestEnvelope* e) {
+  e->port = port;
+  if (port.slot != nullptr) port.slot->callee = to;
+  send(to, e);
+}
+
+CurrentRequest current_request(Cell&) {
+  Turn* turn = Worker::current()->turn;
+  if (turn == nullptr || turn->envelope == nullptr) return {Ref<>{}, TimePoint::max()};
+  TimePoint deadline = TimePoint::max();
+  if (turn->port.slot != nullptr) {
+    deadline = TimePoint{Duration{turn->port.slot->deadline.load(std::memory_order_relaxed)}};  // published by the request
+  }
+  return {Ref<>{turn->envelope->from}, deadline};
+}
+
+void on_answer(Cell& self, const RequestPort& ask, void* function, void (*run)(void*, const RequestPort&, Cell&),
+               void (*drop)(void*)) {
+  AskSlot& slot = *ask.slot;
+  TROUPE_CHECK(slot.asker == &self, "pipe_to_self takes an ask of this actor");
+  slot.callback = {function, run, drop};
+  if (slot.is_over(ask.generation) && !slot.command_expected) slot_completed(slot, self);
+}
+
+// ---- blocking --------------------------------------------------------------------------------------------------------
+
+namespace {
+struct BlockingCall : BlockingJob {
+  void* call;
+  void (*function)(void*);
+  RequestPort done;
+};
+}  // namespace
+
+void run_blocking(void* call, void (*run)(void*)) {
+  Worker* worker = Worker::current();
+  if (worker == nullptr || worker->cell == nullptr || worker->turn == nullptr) {
+    run(call);  // a thread of the user's, which may block
+    return;
+  }
+  Cell& self = *worker->cell;
+  BlockingCall job;
+  job.call = call;
+  job.function = run;
+  job.done = open_slot(no_timeout);
+  Ask<void> done{job.done};
+  job.run = [](BlockingJob& base) {
+    auto& b = static_cast<BlockingCall&>(base);
+    const RequestPort port = b.done;
+    b.function(b.call);
+    answer_done(port);
+  };
+  worker->core.executor().submit_blocking(job);
+  self.wait_in_turn(job.done, true);
+  if (static_cast<CellTurn*>(Worker::current()->turn)->cancelled) throw Cancelled{};
+}
+
+}  // namespace troupe::detail
+
+namespace troupe {
+
+// ---- the log of an actor ---------------------------------------------------------------------------------------------
+
+namespace {
+void write_log(detail::Cell& cell, LogLevel level, std::string_view text) {
+  const detail::Worker* worker = detail::Worker::current();
+  detail::SystemCore& core = worker != nullptr
+                                 ? worker->core
+                                 : *cell.gate.load(std::memory_order_relaxed)->core.load(std::memory_order_relaxed);
+  core.log(level, detail::print(detail::address_of(cell)), text);
+}
+}  // namespace
+
+void ActorLog::debug(std::string_view text) const { write_log(*cell_, LogLevel::debug, text); }
+void ActorLog::info(std::string_view text) const { write_log(*cell_, LogLevel::info, text); }
+void ActorLog::warning(std::string_view text) const { write_log(*cell_, LogLevel::warning, text); }
+void ActorLog::error(std::string_view text) const { write_log(*cell_, LogLevel::error, text); }
+
+// ---- verdicts --------------------------------------------------------------------------------------------------------
+
+namespace {
+
+/// The child's cell if it is alive, checked to be the calling actor's child.
+detail::Cell* own_child(const Ref<>& child) {
+  const detail::Worker* worker = detail::Worker::current();
+  detail::Cell* cell = child.address().cell;
+  if (cell == nullptr || cell->generation.load(std::memory_order_relaxed) != child.address().generation) {
+    return nullptr;  // gone; its cell is the caller's until it has taken the notice, so this can't be another actor
+  }
+  if (worker == nullptr || worker->cell == nullptr || cell->parent.load(std::memory_order_relaxed) != worker->cell) {
+    throw UsageError("only the parent of " + child.to_string() + " may decide about it, on its own turn");
+  }
+  return cell;
+}
+
+void send_verdict(const Ref<>& child, detail::CommandKind kind, std::shared_ptr<const detail::Maker> maker = {}) {
+  detail::Cell* cell = own_child(child);
+  if (cell == nullptr) return;
+  auto* verdict = new detail::VerdictCommand;
+  verdict->kind = kind;
+  verdict->to_generation = child.address().generation;
+  verdict->maker = std::move(maker);
+  detail::send_command(*cell, verdict);
+}
+
+}  // namespace
+
+void restart_child(const Ref<>& child, std::shared_ptr<const detail::Maker> maker) {
+  send_verdict(child, detail::CommandKind::restart, std::move(maker));
+}
+void resume_child(const Ref<>& child) { send_verdict(child, detail::CommandKind::resume); }
+void release_child(const Ref<>& child) { send_verdict(child, detail::CommandKind::release); }
+
+void halt_child(const Ref<>& child, std::optional<Duration> limit) {
+  detail::Cell* cell = own_child(child);
+  if (cell == nullptr) return;
+  auto* stop = new detail::StopCommand;
+  stop->kind = detail::CommandKind::stop;
+  stop->to_generation = child.address().generation;
+  stop->why = ExitReason::shutdown();
+  stop->limit = limit;
+  stop->hold = true;
+  detail::send_command(*cell, stop);
+}
+
+void start_control_timer(std::uint64_t token, Duration delay) {
+  detail::Worker* worker = detail::Worker::current();
+  if (worker == nullptr || worker->cell == nullptr || worker->cell->observer() == nullptr) {
+    throw UsageError("start_control_timer is for an actor that derives from ChildObserver, on its own turn");
+  }
+  detail::Cell& self = *worker->cell;
+  auto* timer = new detail::TimerRecord;
+  timer->purpose = detail::TimerPurpose::control;
+  timer->token = token;
+  timer->following_timer = self.ext().timers;
+  self.ext().timers = timer;
+  detail::arm_cell_timer(self, *timer, self.core().now() + delay);
+}
+
+}  // namespace troupe

@@ -1,0 +1,134 @@
+#include "carrier.hpp"
+
+#include <cerrno>
+#include <cstdint>
+#include <cxxabi.h>
+
+#include <boost/context/detail/fcontext.hpp>
+#include <pthread.h>
+
+#if defined(__SANITIZE_ADDRESS__)
+#define TROUPE_ASAN 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define TROUPE_ASAN 1
+#endif
+#if __has_feature(thread_sanitizer)
+#define TROUPE_TSAN 1
+#endif
+#endif
+#if defined(__SANITIZE_THREAD__)
+#define TROUPE_TSAN 1
+#endif
+
+#if defined(TROUPE_ASAN)
+#include <sanitizer/common_interface_defs.h>
+#endif
+#if defined(TROUPE_TSAN)
+#include <sanitizer/tsan_interface.h>
+#endif
+
+namespace troupe::detail {
+
+namespace ctx = boost::context::detail;
+
+namespace {
+
+// The Itanium ABI's per-thread record of exceptions in flight: it belongs to the frame, not to the thread.
+struct EhGlobals {
+  void* caught;
+  unsigned uncaught;
+};
+
+// Not inlined: a thread-local address must not be kept over a switch that changes the thread.
+[[gnu::noinline]] EhGlobals& eh_globals() noexcept {
+  asm volatile("");
+  return *reinterpret_cast<EhGlobals*>(abi::__cxa_get_globals());
+}
+[[gnu::noinline]] int& thread_errno() noexcept {
+  asm volatile("");
+  return errno;
+}
+
+}  // namespace
+
+struct Carrier::Switch {
+  Carrier* from;
+  Carrier* to;
+  void (*then)(void*);
+  void* argument;
+};
+
+struct Carrier::Entry {
+  /// Runs on the carrier that was switched to. `s` lies on the stack of `from`: copied before anybody may resume it.
+  static void arrive(ctx::transfer_t transfer) {
+    const Switch s = *static_cast<Switch*>(transfer.data);
+    s.from->context_ = transfer.fctx;
+#if defined(TROUPE_ASAN)
+    const void* low = nullptr;
+    std::size_t bytes = 0;
+    __sanitizer_finish_switch_fiber(s.to->asan_fake_stack_, &low, &bytes);
+    if (s.from->stack_.low == nullptr) {  // a thread's own stack: learnt from the first switch away from it
+      s.from->asan_low_ = low;
+      s.from->asan_bytes_ = bytes;
+    }
+#endif
+    s.to->restore_thread_state();
+    s.then(s.argument);
+  }
+  static void start(ctx::transfer_t transfer) {
+    Carrier* self = static_cast<Switch*>(transfer.data)->to;
+    arrive(transfer);
+    self->main_();
+    __builtin_unreachable();
+  }
+};
+
+Carrier::Carrier() {
+#if defined(TROUPE_TSAN)
+  tsan_fiber_ = __tsan_get_current_fiber();
+#endif
+}
+
+Carrier::Carrier(Stack stack, Main main) : stack_(stack), main_(main) {
+  context_ = ctx::make_fcontext(stack.top(), stack.bytes, &Entry::start);
+  asan_low_ = stack.low;
+  asan_bytes_ = stack.bytes;
+#if defined(TROUPE_TSAN)
+  tsan_fiber_ = __tsan_create_fiber(0);
+#endif
+}
+
+Carrier::~Carrier() {
+#if defined(TROUPE_TSAN)
+  if (stack_.low != nullptr) __tsan_destroy_fiber(tsan_fiber_);
+#endif
+}
+
+void Carrier::switch_to(Carrier& from, Carrier& to, void (*then)(void*), void* argument) {
+  Switch s{&from, &to, then, argument};
+  from.save_thread_state();
+#if defined(TROUPE_ASAN)
+  __sanitizer_start_switch_fiber(&from.asan_fake_stack_, to.asan_low_, to.asan_bytes_);
+#endif
+#if defined(TROUPE_TSAN)
+  __tsan_switch_to_fiber(to.tsan_fiber_, 0);
+#endif
+  Entry::arrive(ctx::jump_fcontext(to.context_, &s));
+}
+
+void Carrier::save_thread_state() noexcept {
+  EhGlobals& eh = eh_globals();
+  exceptions_caught_ = eh.caught;
+  exceptions_uncaught_ = eh.uncaught;
+  errno_ = thread_errno();
+}
+
+void Carrier::restore_thread_state() noexcept {
+  EhGlobals& eh = eh_globals();
+  eh.caught = exceptions_caught_;
+  eh.uncaught = exceptions_uncaught_;
+  thread_errno() = errno_;
+}
+
+}  // namespace troupe::detail

@@ -1,0 +1,23 @@
+// The seams' real sides: the machine's clock and its randomness. Nothing else in Troupe asks the machine.
+#include <random>
+
+#include <troupe/runtime/clock.hpp>
+#include <troupe/runtime/random.hpp>
+
+namespace troupe {
+
+namespace {
+class SteadyClock final : public Clock {
+ public:
+  [[nodiscard]] TimePoint now() const noexcept override { return std::chrono::steady_clock::now(); }
+};
+}  // namespace
+
+std::shared_ptr<Clock> system_clock() { return std::make_shared<SteadyClock>(); }
+
+std::uint64_t random_seed() {
+  std::random_device device;
+  return (std::uint64_t{device()} << 32 | device()) | 1;
+}
+
+}  // namespace troupe

@@ -1,0 +1,302 @@
+#include "thread_executor.hpp"
+
+#include <algorithm>
+#include <bit>
+
+#include "../futex.hpp"
+#include "../memory.hpp"
+#include "../system_core.hpp"
+
+namespace troupe::detail {
+
+namespace {
+constexpr std::uint32_t workers_limit = 64;          // bits of sleepers_
+constexpr std::uint32_t slot_runs_in_a_row_max = 3;  // then the deque gets its turn (R15)
+constexpr std::uint32_t inject_look_interval = 61;   // a prime, so that it falls into step with nothing
+constexpr auto service_tick = std::chrono::milliseconds(1);
+}  // namespace
+
+class ThreadWorker final : public Worker {
+ public:
+  ThreadWorker(ThreadExecutor& executor, SystemCore& system, StackPool& stacks, std::uint64_t seed, std::uint32_t number)
+      : Worker(system, stacks, seed), index(number), executor_(executor) {}
+
+  void push(Runnable& runnable) override {
+    if (slot.load(std::memory_order_relaxed) == nullptr) {
+      slot.store(&runnable, std::memory_order_release);  // partner: a thief's exchange
+      return;
+    }
+    Runnable* older = slot.exchange(&runnable, std::memory_order_acq_rel);  // partner: the same
+    if (older == nullptr) return;
+    if (deque.push(older)) {
+      executor_.work_was_queued();
+    } else {
+      executor_.submit(*older);
+    }
+  }
+
+  const std::uint32_t index;
+  std::atomic<Runnable*> slot{nullptr};
+  std::atomic<bool> slot_for_thieves{false};  ///< set by the service thread when this worker is stuck
+  std::atomic<std::uint32_t> runs{0};         ///< changes with each runnable taken
+  std::uint32_t runs_at_last_tick = 0;        ///< the service thread's
+  std::atomic<std::uint32_t> awake{1};        ///< futex: 0 asleep
+  Deque<Runnable> deque;
+
+ private:
+  Runnable* next() override {
+    const std::uint32_t run = runs.load(std::memory_order_relaxed) + 1;
+    runs.store(run, std::memory_order_relaxed);  // read by the service thread, which needs no order
+    for (;;) {
+      if (executor_.stopping_.load(std::memory_order_relaxed)) return nullptr;  // set for good; seen soon enough
+      if (run % inject_look_interval == 0) {
+        if (Runnable* r = executor_.take_injected()) return r;
+      }
+      if (Runnable* r = take_own()) return r;
+      if (Runnable* r = executor_.take_injected()) return r;
+      if (Runnable* r = executor_.steal(*this)) return r;
+      Counters::add(counters.parks);
+      if (!executor_.sleep(*this)) return nullptr;
+    }
+  }
+
+  Runnable* take_own() {
+    const bool others_first = slot_streak_ >= slot_runs_in_a_row_max;
+    if (others_first) {
+      slot_streak_ = 0;
+      if (Runnable* r = deque.take()) return r;
+    }
+    if (slot.load(std::memory_order_relaxed) != nullptr) {
+      if (Runnable* r = slot.exchange(nullptr, std::memory_order_acq_rel)) {  // partner: a thief's exchange
+        ++slot_streak_;
+        return r;
+      }
+    }
+    slot_streak_ = 0;
+    return deque.take();
+  }
+
+  ThreadExecutor& executor_;
+  std::uint32_t slot_streak_ = 0;
+};
+
+ThreadExecutor::ThreadExecutor(bool drive_timers) : drive_timers_(drive_timers) {}
+ThreadExecutor::~ThreadExecutor() {
+  if (aside_.joinable()) aside_.join();
+}
+
+void ThreadExecutor::start(SystemCore& core) {
+  core_ = &core;
+  const SystemOptions& options = core.options();
+  std::uint32_t count = options.workers != 0 ? options.workers : std::thread::hardware_concurrency();
+  count = std::clamp(count, 1u, workers_limit);
+  stacks_ = std::make_unique<StackPool>(core.stack_bytes());
+  blocking_ = std::make_unique<BlockingPool>(options.blocking_threads_max);
+  for (std::uint32_t i = 0; i < count; ++i) {
+    workers_.push_back(std::make_unique<ThreadWorker>(*this, core, *stacks_, core.next_seed(), i));
+    core.add_counters(workers_.back()->counters);
+  }
+  busy_ = count;
+  running_threads_ = count;
+  for (auto& worker : workers_) {
+    threads_.emplace_back([this, &worker = *worker] {
+      worker.enter();
+      flush_block_cache();
+      running_threads_.fetch_sub(1);
+    });
+  }
+  if (drive_timers_) service_ = std::thread([this] { serve(); });
+}
+
+void ThreadExecutor::submit(Runnable& runnable) {
+  {
+    std::lock_guard guard(inject_lock_);
+    runnable.next_runnable = nullptr;
+    (inject_last_ != nullptr ? inject_last_->next_runnable : inject_first_) = &runnable;
+    inject_last_ = &runnable;
+    injected_.fetch_add(1, std::memory_order_seq_cst);  // before the look at sleepers_
+  }
+  work_was_queued();
+}
+
+Runnable* ThreadExecutor::take_injected() {
+  if (injected_.load(std::memory_order_seq_cst) == 0) return nullptr;
+  std::lock_guard guard(inject_lock_);
+  Runnable* first = inject_first_;
+  if (first == nullptr) return nullptr;
+  inject_first_ = first->next_runnable;
+  if (inject_first_ == nullptr) inject_last_ = nullptr;
+  injected_.fetch_sub(1, std::memory_order_seq_cst);
+  return first;
+}
+
+Runnable* ThreadExecutor::steal(ThreadWorker& thief) {
+  if (workers_.size() == 1) return nullptr;
+  searching_.fetch_add(1, std::memory_order_seq_cst);
+  Runnable* found = nullptr;
+  const std::uint32_t first = thief.random.below(static_cast<std::uint32_t>(workers_.size()));
+  for (std::uint32_t i = 0; i < workers_.size() && found == nullptr; ++i) {
+    ThreadWorker& victim = *workers_[(first + i) % workers_.size()];
+    if (&victim == &thief) continue;
+    found = victim.deque.take();
+    if (found == nullptr && victim.slot_for_thieves.exchange(false)) {
+      found = victim.slot.exchange(nullptr, std::memory_order_acq_rel);  // partner: push and take_own of the victim
+    }
+  }
+  searching_.fetch_sub(1, std::memory_order_seq_cst);
+  if (found != nullptr) {
+    Counters::add(thief.counters.steals);
+    work_was_queued();  // more may be left, and nobody was woken while this one searched
+  }
+  return found;
+}
+
+bool ThreadExecutor::sees_work(const ThreadWorker& worker) const noexcept {
+  if (injected_.load(std::memory_order_seq_cst) != 0 || worker.slot.load(std::memory_order_seq_cst) != nullptr) return true;
+  return std::any_of(workers_.begin(), workers_.end(), [&](const auto& w) {
+    return !w->deque.empty() || (w.get() != &worker && w->slot_for_thieves.load(std::memory_order_seq_cst));
+  });
+}
+
+void ThreadExecutor::work_was_queued() {
+  const std::uint64_t sleepers = sleepers_.load(std::memory_order_seq_cst);
+  if (sleepers == 0 || searching_.load(std::memory_order_seq_cst) != 0) return;
+  wake(static_cast<std::uint32_t>(std::countr_zero(sleepers)));
+}
+
+void ThreadExecutor::wake(std::uint32_t index) {
+  const std::uint64_t bit = std::uint64_t{1} << index;
+  if ((sleepers_.fetch_and(~bit, std::memory_order_seq_cst) & bit) == 0) return;  // somebody else woke it
+  busy_.fetch_add(1, std::memory_order_seq_cst);  // on its behalf, so that nobody sees quiescence in between
+  ThreadWorker& worker = *workers_[index];
+  worker.awake.store(1, std::memory_order_seq_cst);
+  futex_wake_one(worker.awake);
+}
+
+bool ThreadExecutor::sleep(ThreadWorker& worker) {
+  const std::uint64_t bit = std::uint64_t{1} << worker.index;
+  worker.awake.store(0, std::memory_order_seq_cst);
+  sleepers_.fetch_or(bit, std::memory_order_seq_cst);
+  if (sees_work(worker) || stopping_.load(std::memory_order_seq_cst)) {
+    if ((sleepers_.fetch_and(~bit, std::memory_order_seq_cst) & bit) != 0) return !stopping_.load();
+    done_being_busy();  // a waker counted this worker already: give back the count it had of its own
+    return !stopping_.load();
+  }
+  done_being_busy();
+  while (worker.awake.load(std::memory_order_seq_cst) == 0) futex_wait(worker.awake, 0);
+  // A waker that was late with its store may have woken a later sleep than it meant: then nobody counted this worker.
+  if ((sleepers_.fetch_and(~bit, std::memory_order_seq_cst) & bit) != 0) busy_.fetch_add(1, std::memory_order_seq_cst);
+  if (drive_timers_ && workers_.size() > 1 && !ticking_.exchange(true)) timers_changed();
+  return !stopping_.load(std::memory_order_seq_cst);
+}
+
+void ThreadExecutor::done_being_busy() {
+  if (busy_.fetch_sub(1, std::memory_order_seq_cst) != 1) return;
+  quiescence_.fetch_add(1, std::memory_order_seq_cst);
+  futex_wake_all(quiescence_);
+}
+
+void ThreadExecutor::wait_quiescent() {
+  for (;;) {
+    const std::uint32_t seen = quiescence_.load(std::memory_order_seq_cst);
+    if (is_quiescent()) return;
+    futex_wait(quiescence_, seen);
+  }
+}
+
+void ThreadExecutor::submit_blocking(BlockingJob& job) {
+  busy_.fetch_add(1, std::memory_order_seq_cst);
+  struct Counted : BlockingJob {
+    ThreadExecutor* executor;
+    BlockingJob* job;
+  };
+  auto* counted = new Counted;
+  counted->executor = this;
+  counted->job = &job;
+  counted->run = [](BlockingJob& self) {
+    auto& c = static_cast<Counted&>(self);
+    ThreadExecutor& executor = *c.executor;
+    c.job->run(*c.job);
+    delete &c;
+    executor.done_being_busy();
+  };
+  try {
+    blocking_->run(*counted);
+  } catch (...) {  // no thread to be had: the caller hears of it
+    delete counted;
+    done_being_busy();
+    throw;
+  }
+}
+
+void ThreadExecutor::timers_changed() {
+  service_word_.fetch_add(1, std::memory_order_seq_cst);
+  futex_wake_one(service_word_);
+}
+
+void ThreadExecutor::serve() {
+  while (!stopping_.load(std::memory_order_seq_cst)) {
+    const std::uint32_t seen = service_word_.load(std::memory_order_seq_cst);
+    core_->timers().fire_due(core_->now());
+    const auto wake_at = core_->timers().next_wake();
+    bool tick_on = busy_.load(std::memory_order_seq_cst) != 0 && workers_.size() > 1;
+    if (!tick_on && ticking_.exchange(false) && busy_.load(std::memory_order_seq_cst) != 0) continue;
+    std::optional<Duration> sleep_for;
+    if (wake_at) sleep_for = std::max(*wake_at - core_->now(), Duration::zero());
+    if (tick_on) sleep_for = std::min<Duration>(sleep_for.value_or(service_tick), service_tick);
+    futex_wait(service_word_, seen, sleep_for);
+    if (tick_on) tick();
+  }
+  flush_block_cache();
+}
+
+/// Lets thieves at the slot of a worker that has been in one handler since the last tick.
+void ThreadExecutor::tick() {
+  for (auto& worker : workers_) {
+    const std::uint32_t runs = worker->runs.load(std::memory_order_relaxed);  // any recent value will do
+    const bool stuck = runs == worker->runs_at_last_tick && worker->slot.load(std::memory_order_relaxed) != nullptr;
+    worker->runs_at_last_tick = runs;
+    if (!stuck || sleepers_.load(std::memory_order_seq_cst) == 0) continue;
+    worker->slot_for_thieves.store(true, std::memory_order_seq_cst);
+    work_was_queued();
+  }
+}
+
+void ThreadExecutor::wait_outside(const std::function<bool()>& over, const std::atomic<std::uint32_t>& word,
+                                  TimePoint deadline) {
+  for (;;) {
+    const std::uint32_t seen = word.load(std::memory_order_seq_cst);
+    if (over()) return;
+    std::optional<Duration> left;
+    if (deadline != TimePoint::max()) {
+      left = deadline - core_->now();
+      if (*left <= Duration::zero()) return;
+    }
+    futex_wait(word, seen, left);
+  }
+}
+
+void ThreadExecutor::run_aside(std::function<void()> f) {
+  TROUPE_CHECK(!aside_.joinable(), "one thread aside is enough");
+  aside_ = std::thread(std::move(f));
+}
+
+bool ThreadExecutor::stop(Duration limit) {
+  stopping_.store(true, std::memory_order_seq_cst);
+  for (std::uint32_t i = 0; i < workers_.size(); ++i) wake(i);
+  timers_changed();
+  if (service_.joinable()) service_.join();
+  const auto give_up = std::chrono::steady_clock::now() + limit;  // lint:allow(clock) real threads end in real time
+  while (running_threads_.load() != 0) {
+    if (std::chrono::steady_clock::now() > give_up) {  // lint:allow(clock) the same
+      for (auto& thread : threads_) thread.detach();
+      return false;
+    }
+    std::this_thread::sleep_for(std::chrono::microseconds(100));  // lint:allow(sleep) a thread on its way out
+  }
+  for (auto& thread : threads_) thread.join();
+  blocking_.reset();
+  return true;
+}
+
+}  // namespace troupe::detail

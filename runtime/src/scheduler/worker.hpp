@@ -1,0 +1,83 @@
+// A worker: the thread that runs cells, and what it carries with it.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include <troupe/runtime/dead_letters.hpp>
+#include <troupe/runtime/random.hpp>
+
+#include "../fiber/carrier.hpp"
+#include "../fiber/stack_pool.hpp"
+#include "runnable.hpp"
+
+namespace troupe::detail {
+
+struct Cell;
+struct Turn;
+class SystemCore;
+
+inline constexpr std::size_t cell_classes = 4;
+
+/// Counts of one thread, on cache lines of their own; summed when read.
+struct alignas(64) Counters {
+  std::atomic<std::uint64_t> handled{0}, spawned{0}, ended{0}, restarted{0}, failed{0}, refused{0}, steals{0}, parks{0};
+  std::array<std::atomic<std::uint64_t>, drop_reasons> dropped{};
+
+  /// For a counter that one thread writes.
+  static void add(std::atomic<std::uint64_t>& counter, std::uint64_t n = 1) noexcept {
+    counter.store(counter.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);  // single writer; read any time
+  }
+};
+
+/// Runs cells on carriers. Everything here belongs to the thread that runs the worker.
+class Worker {
+ public:
+  Worker(SystemCore& core, StackPool& stacks, std::uint64_t seed);
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+  virtual ~Worker();
+
+  /// The worker that runs on this thread, or null. Re-read after everything that may switch carriers: the frame may
+  /// have moved to another thread.
+  [[nodiscard]] static Worker* current() noexcept;
+
+  /// Queues a runnable, from this worker's thread.
+  virtual void push(Runnable& runnable) = 0;
+
+  /// Runs on the calling thread until next() returns null.
+  void enter();
+  /// Leaves the running carrier, suspended, in place of which `go_on` runs next here. Returns when resumed.
+  void suspend(Runnable& go_on);
+  [[nodiscard]] Carrier& carrier() noexcept { return *carrier_; }
+  /// Goes on with a suspended carrier. Returns, much later, on a carrier that holds nothing: return to the loop.
+  void resume(Carrier& suspended);
+
+  SystemCore& core;
+  Cell* cell = nullptr;   ///< whose turn it is
+  Turn* turn = nullptr;   ///< what it handles
+  Random random;
+  Counters counters;
+  std::array<std::vector<Cell*>, cell_classes> free_cells;
+
+ protected:
+  /// The next runnable; null ends enter().
+  virtual Runnable* next() = 0;
+
+ private:
+  static void loop();
+  static void park(void* carrier);
+  Carrier& take_carrier();
+
+  StackPool& stacks_;
+  Carrier thread_;
+  Carrier* carrier_ = nullptr;
+  Carrier* parked_ = nullptr;
+  std::uint32_t parked_count_ = 0;
+  Runnable* continuation_ = nullptr;
+};
+
+}  // namespace troupe::detail

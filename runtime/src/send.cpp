@@ -1,0 +1,183 @@
+// Sending: envelopes into mailboxes, commands into cells.
+#include <new>
+
+#include "cell.hpp"
+#include "memory.hpp"
+#include "system_core.hpp"
+
+namespace troupe::detail {
+
+Envelope* new_envelope(const MessageType& type) {
+  const std::size_t bytes = payload_offset(type.align, false) + type.size;
+  const std::uint16_t size_class = size_class_of(bytes);
+  auto* e = ::new (allocate_block(size_class, bytes)) Envelope;
+  e->type = &type;
+  e->size_class = size_class;
+  return e;
+}
+
+namespace {
+template <class E>
+E* new_wide_envelope(const MessageType& type, std::uint8_t flags) {
+  const std::size_t bytes = payload_offset(type.align, true) + type.size;
+  const std::uint16_t size_class = size_class_of(bytes);
+  auto* e = ::new (allocate_block(size_class, bytes)) E;
+  e->type = &type;
+  e->size_class = size_class;
+  e->flags = flags;
+  return e;
+}
+}  // namespace
+
+RequestEnvelope* new_forwarded(const MessageType& type) {
+  return new_wide_envelope<RequestEnvelope>(type, is_wide | is_request);
+}
+
+RequestEnvelope* new_request(const Address& to, const MessageType& type, std::chrono::nanoseconds timeout,
+                             void (*destroy)(void* answer) noexcept) {
+  RequestEnvelope* e = new_forwarded(type);
+  AskSlot* slot = take_slot(to, timeout);
+  slot->destroy = destroy;
+  e->port = {slot, slot->generation()};
+  return e;
+}
+
+Envelope* new_tick(const MessageType& type) { return new_wide_envelope<TickEnvelope>(type, is_wide | is_timer_tick); }
+
+void discard_envelope(Envelope* e) noexcept { free_block(e->size_class, e); }
+
+void discard_request(RequestEnvelope* e) noexcept {
+  if (e->port.slot != nullptr) release_slot(e->port);
+  free_block(e->size_class, e);
+}
+
+namespace {
+
+void report_drop(SystemCore& core, const Address& to, Envelope* e, DropReason reason) noexcept {
+  core.dead_letters().add({Ref<>{e->from}, Ref<>{to}, e->type->text(), reason});
+}
+
+/// The receiver can't have it: dead letter, failed ask.
+Sent drop(SystemCore* core, const Address& to, Envelope* e, DropReason reason, Sent result) noexcept {
+  if (core != nullptr) report_drop(*core, to, e, reason);
+  if ((e->flags & is_request) != 0) {
+    auto& request = static_cast<RequestEnvelope&>(*e);
+    const auto kind = reason == DropReason::system_stopped ? AskErrorKind::system_stopped : AskErrorKind::receiver_down;
+    const RequestPort port = std::exchange(request.port, {});
+    if (port.slot != nullptr) fail_reply(port, kind, to_string(reason));
+  }
+  destroy_envelope(e);
+  return result;
+}
+
+Sent put(SystemCore& core, Worker* worker, const Address& to, Envelope* e) noexcept {
+  Cell& cell = *to.cell;
+  if (cell.generation.load(std::memory_order_relaxed) != to.generation) {  // a shortcut: the receiver looks again
+    return drop(&core, to, e, DropReason::no_actor, Sent::dead);
+  }
+  if (Delivery* delivery = core.delivery(); delivery != nullptr) {
+    delivery->post_message(e->from.serial, cell, e);
+    return Sent::ok;
+  }
+  cell.pushed.fetch_add(1, std::memory_order_relaxed);  // a figure for reports
+  if (Mailbox::push(cell.in, e)) {
+    if (worker != nullptr) {
+      worker->push(cell);
+    } else {
+      core.executor().submit(cell);
+    }
+  }
+  return Sent::ok;
+}
+
+/// From a thread that is no worker of the receiver's System.
+[[gnu::noinline]] Sent send_from_outside(Worker* worker, const Address& to, Envelope* e) noexcept {
+  if (to.cell == nullptr) return drop(worker != nullptr ? &worker->core : nullptr, to, e, DropReason::no_actor, Sent::dead);
+  if (worker != nullptr) return drop(&worker->core, to, e, DropReason::foreign_system, Sent::foreign_system);
+  SystemGate* gate = to.cell->gate.load(std::memory_order_acquire);  // partner: the store at spawn
+  SystemCore* core = gate != nullptr ? gate->enter() : nullptr;
+  if (core == nullptr) return drop(nullptr, to, e, DropReason::system_stopped, Sent::dead);
+  const Sent sent = put(*core, nullptr, to, e);
+  gate->leave();
+  return sent;
+}
+
+}  // namespace
+
+Sent send(const Address& to, Envelope* e) noexcept {
+  e->to_generation = to.generation;
+  Worker* worker = Worker::current();
+  if (worker != nullptr && worker->cell != nullptr) e->from = worker->cell->address();
+  if (worker == nullptr || to.cell == nullptr ||
+      to.cell->gate.load(std::memory_order_relaxed) != &worker->core.gate()) [[unlikely]] {  // only compared
+    return send_from_outside(worker, to, e);
+  }
+  return put(worker->core, worker, to, e);
+}
+
+RequestPort send_request(const Address& to, RequestEnvelope* e) noexcept {
+  const RequestPort port = e->port;
+  if (port.slot != nullptr) port.slot->callee = to;
+  send(to, e);
+  return port;
+}
+
+namespace {
+
+void push_command_now(Cell& to, Command* command) {
+  if (!Mailbox::push_command(to.in, to.out, command)) return;
+  Worker* worker = Worker::current();
+  SystemGate* gate = to.gate.load(std::memory_order_relaxed);  // constant while commands can be under way
+  if (worker != nullptr && &worker->core.gate() == gate) {
+    worker->push(to);
+  } else {
+    gate->core.load(std::memory_order_relaxed)->executor().submit(to);  // open: the caller is inside or entered it
+  }
+}
+
+void send_command_in_lane(Cell& to, Command* command, std::uint32_t lane) {
+  SystemGate* gate = to.gate.load(std::memory_order_acquire);  // partner: the store at spawn
+  Worker* worker = Worker::current();
+  const bool is_inside = worker != nullptr && &worker->core.gate() == gate;
+  SystemCore* core = is_inside ? &worker->core : gate->enter();
+  TROUPE_CHECK(core != nullptr, "a command for a cell whose System is gone");
+  if (Delivery* delivery = core->delivery(); delivery != nullptr) {
+    const std::uint32_t sender = worker != nullptr && worker->cell != nullptr ? worker->cell->serial : 0;
+    delivery->post_command(sender | lane, to, command);
+  } else {
+    push_command_now(to, command);
+  }
+  if (!is_inside) gate->leave();
+}
+
+}  // namespace
+
+void send_command(Cell& to, Command* command) { send_command_in_lane(to, command, 0); }
+void send_answer(Cell& to, Command* command) { send_command_in_lane(to, command, answer_lane); }
+
+std::string print(const Address& address) {
+  if (address.cell == nullptr) return "(nobody)";
+  std::string path;
+  if (SystemGate* gate = address.cell->gate.load(std::memory_order_acquire)) {  // partner: the store at spawn
+    if (SystemCore* core = gate->enter()) {
+      path = core->names().path_of(address.serial);
+      gate->leave();
+    }
+  }
+  return path.empty() ? "#" + std::to_string(address.serial) : path;
+}
+
+Sent send_later(const Address& to, std::chrono::nanoseconds delay, Envelope* e) {
+  SystemGate* gate = to.cell != nullptr ? to.cell->gate.load(std::memory_order_acquire) : nullptr;  // partner: spawn
+  SystemCore* core = gate != nullptr ? gate->enter() : nullptr;
+  if (core == nullptr) return drop(nullptr, to, e, DropReason::system_stopped, Sent::dead);
+  auto* timer = new TimerRecord;
+  timer->purpose = TimerPurpose::delayed_send;
+  timer->target = to;
+  timer->message = e;
+  core->timers().arm(*timer, core->now() + delay);
+  gate->leave();
+  return Sent::ok;
+}
+
+}  // namespace troupe::detail

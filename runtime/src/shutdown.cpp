@@ -1,0 +1,237 @@
+// Coordinated shutdown (S74 to S77).
+//
+// Order: phases in the order of their dependencies, the tasks of one in parallel on the blocking pool; in `terminate`
+// all top-level actors are stopped, which stops the rest; then the threads end. A total deadline bounds it all: what is
+// alive then is reported, with what it is doing.
+#include <troupe/runtime/shutdown.hpp>
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "futex.hpp"
+#include "system_core.hpp"
+
+namespace troupe {
+
+std::vector<ShutdownPhase> default_shutdown_phases() {
+  std::vector<ShutdownPhase> phases;
+  for (const char* name :
+       {"before-service-unbind", "service-unbind", "service-requests-done", "service-stop", "before-cluster-shutdown",
+        "cluster-sharding-handoff", "cluster-leave", "cluster-exiting", "cluster-shutdown", "before-terminate", "terminate"}) {
+    phases.push_back({.name = name});
+    if (phases.size() > 1) phases.back().after = {phases[phases.size() - 2].name};
+  }
+  return phases;
+}
+
+std::string ShutdownReport::to_string() const {
+  if (complete && problems.empty()) return "shutdown complete";
+  std::string text = complete ? "shutdown complete, with problems" : "shutdown incomplete";
+  for (const std::string& problem : problems) text += "\n  " + problem;
+  if (survivor_count > 0) text += "\n  " + std::to_string(survivor_count) + " actors did not stop:";
+  for (const Survivor& s : survivors) {
+    text += "\n    " + s.path + " (" + s.type + "): " + s.doing;
+    if (s.waiting_messages > 0) text += ", " + std::to_string(s.waiting_messages) + " messages wait";
+  }
+  if (survivor_count > survivors.size()) text += "\n    ...";
+  return text;
+}
+
+}  // namespace troupe
+
+namespace troupe::detail {
+
+namespace {
+
+constexpr std::size_t survivors_listed_max = 100;
+constexpr auto look_again_after = std::chrono::milliseconds(100);
+constexpr auto threads_end_within = std::chrono::seconds(1);
+
+/// One task under way; outlives the phase if the task does.
+struct RunningTask : BlockingJob {
+  std::string name;
+  std::function<void(std::stop_token)> function;
+  std::stop_source stop;
+  std::string error;
+  std::shared_ptr<std::atomic<std::uint32_t>> left;
+  std::atomic<bool> done{false};
+  std::shared_ptr<RunningTask> self;
+};
+
+std::string run_safely(RunningTask& task) {
+  try {
+    task.function(task.stop.get_token());
+    return {};
+  } catch (const std::exception& e) {
+    return e.what();
+  } catch (...) {  // user code: nothing is known of what it throws
+    return "an unknown exception";
+  }
+}
+
+}  // namespace
+
+void SystemCore::at_shutdown(std::string_view phase, std::string name, std::function<void(std::stop_token)> task) {
+  const auto& phases = options_.shutdown_phases;
+  const bool known = std::any_of(phases.begin(), phases.end(), [&](const auto& p) { return p.name == phase; });
+  if (!known) throw UsageError("there is no shutdown phase \"" + std::string(phase) + "\"; see SystemOptions::shutdown_phases");
+  std::lock_guard guard(shutdown_lock_);
+  if (shutdown_begun_) return;  // too late (S75)
+  tasks_[std::string(phase)].push_back({std::move(name), std::move(task)});
+}
+
+void SystemCore::begin_shutdown(std::string why, bool failed) {
+  {
+    std::lock_guard guard(shutdown_lock_);
+    if (failed) guardian_failed_ = true;
+    if (shutdown_begun_.exchange(true)) return;
+    shutdown_why_ = std::move(why);
+  }
+  shutdown_word_.fetch_add(1, std::memory_order_seq_cst);
+  futex_wake_all(shutdown_word_);
+  executor().run_aside([this] { shutdown({}); });
+}
+
+void SystemCore::wait_for_shutdown() {
+  executor().wait_outside([this] { return shutdown_begun(); }, shutdown_word_, TimePoint::max());
+}
+
+ShutdownReport SystemCore::shutdown(std::string why) {
+  if (Worker::current() != nullptr) throw UsageError("an actor can't wait for the shutdown: use begin_shutdown");
+  {
+    std::lock_guard guard(shutdown_lock_);
+    if (!shutdown_begun_.exchange(true)) shutdown_why_ = std::move(why);
+  }
+  std::lock_guard running(shutdown_running_);
+  if (!report_) report_ = run_shutdown();
+  return *report_;
+}
+
+/// Depth first over `after`; a ring is cut where it closes.
+std::vector<ShutdownPhase> SystemCore::ordered_phases() const {
+  std::vector<ShutdownPhase> ordered;
+  std::set<std::string> seen;
+  const std::function<void(const ShutdownPhase&)> add = [&](const ShutdownPhase& phase) {
+    if (!seen.insert(phase.name).second) return;
+    for (const std::string& before : phase.after) {
+      for (const ShutdownPhase& p : options_.shutdown_phases) {
+        if (p.name == before) add(p);
+      }
+    }
+    ordered.push_back(phase);
+  };
+  for (const ShutdownPhase& phase : options_.shutdown_phases) add(phase);
+  return ordered;
+}
+
+ShutdownReport SystemCore::run_shutdown() {
+  ShutdownReport report;
+  const TimePoint deadline = now() + options_.shutdown_timeout;
+  if (!shutdown_why_.empty()) log(LogLevel::debug, "system", "shutting down: " + shutdown_why_);
+  for (const ShutdownPhase& phase : ordered_phases()) {
+    if (!run_tasks(phase, std::min(deadline, now() + phase.timeout), report) && !phase.recover) break;
+  }
+  stop_all_actors(deadline);
+  const bool threads_ended = executor().stop(threads_end_within);
+  const std::uint64_t left = actor_count();
+  report.complete = threads_ended && left == 0;
+  if (!threads_ended) report.problems.push_back("a worker is stuck in a handler that neither returns nor awaits");
+  if (left > 0) list_survivors(report);
+  report.survivor_count = left;
+  dead_letters_.flush();
+  if (!report.complete) log(LogLevel::error, "system", report.to_string());
+  return report;
+}
+
+/// False: a task failed or took too long.
+bool SystemCore::run_tasks(const ShutdownPhase& phase, TimePoint deadline, ShutdownReport& report) {
+  std::vector<std::shared_ptr<RunningTask>> running;
+  auto left = std::make_shared<std::atomic<std::uint32_t>>(0);
+  for (Task& task : tasks_[phase.name]) {
+    auto r = std::make_shared<RunningTask>();
+    r->name = std::move(task.name);
+    r->function = std::move(task.run);
+    r->left = left;
+    r->self = r;
+    r->run = [](BlockingJob& job) {
+      auto& t = static_cast<RunningTask&>(job);
+      const std::shared_ptr<RunningTask> keep = std::move(t.self);
+      const auto count = t.left;
+      t.error = run_safely(t);
+      t.done.store(true, std::memory_order_release);  // partner: the load below
+      count->fetch_sub(1);
+      futex_wake_all(*count);
+    };
+    left->fetch_add(1);
+    running.push_back(r);
+  }
+  for (const auto& r : running) executor().submit_blocking(*r);
+  executor().wait_outside([&] { return left->load() == 0; }, *left, deadline);
+  bool all_well = true;
+  for (const auto& r : running) {
+    const bool done = r->done.load(std::memory_order_acquire);  // partner: the store of its thread
+    if (!done) r->stop.request_stop();
+    if (done && r->error.empty()) continue;
+    all_well = false;
+    report.problems.push_back("task \"" + r->name + "\" of phase " + phase.name +
+                              (done ? " failed: " + r->error : std::string(" took too long")));
+  }
+  return all_well;
+}
+
+void SystemCore::stop_top_level_actors(Duration limit) {
+  std::vector<Address> top_level;
+  for_each_cell([&](Cell& cell) {
+    if (cell.phase.load(std::memory_order_acquire) == Phase::free || cell.parent.load(std::memory_order_relaxed) != nullptr) {
+      return;  // a look from outside: the command's generation is checked where it arrives
+    }
+    top_level.push_back({&cell, cell.generation.load(std::memory_order_relaxed), 0});
+  });
+  for (const Address& actor : top_level) {
+    auto* stop = new StopCommand;
+    stop->kind = CommandKind::stop;
+    stop->to_generation = actor.generation;
+    stop->why = ExitReason::shutdown("the System is shutting down");
+    stop->limit = limit;
+    send_command(*actor.cell, stop);
+  }
+}
+
+void SystemCore::stop_all_actors(TimePoint deadline) {
+  spawning_allowed_.store(false, std::memory_order_seq_cst);
+  counting_down_.store(true, std::memory_order_seq_cst);
+  const auto over = [&] { return actor_count() == 0; };
+  // Handlers that wait are cancelled a little before the deadline, so that their actors still end in time.
+  const auto limit = [&] { return std::max((deadline - now()) * 8 / 10, Duration{1}); };
+  while (!over() && now() < deadline) {
+    stop_top_level_actors(limit());  // again, for one that was just being spawned
+    executor().wait_outside(over, shutdown_word_, std::min<TimePoint>(deadline, now() + std::max<Duration>(look_again_after, options_.shutdown_timeout / 4)));
+  }
+}
+
+/// The threads have ended (but one that is stuck): what the cells say can be read.
+void SystemCore::list_survivors(ShutdownReport& report) {
+  for_each_cell([&](Cell& cell) {
+    const Phase phase = cell.phase.load(std::memory_order_acquire);  // as left by its last owner
+    if (phase == Phase::free || report.survivors.size() >= survivors_listed_max) return;
+    Survivor s;
+    s.path = print(cell.address());
+    s.type = cell.type.load(std::memory_order_relaxed)->text();
+    s.waiting_messages = cell.pushed.load(std::memory_order_relaxed) - cell.taken.load(std::memory_order_relaxed);
+    const CellExtension* e = cell.extension;
+    if (cell.frames != nullptr) {
+      const AskSlot* slot = cell.frames->waits_for.slot;
+      const Address& callee = slot->callee;
+      s.doing = std::string("its handler of ") + std::string(static_cast<CellTurn*>(cell.frames->turn)->what) + " waits for " +
+                (cell.frames->lent ? "a blocking call" : callee.cell != nullptr ? "an answer from " + print(callee) : "an answer");
+    } else if (phase == Phase::ending && e != nullptr && e->child_count > 0) {
+      s.doing = "waits for " + std::to_string(e->child_count) + " children to end";
+    } else {
+      s.doing = "runs, or has its turn still to come";
+    }
+    report.survivors.push_back(std::move(s));
+  });
+}
+
+}  // namespace troupe::detail

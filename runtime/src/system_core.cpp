@@ -1,0 +1,228 @@
+#include "system_core.hpp"
+
+#include <thread>
+#include <utility>
+
+#include "futex.hpp"
+#include "scheduler/thread_executor.hpp"
+
+namespace troupe::detail {
+
+namespace {
+
+constexpr std::uint32_t cells_carved_at_once = 64;
+
+SystemOptions complete(SystemOptions options) {
+  if (options.clock == nullptr) options.clock = system_clock();
+  if (options.log == nullptr) options.log = stderr_log();
+  if (options.seed == 0) options.seed = random_seed();
+  if (options.executor == nullptr) options.executor = std::make_shared<ThreadExecutor>();
+  if (options.messages_per_turn_max == 0) throw UsageError("messages_per_turn_max must be at least 1");
+  if (options.stack_bytes < 16 * 1024) throw UsageError("stack_bytes must be at least 16 KiB");
+  return options;
+}
+
+// Gates are reused and never freed: a stale ref may look at one at any time.
+struct GatePool {
+  SpinLock lock;
+  std::vector<SystemGate*>* free = nullptr;
+};
+constinit GatePool gate_pool;
+
+SystemGate* take_gate() {
+  std::lock_guard guard(gate_pool.lock);
+  if (gate_pool.free == nullptr || gate_pool.free->empty()) return new SystemGate;
+  SystemGate* gate = gate_pool.free->back();
+  gate_pool.free->pop_back();
+  return gate;
+}
+
+void give_gate(SystemGate* gate) {
+  std::lock_guard guard(gate_pool.lock);
+  if (gate_pool.free == nullptr) gate_pool.free = new std::vector<SystemGate*>();
+  gate_pool.free->push_back(gate);
+}
+
+}  // namespace
+
+SystemCore::SystemCore(SystemOptions options)
+    : options_(complete(std::move(options))),
+      gate_(take_gate()),
+      seeds_(options_.seed),
+      timers_(*this),
+      dead_letters_(*this) {
+  counters_.push_back(&outside_);
+  delivery_ = executor().delivery();
+  gate_->core.store(this, std::memory_order_seq_cst);
+  executor().start(*this);
+}
+
+SystemCore::~SystemCore() {
+  TROUPE_CHECK(report_.has_value(), "a System is destroyed before it was shut down");
+  gate_->core.store(nullptr, std::memory_order_seq_cst);  // pair: SystemGate::enter
+  while (gate_->in_flight.load(std::memory_order_acquire) != 0) std::this_thread::yield();  // partner: leave
+  if (!report_->complete) return;  // what is stuck still uses cells and gate: they are left to it
+  for (auto& chunks : chunks_) {
+    for (const Chunk& chunk : chunks) Arena::give(chunk);
+  }
+  give_gate(gate_);
+}
+
+std::size_t SystemCore::stack_bytes() const noexcept {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  return options_.stack_bytes * 4;
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+  return options_.stack_bytes * 4;
+#endif
+#endif
+  return options_.stack_bytes;
+}
+
+std::uint64_t SystemCore::next_seed() {
+  std::lock_guard guard(seeds_lock_);
+  return seeds_.next();
+}
+
+// ---- cells -----------------------------------------------------------------------------------------------------------
+
+Cell* SystemCore::take_cell(std::size_t cell_class) {
+  Worker* worker = Worker::current();
+  std::vector<Cell*>* own = worker != nullptr && &worker->core == this ? &worker->free_cells[cell_class] : nullptr;
+  std::vector<Cell*> few;
+  std::vector<Cell*>& cells = own != nullptr ? *own : few;
+  for (;;) {
+    if (cells.empty()) {
+      std::lock_guard guard(cells_lock_);
+      auto& depot = free_cells_[cell_class];
+      const std::size_t wanted = own != nullptr ? cells_carved_at_once : 1;
+      while (!depot.empty() && cells.size() < wanted) {
+        cells.push_back(depot.back());
+        depot.pop_back();
+      }
+      auto& chunks = chunks_[cell_class];
+      if (cells.empty() && (chunks.empty() || chunks.back().used == chunks.back().count)) {
+        chunks.push_back(Arena::take(cell_class));
+      }
+      while (cells.size() < wanted && !chunks.empty() && chunks.back().used < chunks.back().count) {
+        Chunk& chunk = chunks.back();
+        std::byte* memory = chunk.cells + std::size_t{chunk.used++} * cell_class_bytes[cell_class];
+        auto* cell = reinterpret_cast<Cell*>(memory);
+        if (cell->gate.load(std::memory_order_relaxed) == nullptr) {  // all zero: never used
+          cell = ::new (memory) Cell;
+          cell->cell_class = static_cast<std::uint8_t>(cell_class);
+          Mailbox::init(cell->in, cell->out);
+        }
+        cell->gate.store(gate_, std::memory_order_release);  // partner: who looks at a ref's gate
+        cells.push_back(cell);
+      }
+    }
+    Cell* cell = cells.back();
+    cells.pop_back();
+    if (Mailbox::claim(cell->in)) {
+      cell->serial = serial_.fetch_add(1, std::memory_order_relaxed) + 1;  // only has to differ
+      return cell;
+    }
+    std::lock_guard guard(cells_lock_);  // a stale push has woken it: somebody else's turn comes first
+    free_cells_[cell_class].insert(free_cells_[cell_class].begin(), cell);
+  }
+}
+
+void SystemCore::give_cell(Cell& cell) {
+  constexpr std::size_t cached_max = 4096;
+  if (cell.generation.load(std::memory_order_relaxed) == 0xffffffffu) return;  // would wrap: this slot is retired
+  Worker* worker = Worker::current();
+  if (worker != nullptr && &worker->core == this && worker->free_cells[cell.cell_class].size() < cached_max) {
+    worker->free_cells[cell.cell_class].push_back(&cell);
+    return;
+  }
+  std::lock_guard guard(cells_lock_);
+  free_cells_[cell.cell_class].push_back(&cell);
+}
+
+void SystemCore::for_each_cell(const std::function<void(Cell&)>& f) {
+  std::lock_guard guard(cells_lock_);
+  for (std::size_t c = 0; c < cell_classes; ++c) {
+    for (const Chunk& chunk : chunks_[c]) {
+      for (std::uint32_t i = 0; i < chunk.used; ++i) {
+        f(*reinterpret_cast<Cell*>(chunk.cells + std::size_t{i} * cell_class_bytes[c]));
+      }
+    }
+  }
+}
+
+void SystemCore::actor_spawned(Cell& cell) {
+  Worker* worker = Worker::current();
+  if (worker != nullptr && &worker->core == this) {
+    Counters::add(worker->counters.spawned);
+  } else {
+    outside_.spawned.fetch_add(1, std::memory_order_relaxed);  // several threads, a plain count
+  }
+  if (is_observed()) observe([&](Observer& o) { o.spawned(Ref<>{cell.address()}); });
+}
+
+void SystemCore::actor_ended(Cell& cell, const ExitReason& why) {
+  if (is_observed()) observe([&](Observer& o) { o.ended(Ref<>{cell.address()}, why); });
+  const CellExtension& e = *cell.extension;
+  const bool unasked = !e.ended_by_request;
+  if (e.guardian == Guardian::always || (e.guardian == Guardian::on_failure && unasked)) {
+    const std::string who = e.is_named ? e.path : print(cell.address());
+    begin_shutdown("the guardian " + who + " ended: " + why.to_string(),
+                   unasked && why.kind() != ExitReason::Kind::normal);
+  }
+  Counters::add(Worker::current()->counters.ended);
+  if (counting_down_.load(std::memory_order_seq_cst) && actor_count() == 0) {
+    shutdown_word_.fetch_add(1, std::memory_order_seq_cst);
+    futex_wake_all(shutdown_word_);
+  }
+}
+
+std::uint64_t SystemCore::actor_count() const {
+  std::uint64_t ended = 0;
+  std::uint64_t spawned = 0;
+  // Ended first: what ends meanwhile is counted as alive, never the other way round.
+  for (const Counters* c : counters_) ended += c->ended.load(std::memory_order_acquire);
+  for (const Counters* c : counters_) spawned += c->spawned.load(std::memory_order_acquire);
+  return spawned - ended;
+}
+
+// ---- counts ----------------------------------------------------------------------------------------------------------
+
+void SystemCore::add_counters(Counters& counters) {
+  std::lock_guard guard(counters_lock_);
+  counters_.push_back(&counters);
+}
+
+void SystemCore::count_drop(DropReason reason) noexcept {
+  const auto at = static_cast<std::size_t>(reason);
+  Worker* worker = Worker::current();
+  if (worker != nullptr && &worker->core == this) {
+    Counters::add(worker->counters.dropped[at]);
+  } else {
+    outside_.dropped[at].fetch_add(1, std::memory_order_relaxed);  // several threads, a plain count
+  }
+}
+
+Metrics SystemCore::metrics() const {
+  std::lock_guard guard(counters_lock_);
+  Metrics m;
+  const auto read = [](const std::atomic<std::uint64_t>& c) { return c.load(std::memory_order_relaxed); };  // plain counts
+  for (const Counters* c : counters_) {
+    m.messages_handled += read(c->handled);
+    m.actors_spawned += read(c->spawned);
+    m.actors_ended += read(c->ended);
+    m.actors_restarted += read(c->restarted);
+    m.handler_failures += read(c->failed);
+    m.requests_refused += read(c->refused);
+    m.steals += read(c->steals);
+    m.parks += read(c->parks);
+    for (std::size_t i = 0; i < drop_reasons; ++i) m.dropped[i] += read(c->dropped[i]);
+  }
+  return m;
+}
+
+void SystemCore::observe(const std::function<void(Observer&)>& f) const {
+  for (const auto& observer : options_.observers) f(*observer);
+}
+
+}  // namespace troupe::detail

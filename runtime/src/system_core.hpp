@@ -1,0 +1,117 @@
+// What a System is made of.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <stop_token>
+#include <string>
+#include <thread>
+#include <unordered_map>
+#include <vector>
+
+#include <troupe/runtime/system.hpp>
+
+#include "arena.hpp"
+#include "cell.hpp"
+#include "dead_letters.hpp"
+#include "names.hpp"
+#include "scheduler/executor.hpp"
+#include "spin_lock.hpp"
+#include "timer/timer_service.hpp"
+
+namespace troupe::detail {
+
+/// Thread safety: any thread unless said otherwise.
+class SystemCore {
+ public:
+  explicit SystemCore(SystemOptions options);
+  SystemCore(const SystemCore&) = delete;
+  SystemCore& operator=(const SystemCore&) = delete;
+  ~SystemCore();
+
+  [[nodiscard]] const SystemOptions& options() const noexcept { return options_; }
+  [[nodiscard]] TimePoint now() const noexcept { return options_.clock->now(); }
+  [[nodiscard]] Executor& executor() noexcept { return *options_.executor; }
+  [[nodiscard]] Delivery* delivery() noexcept { return delivery_; }
+  [[nodiscard]] TimerService& timers() noexcept { return timers_; }
+  [[nodiscard]] Names& names() noexcept { return names_; }
+  [[nodiscard]] DeadLetters& dead_letters() noexcept { return dead_letters_; }
+  [[nodiscard]] SystemGate& gate() noexcept { return *gate_; }
+  [[nodiscard]] std::size_t stack_bytes() const noexcept;
+  std::uint64_t next_seed();
+  void log(LogLevel level, std::string_view who, std::string_view text) const { options_.log->write(level, who, text); }
+
+  // ---- cells
+  /// A cell whose token the caller owns.
+  Cell* take_cell(std::size_t cell_class);
+  /// Puts a dead cell where the next spawn finds it.
+  void give_cell(Cell& cell);
+  void for_each_cell(const std::function<void(Cell&)>& f);
+  void actor_spawned(Cell& cell);
+  void actor_ended(Cell& cell, const ExitReason& why);
+  [[nodiscard]] std::uint64_t actor_count() const;
+  [[nodiscard]] bool spawning_allowed() const noexcept { return spawning_allowed_.load(std::memory_order_relaxed); }
+
+  // ---- counts
+  void add_counters(Counters& counters);
+  void count_drop(DropReason reason) noexcept;
+  [[nodiscard]] Metrics metrics() const;
+  void observe(const std::function<void(Observer&)>& f) const;
+  [[nodiscard]] bool is_observed() const noexcept { return !options_.observers.empty(); }
+
+  // ---- shutdown
+  void at_shutdown(std::string_view phase, std::string name, std::function<void(std::stop_token)> task);
+  void begin_shutdown(std::string why, bool failed);
+  ShutdownReport shutdown(std::string why);
+  /// Sleeps until the shutdown begins.
+  void wait_for_shutdown();
+  [[nodiscard]] bool shutdown_begun() const noexcept { return shutdown_begun_.load(std::memory_order_seq_cst); }
+  [[nodiscard]] bool guardian_failed() const noexcept { return guardian_failed_.load(std::memory_order_seq_cst); }
+
+ private:
+  struct Task {
+    std::string name;
+    std::function<void(std::stop_token)> run;
+  };
+  ShutdownReport run_shutdown();
+  bool run_tasks(const ShutdownPhase& phase, TimePoint deadline, ShutdownReport& report);
+  void stop_all_actors(TimePoint deadline);
+  void stop_top_level_actors(Duration limit);
+  void list_survivors(ShutdownReport& report);
+  std::vector<ShutdownPhase> ordered_phases() const;
+
+  SystemOptions options_;
+  Delivery* delivery_ = nullptr;
+  SystemGate* gate_;
+  Random seeds_;
+  SpinLock seeds_lock_;
+  TimerService timers_;
+  Names names_;
+  DeadLetters dead_letters_;
+
+  std::mutex cells_lock_;
+  std::array<std::vector<Chunk>, cell_classes> chunks_;
+  std::array<std::vector<Cell*>, cell_classes> free_cells_;
+  std::atomic<std::uint32_t> serial_{0};
+  std::atomic<bool> spawning_allowed_{true};
+
+  mutable std::mutex counters_lock_;
+  std::vector<Counters*> counters_;
+  Counters outside_;
+  SpinLock outside_lock_;
+
+  std::mutex shutdown_lock_;
+  std::map<std::string, std::vector<Task>, std::less<>> tasks_;
+  std::string shutdown_why_;
+  std::optional<ShutdownReport> report_;
+  std::mutex shutdown_running_;  // held by who runs it
+  std::atomic<bool> shutdown_begun_{false};
+  std::atomic<bool> guardian_failed_{false};
+  std::atomic<bool> counting_down_{false};
+  std::atomic<std::uint32_t> shutdown_word_{0};
+};
+
+}  // namespace troupe::detail

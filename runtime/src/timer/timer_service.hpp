@@ -1,0 +1,67 @@
+// The timers of one System: the wheel, its lock, and what becomes of a timer that is due.
+#pragma once
+
+#include <mutex>
+#include <optional>
+#include <vector>
+
+#include "../commands.hpp"
+#include "timing_wheel.hpp"
+
+namespace troupe::detail {
+
+class SystemCore;
+
+enum class TimerPurpose : std::uint8_t {
+  tick,           ///< a keyed timer of an actor
+  ask_deadline,   ///< the earliest deadline of an actor's asks
+  stop_deadline,  ///< handlers of a stopping actor have waited long enough
+  control,        ///< a ChildObserver's
+  delayed_send,   ///< a message for anybody
+};
+
+/// One timer. Belongs to its actor (or, delayed_send, to itself); due, its command travels to the actor.
+struct TimerRecord : Command, WheelEntry {
+  TimerPurpose purpose{};
+  bool armed = false;         ///< in the wheel, or its command is under way
+  bool cancelled = false;     ///< free it when its command comes
+  bool tick_waits = false;    ///< its tick is in the mailbox
+  std::uint32_t missed = 0;   ///< periods that passed meanwhile
+  Address target;
+  TimerKey key{0};
+  Duration period{};
+  std::uint64_t token = 0;
+  Envelope* message = nullptr;  ///< the message to send, or the one to copy each period
+  void (*copy)(void* to, const void* from) = nullptr;
+  TimerRecord* following_timer = nullptr;
+};
+
+/// A message that came from a timer.
+struct TickEnvelope : Envelope {
+  TimerRecord* timer = nullptr;
+  std::uint64_t spare = 0;
+};
+static_assert(sizeof(TickEnvelope) == sizeof(RequestEnvelope), "both have one payload offset");
+
+/// Thread safety: any thread.
+class TimerService {
+ public:
+  explicit TimerService(SystemCore& core);
+  /// Frees delayed sends that never became due.
+  ~TimerService();
+  void arm(TimerRecord& timer, TimePoint due);
+  /// False: it is due already, and its command is under way.
+  bool disarm(TimerRecord& timer);
+  /// Sends what is due. One caller at a time.
+  void fire_due(TimePoint now);
+  [[nodiscard]] std::optional<TimePoint> next_wake() const;
+
+ private:
+  void fire(TimerRecord& timer);
+  SystemCore& core_;
+  mutable std::mutex mutex_;
+  TimingWheel wheel_;
+  std::vector<WheelEntry*> due_;
+};
+
+}  // namespace troupe::detail
