@@ -52,6 +52,7 @@ void Arena::give(Chunk chunk) {
   std::lock_guard guard(free_chunks.lock);
   auto*& chunks = free_chunks.chunks[chunk.cell_class];
   if (chunks == nullptr) chunks = new std::vector<Chunk>();
+  chunk.used = 0;  // its cells stay cells, with their generations
   chunks->push_back(chunk);
 }
 

@@ -119,7 +119,7 @@ TimePoint deadline_after(SystemCore* core, std::chrono::nanoseconds timeout) {
 AskSlot* open(Cell* asker, SystemGate* gate, TimePoint deadline) {
   AskSlot* slot = take_free_slot();
   slot->asker = asker;
-  slot->gate = gate;
+  slot->gate.store(gate, std::memory_order_relaxed);  // published by the request
   slot->abandoned = false;
   slot->frame = nullptr;
   slot->callback = {};
@@ -157,24 +157,10 @@ AskSlot* take_slot(const Address& callee, std::chrono::nanoseconds timeout) {
   return slot;
 }
 
-RequestPort open_slot(std::chrono::nanoseconds timeout) {
-  AskSlot* slot = take_slot({}, timeout);
-  slot->destroy = &destroy_reply<void>;
+RequestPort open_slot(const Address& callee, std::chrono::nanoseconds timeout, void (*destroy)(void* answer) noexcept) {
+  AskSlot* slot = take_slot(callee, timeout);
+  slot->destroy = destroy;
   return {slot, slot->generation()};
-}
-
-RequestPort open_slot_outside(SystemCore& core, std::chrono::nanoseconds timeout) {
-  Worker* worker = Worker::current();
-  Cell* asker = worker != nullptr ? worker->cell : nullptr;
-  AskSlot* slot = open(asker, &core.gate(), deadline_after(&core, timeout));
-  slot->destroy = &destroy_reply<void>;
-  return {slot, slot->generation()};
-}
-
-RequestPort failed_slot(AskErrorKind kind, std::string_view what) {
-  const RequestPort port = open_slot(no_timeout);
-  fail_reply(port, kind, what);
-  return port;
 }
 
 bool win_slot(const RequestPort& port) noexcept {
@@ -214,7 +200,11 @@ void slot_completed(AskSlot& slot, Cell& cell) {
 
 void* begin_reply(const RequestPort& port) noexcept {
   if (win_slot(port)) return port.slot->value;
-  if (Worker* worker = Worker::current()) worker->core.count_drop(DropReason::late_reply);
+  SystemGate* gate = port.slot->gate.load(std::memory_order_relaxed);  // for a count only
+  if (SystemCore* core = gate != nullptr ? gate->enter() : nullptr) {
+    core->count_drop(DropReason::late_reply);
+    gate->leave();
+  }
   return nullptr;
 }
 
@@ -248,7 +238,8 @@ void await_slot(const RequestPort& ask) {
   const auto over = [&] { return slot.is_over(ask.generation); };
   const TimePoint deadline{Duration{slot.deadline.load(std::memory_order_relaxed)}};  // this thread's own write
   while (!over()) {
-    SystemCore* core = slot.gate != nullptr ? slot.gate->enter() : nullptr;
+    SystemGate* gate = slot.gate.load(std::memory_order_relaxed);  // this thread's own write
+    SystemCore* core = gate != nullptr ? gate->enter() : nullptr;
     if (core == nullptr) {
       fail_reply(ask, AskErrorKind::system_stopped, "the System has ended");
       continue;
@@ -257,7 +248,7 @@ void await_slot(const RequestPort& ask) {
     if (!over() && core->now() >= deadline) {
       fail_reply(ask, AskErrorKind::timeout, "no answer in time; the outcome is unknown");
     }
-    slot.gate->leave();
+    gate->leave();
   }
 }
 

@@ -38,7 +38,7 @@ struct alignas(64) AskSlot : Command {
   bool command_expected = false;              ///< the asker's: the completion has not been taken from its commands yet
   bool abandoned = false;                     ///< the asker's: free it when the completion comes
   std::atomic<std::int64_t> deadline{0};      ///< ns on the System's clock; the callee may read it
-  SystemGate* gate = nullptr;                 ///< of the callee, for a thread outside
+  std::atomic<SystemGate*> gate{nullptr};     ///< whose System the answer comes from
   Address callee;
   Frame* frame = nullptr;                     ///< the asker's: who waits
   void (*destroy)(void* answer) noexcept = nullptr;

@@ -105,7 +105,7 @@ struct CellExtension {
   std::optional<Duration> stop_limit;
   std::shared_ptr<const Maker> maker;    ///< for the rebuild under way
   ChildEndedCommand ended;               ///< to the parent; its verdict comes before the next
-  ChildCommand restarted;                ///< to the parent; it hears of it before the next end
+  ChildCommand start_notice;             ///< to the parent; it hears of it before the next end
   RequestPort started;                   ///< who waits for on_start
   std::vector<RequestPort> stop_waiters;
   Cell* first_child = nullptr;
@@ -188,6 +188,7 @@ struct Cell final : Runnable {
   void tell_watchers_and_links();
   void request_stop(StopCommand& stop);
   void started_ok();
+  void tell_parent_of_start();
 
   // cell_commands.cpp
   void handle_commands();

@@ -74,13 +74,16 @@ void Cell::handle(Command* command) {
       break;
     case CommandKind::child_gone:
     case CommandKind::child_ended:
-    case CommandKind::child_restarted:
+    case CommandKind::child_started:
       handle_child(static_cast<ChildCommand&>(*command));
       return;  // the child's memory
     case CommandKind::restart:
     case CommandKind::resume:
     case CommandKind::release:
       handle_verdict(static_cast<VerdictCommand&>(*command));
+      break;
+    case CommandKind::run:
+      static_cast<RunCommand*>(command)->function(ext().has_object ? observer() : nullptr);
       break;
     case CommandKind::timer:
       handle_timer(static_cast<TimerRecord&>(*command));
@@ -125,7 +128,7 @@ void Cell::bounce_command(Command* command) {
     }
     case CommandKind::child_gone:
     case CommandKind::child_ended:
-    case CommandKind::child_restarted:
+    case CommandKind::child_started:
       TROUPE_CHECK(false, "a child outlived its parent");
       return;
     default:
@@ -160,6 +163,9 @@ void delete_command(Command* command) noexcept {
     case CommandKind::resume:
     case CommandKind::release:
       delete static_cast<VerdictCommand*>(command);
+      break;
+    case CommandKind::run:
+      delete static_cast<RunCommand*>(command);
       break;
     case CommandKind::kill:
       delete command;
@@ -330,12 +336,12 @@ void Cell::handle_child(ChildCommand& notice) {
     core().give_cell(cell);
     if (o != nullptr) o->child_gone(child, why);
   } else if (o == nullptr) {
-    release_child(child);  // nobody is left to judge
+    verdict::release(child);  // nobody is left to judge
   } else if (notice.kind == CommandKind::child_ended) {
     const auto& ended = static_cast<ChildEndedCommand&>(notice);
     o->child_ended({child, ended.why, ended.can_resume, ended.starting});
   } else {
-    o->child_restarted(child);
+    o->child_started(child);
   }
 }
 

@@ -20,14 +20,19 @@ void Cell::started_ok() {
   e.on_start_ran = true;
   set(Phase::running);
   if (e.started.slot != nullptr) answer_done(std::exchange(e.started, {}));
+  tell_parent_of_start();
+}
+
+void Cell::tell_parent_of_start() {
   Cell* const boss = parent.load(std::memory_order_relaxed);  // set at spawn
-  if (incarnation == 0 || boss == nullptr || boss->type.load(std::memory_order_relaxed)->child_observer == nullptr) {
+  if (boss == nullptr || boss->type.load(std::memory_order_relaxed)->child_observer == nullptr) {
     return;  // the parent's type was written before this child was spawned
   }
-  e.restarted.kind = CommandKind::child_restarted;
-  e.restarted.to_generation = boss->generation.load(std::memory_order_relaxed);  // constant while it has children
-  e.restarted.child = address();
-  send_command(*boss, &e.restarted);
+  CellExtension& e = ext();
+  e.start_notice.kind = CommandKind::child_started;
+  e.start_notice.to_generation = boss->generation.load(std::memory_order_relaxed);  // constant while it has children
+  e.start_notice.child = address();
+  send_command(*boss, &e.start_notice);
 }
 
 // ---- failure ---------------------------------------------------------------------------------------------------------
@@ -199,6 +204,7 @@ void Cell::rebuild() {
   Counters::add(Worker::current()->counters.restarted);
   const Ref<> self{address()};
   core().observe([&](Observer& o) { o.restarted(self, incarnation); });
+  ActorLog{*this}.warning("restarted after: " + e.why.to_string());
   for (WatchRecord* w = e.watchers; w != nullptr; w = w->following) {
     if (!w->incarnations) continue;
     auto* news = new IncarnationCommand;
@@ -273,8 +279,8 @@ Cell::Next Cell::terminate() {
   if (extension->is_named) system.names().remove(extension->path, self);
   tell_watchers_and_links();
   const ExitReason why = extension->why;
-  for (const RequestPort& waiter : extension->stop_waiters) answer_done(waiter);
   system.actor_ended(*this, why);
+  for (const RequestPort& waiter : extension->stop_waiters) answer_done(waiter);
   delete std::exchange(extension, nullptr);
   set(Phase::free);
   generation.store(self.generation + 1, std::memory_order_relaxed);  // senders' shortcut; published with the token

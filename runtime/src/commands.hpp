@@ -25,10 +25,11 @@ enum class CommandKind : std::uint8_t {
   exit_signal,
   child_gone,
   child_ended,
-  child_restarted,
+  child_started,
   restart,
   resume,
   release,
+  run,
   answered,      ///< an ask of this actor is over
   timer,
 };
@@ -44,7 +45,6 @@ struct StopCommand : Command {
   ExitReason why;
   std::optional<Duration> limit;  ///< how long handlers may go on; 0: kill at once; none: for ever
   bool own_limit = false;         ///< use the actor's own
-  bool hold = false;
   RequestPort waiter;
 };
 
@@ -94,6 +94,10 @@ struct ChildCommand : Command {
 struct ChildEndedCommand : ChildCommand {
   bool can_resume = false;
   bool starting = false;
+};
+
+struct RunCommand : Command {
+  std::function<void(ChildObserver*)> function;
 };
 
 struct VerdictCommand : Command {

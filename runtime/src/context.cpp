@@ -123,6 +123,7 @@ Address NewCell::launch(const RequestPort& started) {
   }
   cell.set(Phase::running);
   if (started.slot != nullptr) answer_done(started);
+  cell.tell_parent_of_start();
   MailLink* none = nullptr;
   const Mailbox::Idle idle = Mailbox::go_idle(cell.in, cell.out, none);
   if (idle == Mailbox::Idle::asleep || idle == Mailbox::Idle::other_owner) return address;
@@ -184,22 +185,18 @@ void stop_self(Cell& self, ExitReason why) {
   e.ended_by_request = false;
 }
 
-RequestPort open_slot_outside(SystemCore& core, std::chrono::nanoseconds timeout);
-
 Ask<void> stop_and_wait(const Address& actor, Duration deadline) {
-  RequestPort port{};
-  if_alive(actor, [&](SystemCore& core) {
-    port = open_slot_outside(core, no_timeout);
+  const RequestPort port = open_slot(actor, no_timeout, &destroy_reply<void>);
+  bool is_sent = false;
+  if_alive(actor, [&](SystemCore&) {
     auto* stop = new_command<StopCommand>(CommandKind::stop, actor);
     stop->why = ExitReason::shutdown();
     stop->limit = deadline;
     stop->waiter = port;
     send_command(*actor.cell, stop);
+    is_sent = true;
   });
-  if (port.slot == nullptr) {
-    port = open_slot(no_timeout);
-    answer_done(port);
-  }
+  if (!is_sent) answer_done(port);  // it has ended long ago
   return Ask<void>{port};
 }
 
@@ -393,7 +390,7 @@ void run_blocking(void* call, void (*run)(void*)) {
   BlockingCall job;
   job.call = call;
   job.function = run;
-  job.done = open_slot(no_timeout);
+  job.done = open_slot({}, no_timeout, &destroy_reply<void>);
   Ask<void> done{job.done};
   job.run = [](BlockingJob& base) {
     auto& b = static_cast<BlockingCall&>(base);
@@ -426,66 +423,5 @@ void ActorLog::debug(std::string_view text) const { write_log(*cell_, LogLevel::
 void ActorLog::info(std::string_view text) const { write_log(*cell_, LogLevel::info, text); }
 void ActorLog::warning(std::string_view text) const { write_log(*cell_, LogLevel::warning, text); }
 void ActorLog::error(std::string_view text) const { write_log(*cell_, LogLevel::error, text); }
-
-// ---- verdicts --------------------------------------------------------------------------------------------------------
-
-namespace {
-
-/// The child's cell if it is alive, checked to be the calling actor's child.
-detail::Cell* own_child(const Ref<>& child) {
-  const detail::Worker* worker = detail::Worker::current();
-  detail::Cell* cell = child.address().cell;
-  if (cell == nullptr || cell->generation.load(std::memory_order_relaxed) != child.address().generation) {
-    return nullptr;  // gone; its cell is the caller's until it has taken the notice, so this can't be another actor
-  }
-  if (worker == nullptr || worker->cell == nullptr || cell->parent.load(std::memory_order_relaxed) != worker->cell) {
-    throw UsageError("only the parent of " + child.to_string() + " may decide about it, on its own turn");
-  }
-  return cell;
-}
-
-void send_verdict(const Ref<>& child, detail::CommandKind kind, std::shared_ptr<const detail::Maker> maker = {}) {
-  detail::Cell* cell = own_child(child);
-  if (cell == nullptr) return;
-  auto* verdict = new detail::VerdictCommand;
-  verdict->kind = kind;
-  verdict->to_generation = child.address().generation;
-  verdict->maker = std::move(maker);
-  detail::send_command(*cell, verdict);
-}
-
-}  // namespace
-
-void restart_child(const Ref<>& child, std::shared_ptr<const detail::Maker> maker) {
-  send_verdict(child, detail::CommandKind::restart, std::move(maker));
-}
-void resume_child(const Ref<>& child) { send_verdict(child, detail::CommandKind::resume); }
-void release_child(const Ref<>& child) { send_verdict(child, detail::CommandKind::release); }
-
-void halt_child(const Ref<>& child, std::optional<Duration> limit) {
-  detail::Cell* cell = own_child(child);
-  if (cell == nullptr) return;
-  auto* stop = new detail::StopCommand;
-  stop->kind = detail::CommandKind::stop;
-  stop->to_generation = child.address().generation;
-  stop->why = ExitReason::shutdown();
-  stop->limit = limit;
-  stop->hold = true;
-  detail::send_command(*cell, stop);
-}
-
-void start_control_timer(std::uint64_t token, Duration delay) {
-  detail::Worker* worker = detail::Worker::current();
-  if (worker == nullptr || worker->cell == nullptr || worker->cell->observer() == nullptr) {
-    throw UsageError("start_control_timer is for an actor that derives from ChildObserver, on its own turn");
-  }
-  detail::Cell& self = *worker->cell;
-  auto* timer = new detail::TimerRecord;
-  timer->purpose = detail::TimerPurpose::control;
-  timer->token = token;
-  timer->following_timer = self.ext().timers;
-  self.ext().timers = timer;
-  detail::arm_cell_timer(self, *timer, self.core().now() + delay);
-}
 
 }  // namespace troupe

@@ -51,11 +51,14 @@ namespace {
 
 // A signal handler can reach nothing but globals: which System listens, and what came.
 std::atomic<detail::SystemCore*> signal_listener{nullptr};
-std::atomic<int> signal_pipe{-1};
+std::atomic<int> signal_event{-1};
+std::atomic<int> first_signal{0};
 
 void on_signal(int number) {
-  const std::uint64_t value = static_cast<std::uint64_t>(number);
-  if (write(signal_pipe.load(), &value, sizeof value) < 0) _exit(128 + number);
+  int none = 0;
+  first_signal.compare_exchange_strong(none, number);
+  const std::uint64_t one = 1;
+  if (write(signal_event.load(), &one, sizeof one) < 0) _exit(128 + number);
 }
 
 /// Turns SIGINT and SIGTERM into bytes while it lives.
@@ -67,7 +70,8 @@ class SignalTrap {
       throw UsageError("another System of this process is in run_until_signal already");
     }
     event_ = eventfd(0, EFD_CLOEXEC);
-    signal_pipe = event_;
+    first_signal = 0;
+    signal_event = event_;
     struct sigaction action {};
     action.sa_handler = &on_signal;
     sigaction(SIGINT, &action, &old_int_);
@@ -86,11 +90,11 @@ class SignalTrap {
     std::uint64_t value = 0;
     while (read(event_, &value, sizeof value) < 0) {
     }
-    return static_cast<int>(value & 0xff);
+    return first_signal;
   }
   void poke() const {
-    const std::uint64_t value = 0x100;
-    if (write(event_, &value, sizeof value) < 0) std::perror("troupe: eventfd");
+    const std::uint64_t one = 1;
+    if (write(event_, &one, sizeof one) < 0) std::perror("troupe: eventfd");
   }
 
  private:

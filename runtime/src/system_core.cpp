@@ -11,6 +11,7 @@ namespace troupe::detail {
 namespace {
 
 constexpr std::uint32_t cells_carved_at_once = 64;
+constexpr std::uint32_t generation_max = 0xffffffffu;
 
 SystemOptions complete(SystemOptions options) {
   if (options.clock == nullptr) options.clock = system_clock();
@@ -84,6 +85,11 @@ std::uint64_t SystemCore::next_seed() {
   return seeds_.next();
 }
 
+double SystemCore::random_unit() {
+  std::lock_guard guard(seeds_lock_);
+  return seeds_.unit();
+}
+
 // ---- cells -----------------------------------------------------------------------------------------------------------
 
 Cell* SystemCore::take_cell(std::size_t cell_class) {
@@ -113,6 +119,7 @@ Cell* SystemCore::take_cell(std::size_t cell_class) {
           cell->cell_class = static_cast<std::uint8_t>(cell_class);
           Mailbox::init(cell->in, cell->out);
         }
+        if (cell->generation.load(std::memory_order_relaxed) == generation_max) continue;  // retired by an earlier System
         cell->gate.store(gate_, std::memory_order_release);  // partner: who looks at a ref's gate
         cells.push_back(cell);
       }
@@ -130,7 +137,7 @@ Cell* SystemCore::take_cell(std::size_t cell_class) {
 
 void SystemCore::give_cell(Cell& cell) {
   constexpr std::size_t cached_max = 4096;
-  if (cell.generation.load(std::memory_order_relaxed) == 0xffffffffu) return;  // would wrap: this slot is retired
+  if (cell.generation.load(std::memory_order_relaxed) == generation_max) return;  // would wrap: this slot is retired
   Worker* worker = Worker::current();
   if (worker != nullptr && &worker->core == this && worker->free_cells[cell.cell_class].size() < cached_max) {
     worker->free_cells[cell.cell_class].push_back(&cell);

@@ -42,6 +42,7 @@ class SystemCore {
   [[nodiscard]] SystemGate& gate() noexcept { return *gate_; }
   [[nodiscard]] std::size_t stack_bytes() const noexcept;
   std::uint64_t next_seed();
+  double random_unit();
   void log(LogLevel level, std::string_view who, std::string_view text) const { options_.log->write(level, who, text); }
 
   // ---- cells

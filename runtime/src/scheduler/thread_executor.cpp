@@ -102,6 +102,7 @@ void ThreadExecutor::start(SystemCore& core) {
     threads_.emplace_back([this, &worker = *worker] {
       worker.enter();
       flush_block_cache();
+      done_being_busy();
       running_threads_.fetch_sub(1);
     });
   }

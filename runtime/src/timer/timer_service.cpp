@@ -8,6 +8,7 @@ namespace troupe::detail {
 TimerService::TimerService(SystemCore& core) : core_(core), wheel_(core.now()) {}
 
 TimerService::~TimerService() {
+  due_.clear();
   wheel_.take_due(TimePoint::max(), due_);
   for (WheelEntry* entry : due_) {
     auto* timer = static_cast<TimerRecord*>(entry);

@@ -32,10 +32,6 @@ void* slot_value(const RequestPort& ask) noexcept;
 AskError slot_error(const RequestPort& ask);
 /// Frees the slot and an answer nobody took, or cancels the ask if it is still open.
 void release_slot(const RequestPort& ask) noexcept;
-/// An ask that failed before it was sent.
-RequestPort failed_slot(AskErrorKind kind, std::string_view what);
-/// An ask slot with nothing sent, completed by the runtime (stop, start, blocking).
-RequestPort open_slot(std::chrono::nanoseconds timeout);
 
 /// Wins the right to answer; returns where the answer goes, or null when it is too late (counted).
 void* begin_reply(const RequestPort& port) noexcept;
@@ -43,6 +39,9 @@ void finish_reply(const RequestPort& port) noexcept;
 void fail_reply(const RequestPort& port, AskErrorKind kind, std::string_view what) noexcept;
 /// What an answer that never came is called: the holder ended, or it let go of the duty.
 void drop_reply(const RequestPort& port) noexcept;
+
+/// An ask slot with nothing sent yet. `callee`: whose end of it is meant; needed outside of actors.
+RequestPort open_slot(const Address& callee, std::chrono::nanoseconds timeout, void (*destroy)(void* answer) noexcept);
 
 template <class R>
 void answer(const RequestPort& port, R&& value) {

@@ -3,12 +3,14 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 
 #include <troupe/runtime/clock.hpp>
 #include <troupe/runtime/exit_reason.hpp>
 #include <troupe/runtime/ref.hpp>
+#include <troupe/runtime/spawn_options.hpp>
 
 namespace troupe {
 
@@ -39,7 +41,7 @@ struct Ended {
 };
 
 /// Derived by an actor class that looks after its children itself. The functions run on the actor, as commands do:
-/// between two messages and also while a handler waits. They must not await.
+/// between two messages and also while a handler waits. They must not await, and must not throw.
 /// Thread safety: called on the actor only.
 class ChildObserver {
  public:
@@ -47,8 +49,8 @@ class ChildObserver {
   virtual void child_ended(const Ended& ended) = 0;
   /// A child is gone for good, after its watchers were told.
   virtual void child_gone(const Ref<>& child, const ExitReason& why) = 0;
-  /// A restarted child is at work: its on_start has returned.
-  virtual void child_restarted(const Ref<>& child) = 0;
+  /// A child is at work: its on_start has returned; for each incarnation.
+  virtual void child_started(const Ref<>& child) = 0;
   /// A control timer is due.
   virtual void control_timer_due(std::uint64_t token) = 0;
   /// This actor ends and all children have to. It has ended when none is left.
@@ -58,19 +60,38 @@ class ChildObserver {
   ~ChildObserver() = default;
 };
 
-// The verdicts, and how to bring a child to the held state. Only for the child's parent, on its own turn; a call for
-// any other actor throws UsageError, one for a child that is gone does nothing.
+// All of the following is for an actor class that derives from ChildObserver, on its own turn; elsewhere it throws
+// UsageError. Naming a child that is gone does nothing.
 
-/// Destroys what is left of the held child and builds its next incarnation in the same cell: ref, mailbox, watchers
-/// and links stay. What the constructor or on_start throws is a further Ended.
-void restart_child(const Ref<>& child, std::shared_ptr<const detail::Maker> maker);
-/// Lets a held child with `can_resume` go on as it was. The message that failed is lost.
-void resume_child(const Ref<>& child);
-/// Lets a held child go: watchers are told, its mail bounces, its name is free.
-void release_child(const Ref<>& child);
+/// A child, and the answer to come when its on_start has returned (or failed, with the reason as text).
+struct SpawnedChild {
+  Ref<> child;
+  Ask<void> started;
+};
+/// Spawns a held child (`options.on_end` is set). Throws what its constructor throws, and NameTaken.
+SpawnedChild spawn_held_child(const detail::Maker& maker, SpawnOptions options, Duration start_timeout);
 /// Orderly stop that holds. After `limit` the child is killed; `limit` 0 kills it at once; none waits for ever.
 void halt_child(const Ref<>& child, std::optional<Duration> limit);
+
+namespace verdict {
+/// Destroys what is left of the held child and builds its next incarnation in the same cell: ref, mailbox, watchers
+/// and links stay. What the constructor or on_start throws is a further Ended.
+void restart(const Ref<>& child, std::shared_ptr<const detail::Maker> maker);
+/// Lets a held child with `can_resume` go on as it was. The message that failed is lost.
+void resume(const Ref<>& child);
+/// Lets a held child go: watchers are told, its mail bounces, its name is free.
+void release(const Ref<>& child);
+}  // namespace verdict
+
 /// Calls control_timer_due(token) on the calling actor after `delay`, once; also while it waits.
 void start_control_timer(std::uint64_t token, Duration delay);
+/// Ends the calling actor at once, handlers that wait included, and tells log and observers that it gave up.
+void escalate(ExitReason why);
+/// A number in [0, 1) from the System's randomness.
+double random_unit();
+
+/// Runs `f` on the actor as a command: ahead of its mail and also while it waits. `f` gets null when the actor is no
+/// ChildObserver; it is destroyed unused when the actor has ended. Any thread.
+void run_as_command(const Ref<>& actor, std::function<void(ChildObserver*)> f);
 
 }  // namespace troupe

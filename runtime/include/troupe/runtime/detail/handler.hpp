@@ -139,7 +139,7 @@ void handle(ActorBase& self, Envelope& envelope, Turn& turn) {
   using R = typename S::Result;
   T& actor = static_cast<T&>(self);
   M& message = payload_as<M>(envelope);
-  constexpr auto member = handler_of<T, M>.pointer;
+  const auto member = handler_of<T, M>.pointer;
   const auto call = [&](auto&&... more) -> R {
     if constexpr (std::is_invocable_v<decltype(member), T&, const M&, decltype(more)...>) {
       return (actor.*member)(message, std::forward<decltype(more)>(more)...);

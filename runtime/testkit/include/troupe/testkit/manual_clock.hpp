@@ -1,0 +1,23 @@
+// A clock that stands still until it is moved.
+#pragma once
+
+#include <atomic>
+
+#include <troupe/runtime/clock.hpp>
+
+namespace troupe::testkit {
+
+/// Thread safety: any thread may read; one at a time may move it.
+class ManualClock final : public Clock {
+ public:
+  [[nodiscard]] TimePoint now() const noexcept override { return TimePoint{Duration{now_.load()}}; }
+  /// Never goes back.
+  void move_to(TimePoint time) noexcept {
+    if (time > now()) now_.store(time.time_since_epoch().count());
+  }
+
+ private:
+  std::atomic<std::int64_t> now_{std::int64_t{1} << 40};  // not zero, so that "before the start" exists
+};
+
+}  // namespace troupe::testkit

@@ -1,0 +1,46 @@
+// TestSystem: a System on virtual time.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+
+#include <troupe/runtime/system.hpp>
+#include <troupe/testkit/manual_clock.hpp>
+
+namespace troupe::testkit {
+
+/// What runs the actors of a TestSystem.
+enum class Schedule : unsigned char {
+  seeded,   ///< one thread; the seed decides what runs and what is delivered next
+  threads,  ///< the real work-stealing scheduler; time moves when nothing runs any more
+};
+
+namespace detail {
+struct TestParts {
+  TestParts(std::uint64_t seed, Schedule schedule, SystemOptions options);
+  std::uint64_t seed;
+  std::shared_ptr<ManualClock> clock;
+  SystemOptions options;
+};
+}  // namespace detail
+
+/// A System whose time moves only when a test moves it, and which runs only while a test waits. With a seeded schedule
+/// the same seed and the same program give the same trace. The log is silent unless the options name one.
+/// Thread safety: the test's thread only.
+class TestSystem : private detail::TestParts, public System {
+ public:
+  explicit TestSystem(std::uint64_t seed, Schedule schedule = Schedule::seeded, SystemOptions options = {});
+
+  [[nodiscard]] std::uint64_t seed() const noexcept { return TestParts::seed; }
+  /// Runs until nothing is left to do at the present time. No time passes.
+  void settle();
+  /// Lets `d` pass: everything that is due meanwhile runs in order of time, with what it starts in turn (S140).
+  void advance(Duration d);
+  /// Runs, and lets time pass, until `over()`; at most `limit`. Returns over().
+  bool run_until(const std::function<bool()>& over, Duration limit);
+  /// A hash of everything that ran and was delivered so far; 0 on threads (S141).
+  [[nodiscard]] std::uint64_t trace_hash() const;
+};
+
+}  // namespace troupe::testkit

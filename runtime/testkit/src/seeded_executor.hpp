@@ -1,0 +1,71 @@
+// One thread, virtual time, and a seed that decides everything else.
+//
+// A step is one of: a runnable has its turn, a message or command that is under way is delivered, a blocking job runs.
+// Among all steps that are possible the seed picks one. First in, first out holds for each pair of sender and receiver
+// and lane; between pairs any order is possible, so that code which relies on more than S2 and S3 fails (S4).
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+#include <troupe/runtime/random.hpp>
+#include <troupe/testkit/manual_clock.hpp>
+
+#include "scheduler/executor.hpp"
+#include "scheduler/worker.hpp"
+
+namespace troupe::testkit::detail {
+
+/// Thread safety: the test's thread only.
+class SeededExecutor final : public troupe::detail::Executor, public troupe::detail::Delivery {
+ public:
+  SeededExecutor(std::uint64_t seed, std::shared_ptr<ManualClock> clock);
+  ~SeededExecutor() override;
+
+  void start(troupe::detail::SystemCore& core) override;
+  void submit(troupe::detail::Runnable& runnable) override;
+  void submit_blocking(troupe::detail::BlockingJob& job) override;
+  void timers_changed() override {}
+  void wait_outside(const std::function<bool()>& over, const std::atomic<std::uint32_t>& word, TimePoint deadline) override;
+  void run_aside(std::function<void()> f) override;
+  Delivery* delivery() override { return this; }
+  bool stop(Duration limit) override;
+
+  void post_message(std::uint32_t sender, troupe::detail::Cell& to, troupe::detail::Envelope* message) override;
+  void post_command(std::uint32_t sender, troupe::detail::Cell& to, troupe::detail::Command* command) override;
+
+  [[nodiscard]] std::uint64_t trace_hash() const noexcept { return trace_; }
+
+ private:
+  class OneStepWorker;
+  struct UnderWay {
+    troupe::detail::Envelope* message = nullptr;
+    troupe::detail::Command* command = nullptr;
+  };
+  struct Pair {
+    std::uint64_t sender = 0;
+    troupe::detail::Cell* to = nullptr;
+    std::deque<UnderWay> queue;
+  };
+  bool step();
+  Pair& pair_of(std::uint32_t sender, troupe::detail::Cell& to);
+  void deliver(std::size_t index);
+  void note(std::uint64_t event) noexcept;
+
+  Random random_;
+  std::shared_ptr<ManualClock> clock_;
+  troupe::detail::SystemCore* core_ = nullptr;
+  std::unique_ptr<troupe::detail::StackPool> stacks_;
+  std::unique_ptr<OneStepWorker> worker_;
+  std::vector<troupe::detail::Runnable*> ready_;
+  std::vector<std::unique_ptr<Pair>> pairs_;  // those with something under way
+  std::unordered_map<std::uint64_t, Pair*> pair_by_key_;
+  std::deque<troupe::detail::BlockingJob*> jobs_;
+  std::deque<std::function<void()>> aside_;
+  std::uint64_t trace_ = 14695981039346656037ull;
+};
+
+}  // namespace troupe::testkit::detail

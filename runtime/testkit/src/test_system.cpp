@@ -1,0 +1,52 @@
+#include <troupe/testkit/test_system.hpp>
+
+#include <troupe/runtime/random.hpp>
+
+#include "seeded_executor.hpp"
+#include "stepped_executor.hpp"
+#include "system_core.hpp"
+
+namespace troupe::testkit {
+
+namespace detail {
+
+TestParts::TestParts(std::uint64_t s, Schedule schedule, SystemOptions given)
+    : seed(s), clock(std::make_shared<ManualClock>()), options(std::move(given)) {
+  options.clock = clock;
+  options.seed = seed == 0 ? 1 : seed;
+  if (options.log == nullptr) options.log = no_log();
+  if (schedule == Schedule::seeded) {
+    Random random(options.seed);
+    options.executor = std::make_shared<SeededExecutor>(random.next(), clock);
+    options.messages_per_turn_max = 1 + random.below(8);  // short turns, so that more schedules are seen
+  } else {
+    options.executor = std::make_shared<SteppedExecutor>(clock);
+    if (options.workers == 0) options.workers = 2;
+  }
+}
+
+}  // namespace detail
+
+TestSystem::TestSystem(std::uint64_t seed, Schedule schedule, SystemOptions options)
+    : TestParts(seed, schedule, std::move(options)), System(TestParts::options) {}
+
+void TestSystem::settle() {
+  run_until([] { return false; }, Duration::zero());
+}
+
+void TestSystem::advance(Duration d) {
+  run_until([] { return false; }, d);
+}
+
+bool TestSystem::run_until(const std::function<bool()>& over, Duration limit) {
+  const std::atomic<std::uint32_t> nothing{0};
+  core().executor().wait_outside(over, nothing, clock->now() + limit);
+  return over();
+}
+
+std::uint64_t TestSystem::trace_hash() const {
+  const auto* seeded = dynamic_cast<const detail::SeededExecutor*>(&core().executor());
+  return seeded == nullptr ? 0 : seeded->trace_hash();
+}
+
+}  // namespace troupe::testkit

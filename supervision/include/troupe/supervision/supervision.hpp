@@ -1,0 +1,8 @@
+// Everything for supervising.
+#pragma once
+
+#include <troupe/supervision/backoff.hpp>
+#include <troupe/supervision/child_spec.hpp>
+#include <troupe/supervision/decider.hpp>
+#include <troupe/supervision/restart_window.hpp>
+#include <troupe/supervision/supervisor.hpp>

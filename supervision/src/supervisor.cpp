@@ -1,0 +1,369 @@
+#include <troupe/supervision/supervisor.hpp>
+
+#include <utility>
+
+namespace troupe::detail {
+
+namespace {
+
+ChildType type_of(const ChildSpec& spec, const Maker& maker) {
+  return spec.type.value_or(maker.type().child_observer != nullptr ? ChildType::supervisor : ChildType::worker);
+}
+
+std::optional<Duration> limit_of(const SupervisedChild& child) {
+  const Shutdown standard =
+      type_of(child.spec, *child.maker) == ChildType::supervisor ? Shutdown::infinity() : Shutdown{std::chrono::seconds(5)};
+  return child.spec.shutdown.value_or(standard).limit();
+}
+
+std::string seconds(Duration d) {
+  return std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(d).count()) + " ms";
+}
+
+}  // namespace
+
+SupervisorBase::SupervisorBase(ActorBase&, SupervisorOptions options)
+    : options_(std::move(options)), window_(options_.restarts_max, options_.within) {
+  if (options_.within <= Duration::zero()) throw UsageError("SupervisorOptions::within must be greater than zero");
+  if (options_.strategy > Strategy::dynamic) throw UsageError("SupervisorOptions::strategy is none of the strategies");
+}
+
+// ---- starting --------------------------------------------------------------------------------------------------------
+
+std::optional<ChildRefused> SupervisorBase::why_refused(const ChildSpec& spec) const {
+  const auto bad = [&](const std::string& what) {
+    return ChildRefused(ChildProblem::bad_spec, "child \"" + spec.id + "\": " + what);
+  };
+  if (spec.id.empty() && options_.strategy != Strategy::dynamic) return bad("a child needs an id");
+  if (spec.restart > Restart::temporary) return bad("restart is none of permanent, transient, temporary");
+  if (spec.type && *spec.type > ChildType::supervisor) return bad("type is neither worker nor supervisor");
+  if (spec.shutdown && spec.shutdown->limit() && *spec.shutdown->limit() < Duration::zero()) {
+    return bad("shutdown must not be negative");
+  }
+  if (spec.significant && options_.auto_shutdown == AutoShutdown::never) {
+    return bad("a significant child needs a supervisor with auto_shutdown");
+  }
+  if (spec.significant && spec.restart == Restart::permanent) {
+    return bad("a permanent child can't be significant: it never ends on its own");
+  }
+  const auto known = by_id_.find(spec.id);
+  if (spec.id.empty() || known == by_id_.end()) return std::nullopt;
+  const SupervisedChild& child = *known->second;
+  const bool runs = child.state != ChildState::stopped;
+  const ChildProblem problem = runs ? ChildProblem::already_started : ChildProblem::already_present;
+  return ChildRefused(problem, "child \"" + spec.id + "\": " + std::string(to_string(problem)), child.ref);
+}
+
+SupervisedChild& SupervisorBase::new_child(ChildSpec spec, std::shared_ptr<const Maker> maker, Ask<void>* started) {
+  SupervisedChild& child = children_.emplace_back();
+  child.at = std::prev(children_.end());
+  child.spec = std::move(spec);
+  child.maker = std::move(maker);
+  child.number = ++numbers_;
+  child.erase = child.spec.restart == Restart::temporary || options_.strategy == Strategy::dynamic;
+  by_number_[child.number] = &child;
+  if (!child.spec.id.empty()) by_id_[child.spec.id] = child.at;
+  try {
+    spawn_child(child, started);
+  } catch (...) {  // the constructor threw, or the name is taken: no trace is left
+    forget(child);
+    throw;
+  }
+  // A temporary child is never built again: its arguments, which may be large, are not kept.
+  if (child.spec.restart == Restart::temporary) {
+    child.spec.type = type_of(child.spec, *child.maker);
+    child.spec.shutdown = child.spec.shutdown.value_or(
+        child.spec.type == ChildType::supervisor ? Shutdown::infinity() : Shutdown{std::chrono::seconds(5)});
+    child.maker = nullptr;
+  }
+  return child;
+}
+
+void SupervisorBase::spawn_child(SupervisedChild& child, Ask<void>* started) {
+  SpawnedChild spawned = spawn_held_child(*child.maker, {.name = child.spec.id}, child.spec.start_timeout);
+  child.ref = spawned.child;
+  child.state = ChildState::starting;
+  child.by_hand = false;
+  by_serial_[child.ref.address().serial] = child.at;
+  if (started != nullptr) *started = std::move(spawned.started);
+}
+
+Ref<> SupervisorBase::add_child(ChildSpec spec, std::shared_ptr<const Maker> maker) {
+  if (auto refused = why_refused(spec)) throw *refused;
+  Ask<void> started{RequestPort{}};
+  Ref<> ref;
+  std::string id = spec.id;
+  try {
+    ref = new_child(std::move(spec), std::move(maker), &started).ref;
+  } catch (const StartFailed&) {
+    throw;
+  } catch (const std::exception& e) {
+    throw StartFailed("child \"" + id + "\": " + e.what());
+  }
+  const auto result = started.try_await();
+  if (result) return ref;
+  if (SupervisedChild* child = find(ref); child != nullptr && child->state == ChildState::starting) {  // it took too long
+    child->by_hand = true;
+    child->erase = true;
+    halt_child(ref, Duration::zero());
+  }
+  throw StartFailed("child \"" + id + "\": " + result.error().what);
+}
+
+void SupervisorBase::child_started(const Ref<>& ref) {
+  SupervisedChild* child = find(ref);
+  if (child == nullptr || (child->state != ChildState::starting && child->state != ChildState::restarting)) return;
+  child->state = ChildState::running;
+  child->erase = child->spec.restart == Restart::temporary || options_.strategy == Strategy::dynamic;
+  if (child->start_waiter != nullptr) (*std::exchange(child->start_waiter, nullptr))(AdminResult{child->ref});
+  if (group_ && group_->current == child) start_next();
+}
+
+// ---- the end of a child ----------------------------------------------------------------------------------------------
+
+SupervisedChild* SupervisorBase::find(const Ref<>& ref) {
+  const auto found = by_serial_.find(ref.address().serial);
+  return found == by_serial_.end() || !(found->second->ref == ref) ? nullptr : &*found->second;
+}
+
+SupervisedChild* SupervisorBase::find(const std::string& id) {
+  const auto found = by_id_.find(id);
+  return found == by_id_.end() ? nullptr : &*found->second;
+}
+
+void SupervisorBase::child_ended(const Ended& ended) {
+  SupervisedChild* child = find(ended.child);
+  if (child == nullptr) {
+    verdict::release(ended.child);
+    return;
+  }
+  const bool is_first_start = child->state == ChildState::starting && ended.starting;
+  if (is_first_start || child->by_hand || shutting_down_) {
+    if (is_first_start && child->start_waiter == nullptr) child->erase = true;  // start_child throws: no trace is left
+    const bool group_waits = group_ && group_->current == child;
+    leave(*child);
+    if (group_waits) halt_next();
+    return;
+  }
+  if (group_ && group_->current == child && child->state == ChildState::halting) {
+    child->state = ChildState::held;
+    halt_next();
+    return;
+  }
+  if (group_ && !(group_->current == child && child->state == ChildState::restarting)) {
+    child->state = ChildState::held;  // the group takes it along, or it is looked at when the group is done
+    queued_.push_back([this, number = child->number, ended] {
+      const auto found = by_number_.find(number);
+      if (found != by_number_.end() && found->second->state == ChildState::held) decide(*found->second, ended);
+    });
+    return;
+  }
+  group_.reset();  // a restart within the group failed: the group begins anew
+  decide(*child, ended);
+}
+
+void SupervisorBase::decide(SupervisedChild& child, const Ended& ended) {
+  child.state = ChildState::held;
+  const bool failed = ended.why.kind() == ExitReason::Kind::failure;
+  const Decision decision = failed ? options_.decider(ended.why) : Decision::restart;
+  if (decision == Decision::escalate) {
+    give_up("child \"" + child.spec.id + "\": " + ended.why.to_string());
+    return;
+  }
+  if (decision == Decision::resume && ended.can_resume) {
+    child.state = ChildState::running;
+    verdict::resume(child.ref);
+    return;
+  }
+  const bool wants_restart = child.spec.restart == Restart::permanent ||
+                             (child.spec.restart == Restart::transient && ended.why.is_abnormal());
+  if (decision != Decision::stop && wants_restart) {
+    restart_or_give_up(child, ended.why);
+    return;
+  }
+  check_auto_shutdown(child);
+  leave(child);
+}
+
+void SupervisorBase::restart_or_give_up(SupervisedChild& child, const ExitReason& why) {
+  const TimePoint now = supervisor_now();
+  if (!window_.add(now)) {
+    give_up("more than " + std::to_string(options_.restarts_max) + " restarts within " + seconds(options_.within) +
+            "; the last was of child \"" + child.spec.id + "\": " + why.to_string());
+    return;
+  }
+  const std::optional<Backoff>& backoff = child.spec.backoff ? child.spec.backoff : options_.backoff;
+  if (!backoff) {
+    restart_now(child);
+    return;
+  }
+  if (child.last_failure != TimePoint::min() && now - child.last_failure > backoff->quiet_time()) child.restarts_in_row = 0;
+  const Duration delay = backoff->delay(child.restarts_in_row++, random_unit());
+  child.last_failure = now + delay;
+  child.state = ChildState::backing_off;
+  start_control_timer(child.number, delay);
+}
+
+void SupervisorBase::control_timer_due(std::uint64_t token) {
+  const auto found = by_number_.find(token);
+  if (shutting_down_ || found == by_number_.end() || found->second->state != ChildState::backing_off) return;
+  if (group_) {
+    queued_.push_back([this, token] { control_timer_due(token); });
+  } else {
+    restart_now(*found->second);
+  }
+}
+
+void SupervisorBase::give_up(const std::string& why) { escalate(ExitReason::shutdown(why)); }
+
+// ---- restarting ------------------------------------------------------------------------------------------------------
+
+void SupervisorBase::restart_now(SupervisedChild& cause) {
+  cause.state = ChildState::held;
+  if (options_.strategy == Strategy::one_for_one || options_.strategy == Strategy::dynamic) {
+    cause.state = ChildState::restarting;
+    verdict::restart(cause.ref, cause.maker);
+    return;
+  }
+  Group group;
+  bool takes_part = options_.strategy == Strategy::one_for_all;
+  for (SupervisedChild& child : children_) {
+    takes_part = takes_part || &child == &cause;
+    if (!takes_part || child.state == ChildState::stopped || child.state == ChildState::leaving || child.by_hand) continue;
+    if (&child != &cause) group.to_halt.push_back(&child);
+    group.to_start.push_back(&child);
+  }
+  group_ = std::move(group);
+  halt_next();
+}
+
+/// Halts what is left to halt, last first; then starts.
+void SupervisorBase::halt_next() {
+  while (!group_->to_halt.empty()) {
+    SupervisedChild& child = *group_->to_halt.back();
+    group_->to_halt.pop_back();
+    switch (child.state) {
+      case ChildState::held:
+      case ChildState::leaving:
+      case ChildState::stopped:
+        continue;
+      case ChildState::backing_off:
+        child.state = ChildState::held;
+        continue;
+      default:
+        group_->current = &child;
+        halt(child);
+        return;
+    }
+  }
+  start_next();
+}
+
+void SupervisorBase::start_next() {
+  while (!group_->to_start.empty()) {
+    SupervisedChild& child = *group_->to_start.front();
+    group_->to_start.pop_front();
+    if (child.state != ChildState::held) continue;
+    if (child.spec.restart == Restart::temporary) {  // never restarted, not even along with others (S62)
+      leave(child);
+      continue;
+    }
+    group_->current = &child;
+    child.state = ChildState::restarting;
+    verdict::restart(child.ref, child.maker);
+    return;
+  }
+  end_group();
+}
+
+void SupervisorBase::end_group() {
+  group_.reset();
+  while (!queued_.empty() && !group_) {
+    const auto next = std::move(queued_.front());
+    queued_.pop_front();
+    next();
+  }
+}
+
+// ---- stopping --------------------------------------------------------------------------------------------------------
+
+void SupervisorBase::halt(SupervisedChild& child) {
+  child.state = ChildState::halting;
+  halt_child(child.ref, child.maker != nullptr ? limit_of(child) : child.spec.shutdown->limit());
+}
+
+void SupervisorBase::leave(SupervisedChild& child) {
+  child.state = ChildState::leaving;
+  verdict::release(child.ref);
+}
+
+void SupervisorBase::forget(SupervisedChild& child) {
+  for (const AdminReply& waiter : child.end_waiters) (*waiter)(AdminResult{Ref<>{}});
+  if (child.ref) by_serial_.erase(child.ref.address().serial);
+  by_number_.erase(child.number);
+  if (!child.spec.id.empty()) by_id_.erase(child.spec.id);
+  children_.erase(child.at);
+}
+
+void SupervisorBase::child_gone(const Ref<>& ref, const ExitReason& why) {
+  SupervisedChild* child = find(ref);
+  if (child == nullptr) return;
+  if (child->start_waiter != nullptr) {
+    (*std::exchange(child->start_waiter, nullptr))(AdminResult{Unexpected{ChildProblem::start_failed}});
+    static_cast<void>(why);
+  }
+  if (child->erase) {
+    forget(*child);
+  } else {
+    by_serial_.erase(ref.address().serial);
+    child->state = ChildState::stopped;
+    child->ref = Ref<>{};
+    for (const AdminReply& waiter : child->end_waiters) (*waiter)(AdminResult{Ref<>{}});
+    child->end_waiters.clear();
+  }
+  if (shutting_down_) stop_next();
+}
+
+void SupervisorBase::check_auto_shutdown(const SupervisedChild& child) {
+  if (!child.spec.significant || options_.auto_shutdown == AutoShutdown::never) return;
+  if (options_.auto_shutdown == AutoShutdown::all_significant) {
+    for (const SupervisedChild& other : children_) {
+      const bool is_left = other.state == ChildState::stopped || other.state == ChildState::leaving;
+      if (&other != &child && other.spec.significant && !is_left) return;
+    }
+  }
+  stop_supervisor(ExitReason::shutdown("its significant child \"" + child.spec.id + "\" ended"));
+}
+
+void SupervisorBase::stop_children() {
+  shutting_down_ = true;
+  group_.reset();
+  queued_.clear();
+  if (options_.strategy != Strategy::dynamic) {
+    stop_next();
+    return;
+  }
+  for (SupervisedChild& child : children_) {  // in parallel (S69)
+    if (child.state == ChildState::held || child.state == ChildState::backing_off) {
+      leave(child);
+    } else if (child.state != ChildState::leaving && child.state != ChildState::stopped) {
+      halt(child);
+    }
+  }
+}
+
+/// Stops the last child that runs; the next when that is gone.
+void SupervisorBase::stop_next() {
+  if (options_.strategy == Strategy::dynamic) return;
+  for (auto child = children_.rbegin(); child != children_.rend(); ++child) {
+    if (child->state == ChildState::stopped) continue;
+    if (child->state == ChildState::held || child->state == ChildState::backing_off) {
+      leave(*child);
+    } else if (child->state != ChildState::leaving && child->state != ChildState::halting) {
+      halt(*child);
+    }
+    return;
+  }
+}
+
+}  // namespace troupe::detail

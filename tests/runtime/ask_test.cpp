@@ -1,0 +1,255 @@
+// Asking and answering.
+#include <troupe/runtime/ask.hpp>
+
+#include <catch2/catch.hpp>
+#include <troupe/runtime/runtime.hpp>
+
+#include "support/schedules.hpp"
+
+using namespace std::chrono_literals;
+using troupe::AskErrorKind;
+using troupe::test::on_every_schedule;
+using troupe::testkit::Probe;
+using troupe::testkit::TestSystem;
+
+namespace {
+
+struct Add {
+  int a, b;
+  using Reply = int;
+};
+struct Describe {
+  using Reply = std::string;
+};
+struct Acknowledge {
+  using Reply = void;
+};
+struct Crash {
+  using Reply = int;
+};
+struct Refuse {
+  using Reply = int;
+};
+struct Late {
+  using Reply = int;
+};
+struct Forget {
+  using Reply = int;
+};
+struct Release {};
+
+class Server : public troupe::Actor<Add, Describe, Acknowledge, Crash, Refuse, Late, Forget, Release> {
+ public:
+  int receive(const Add& m) { return m.a + m.b; }
+  std::string receive(const Describe&) const { return "a server with a name too long for a small buffer"; }
+  void receive(const Acknowledge&) { ++acknowledged_; }
+  int receive(const Crash&) { throw std::runtime_error("crashed"); }
+  int receive(const Refuse&) { troupe::refuse("not today"); }
+  void receive(const Late&, troupe::ReplyTo<int> reply) { kept_.push_back(std::move(reply)); }
+  void receive(const Forget&, troupe::ReplyTo<int>) {}
+  void receive(const Release&) {
+    for (auto& reply : kept_) reply(42);
+    kept_.clear();
+  }
+
+ private:
+  int acknowledged_ = 0;
+  std::vector<troupe::ReplyTo<int>> kept_;
+};
+
+struct Relay {
+  int a, b;
+  using Reply = int;
+};
+class Middle : public troupe::Actor<Relay> {
+ public:
+  explicit Middle(troupe::Ref<Add> to) : to_(to) {}
+  troupe::Forwarded<int> receive(const Relay& m) { return forward(to_, Add{m.a, m.b}); }
+
+ private:
+  troupe::Ref<Add> to_;
+};
+
+struct Question {
+  int n;
+};
+struct Answer {
+  troupe::Result<int, troupe::AskError> result;
+};
+class Piper : public troupe::Actor<Question, troupe::Private<Answer>> {
+ public:
+  Piper(troupe::Ref<Add, Late> server, troupe::Ref<Add> out) : server_(server), out_(out) {}
+  void receive(const Question& m) {
+    auto note = [](troupe::Result<int, troupe::AskError> r) { return Answer{std::move(r)}; };
+    if (m.n >= 0) {
+      pipe_to_self(server_.ask(Add{m.n, 1}), note);
+    } else {
+      pipe_to_self(server_.ask(Late{}, 100ms), note);
+    }
+  }
+  void receive(const Answer& m) { out_.tell(Add{m.result.has_value() ? *m.result : -1, 0}); }
+
+ private:
+  troupe::Ref<Add, Late> server_;
+  troupe::Ref<Add> out_;
+};
+
+}  // namespace
+
+TEST_CASE("S12 an ask gets its answer, small, large or none but the fact", "[runtime]") {
+  on_every_schedule([](TestSystem& system) {
+    auto server = system.spawn<Server>();
+    REQUIRE(server.ask(Add{2, 3}).await() == 5);
+    REQUIRE(server.ask(Describe{}).await().size() > 40);
+    server.ask(Acknowledge{}).await();
+    REQUIRE(server.ask(Add{2, 3}).try_await().value_or(0) == 5);
+  });
+}
+
+TEST_CASE("S14 a failing handler answers with its error before the actor ends", "[runtime]") {
+  on_every_schedule([](TestSystem& system) {
+    auto server = system.spawn<Server>();
+    auto result = server.ask(Crash{}).try_await();
+    REQUIRE(result.error().kind == AskErrorKind::receiver_down);
+    REQUIRE(result.error().what == "crashed");
+    REQUIRE_THROWS_AS(server.ask(Add{1, 1}).await(), troupe::ReceiverDown);
+  });
+}
+
+TEST_CASE("a refusal ends the request and not the actor", "[runtime]") {
+  on_every_schedule([](TestSystem& system) {
+    auto server = system.spawn<Server>();
+    REQUIRE_THROWS_AS(server.ask(Refuse{}).await(), troupe::Refused);
+    REQUIRE(server.ask(Refuse{}).try_await().error().what == "not today");
+    REQUIRE(server.ask(Add{1, 1}).await() == 2);
+    REQUIRE(system.metrics().requests_refused == 2);
+  });
+}
+
+TEST_CASE("S13 asks that wait when the callee ends fail with receiver_down at once", "[runtime]") {
+  on_every_schedule([](TestSystem& system) {
+    auto server = system.spawn<Server>();
+    auto kept = server.ask(Late{});
+    system.settle();
+    auto ended = system.stop(server);
+    auto queued = server.ask(Late{});
+    const auto before = system.now();
+    REQUIRE(kept.try_await().error().kind == AskErrorKind::receiver_down);
+    REQUIRE(queued.try_await().error().kind == AskErrorKind::receiver_down);
+    ended.await();
+    REQUIRE(system.now() - before < 1s);
+    REQUIRE(server.ask(Add{1, 1}).try_await().error().kind == AskErrorKind::receiver_down);
+  });
+}
+
+TEST_CASE("S16 a timeout fires when its time has come and never before", "[runtime]") {
+  on_every_schedule([](TestSystem& system) {
+    auto server = system.spawn<Server>();
+    const auto before = system.now();
+    REQUIRE_THROWS_AS(server.ask(Late{}, 250ms).await(), troupe::AskTimeout);
+    REQUIRE(system.now() - before >= 250ms);
+    REQUIRE(system.now() - before < 260ms);
+  });
+}
+
+TEST_CASE("S15 S19 a late answer is counted and reaches nobody", "[runtime]") {
+  on_every_schedule([](TestSystem& system) {
+    auto server = system.spawn<Server>();
+    REQUIRE_THROWS_AS(server.ask(Late{}, 10ms).await(), troupe::AskTimeout);
+    server.tell(Release{});
+    system.settle();
+    REQUIRE(server.ask(Add{1, 2}).await() == 3);
+    REQUIRE(system.metrics().dropped_for(troupe::DropReason::late_reply) == 1);
+  });
+}
+
+TEST_CASE("S18 a request whose asker gave up is not handled", "[runtime]") {
+  on_every_schedule([](TestSystem& system) {
+    Probe<Add> slow{system};
+    {
+      auto dropped = slow.ref().ask(Add{1, 2});
+      static_cast<void>(dropped);
+    }
+    slow.expect_no_message(10ms);
+    REQUIRE(system.metrics().dropped_for(troupe::DropReason::expired) == 1);
+  });
+}
+
+TEST_CASE("a ReplyTo kept for later answers later; dropped, it fails the ask with no_reply", "[runtime]") {
+  on_every_schedule([](TestSystem& system) {
+    auto server = system.spawn<Server>();
+    auto later = server.ask(Late{});
+    system.advance(1s);
+    server.tell(Release{});
+    REQUIRE(later.await() == 42);
+    REQUIRE(server.ask(Forget{}).try_await().error().kind == AskErrorKind::no_reply);
+  });
+}
+
+TEST_CASE("S20 a forwarded request is answered by the third actor, within the same deadline", "[runtime]") {
+  on_every_schedule([](TestSystem& system) {
+    auto server = system.spawn<Server>();
+    auto middle = system.spawn<Middle>(server);
+    REQUIRE(middle.ask(Relay{20, 3}).await() == 23);
+    Probe<Add> silent{system};
+    auto stuck = system.spawn<Middle>(silent.ref());
+    const auto before = system.now();
+    REQUIRE_THROWS_AS(stuck.ask(Relay{1, 1}, 300ms).await(), troupe::AskTimeout);
+    REQUIRE(system.now() - before >= 300ms);
+  });
+}
+
+TEST_CASE("S21 pipe_to_self makes a message of the answer, and of the failure", "[runtime]") {
+  on_every_schedule([](TestSystem& system) {
+    auto server = system.spawn<Server>();
+    Probe<Add> out{system};
+    auto piper = system.spawn<Piper>(server, out.ref());
+    piper.tell(Question{4});
+    REQUIRE(out.expect<Add>().a == 5);
+    piper.tell(Question{-1});
+    REQUIRE(out.expect<Add>().a == -1);
+  });
+}
+
+TEST_CASE("S21 the asker's end drops what was to be piped", "[runtime]") {
+  on_every_schedule([](TestSystem& system) {
+    auto server = system.spawn<Server>();
+    Probe<Add> out{system};
+    auto piper = system.spawn<Piper>(server, out.ref());
+    piper.tell(Question{-1});
+    system.settle();
+    system.stop(piper).await();
+    server.tell(Release{});
+    out.expect_no_message(10s);
+  });
+}
+
+TEST_CASE("S17 nothing is ever sent again: one ask is one message", "[runtime]") {
+  on_every_schedule([](TestSystem& system) {
+    Probe<Add> slow{system};
+    REQUIRE_THROWS_AS(slow.ref().ask(Add{1, 2}, 5s).await(), troupe::AskTimeout);
+    REQUIRE(slow.waiting() == 1);
+  });
+}
+
+TEST_CASE("await_all gives all values, or the first error when all have ended", "[runtime]") {
+  on_every_schedule([](TestSystem& system) {
+    auto server = system.spawn<Server>();
+    auto [sum, text] = troupe::await_all(server.ask(Add{1, 2}), server.ask(Describe{}));
+    REQUIRE(sum == 3);
+    REQUIRE_FALSE(text.empty());
+    REQUIRE_THROWS_AS(troupe::await_all(server.ask(Add{1, 2}), server.ask(Refuse{})), troupe::Refused);
+    auto [one, two] = troupe::try_await_all(server.ask(Refuse{}), server.ask(Add{4, 4}));
+    REQUIRE_FALSE(one.has_value());
+    REQUIRE(*two == 8);
+  });
+}
+
+TEST_CASE("an ask that its System outlives not ends with system_stopped", "[runtime]") {
+  troupe::Ref<Add> stale;
+  {
+    TestSystem system{1};
+    stale = system.spawn<Server>();
+  }
+  REQUIRE(stale.ask(Add{1, 1}).try_await().error().kind == AskErrorKind::system_stopped);
+}

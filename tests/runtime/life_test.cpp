@@ -1,0 +1,308 @@
+// The life of an actor: start, stop, kill, failure, children.
+#include <troupe/runtime/actor.hpp>
+
+#include <catch2/catch.hpp>
+#include <troupe/runtime/runtime.hpp>
+
+#include "support/schedules.hpp"
+#include "system_core.hpp"
+
+using namespace std::chrono_literals;
+using troupe::test::on_every_schedule;
+using troupe::testkit::TestSystem;
+
+namespace {
+
+struct Note {
+  std::string text;
+};
+struct Go {};
+struct Boom {};
+struct Hold {
+  using Reply = int;
+};
+
+/// What happened, in the order it happened: messages of several actors have no order among them (S4).
+class Diary {
+ public:
+  void tell(Note note) {
+    std::lock_guard guard(*mutex_);
+    lines_->push_back(std::move(note.text));
+  }
+  std::vector<std::string> take() {
+    std::lock_guard guard(*mutex_);
+    return std::exchange(*lines_, {});
+  }
+
+ private:
+  std::shared_ptr<std::mutex> mutex_ = std::make_shared<std::mutex>();
+  std::shared_ptr<std::vector<std::string>> lines_ = std::make_shared<std::vector<std::string>>();
+};
+using Notes = Diary;
+
+class Storyteller : public troupe::Actor<Go, Boom, Hold> {
+ public:
+  explicit Storyteller(Notes notes, std::string name = "it") : notes_(notes), name_(std::move(name)) {}
+  ~Storyteller() override { notes_.tell(Note{name_ + " destroyed"}); }
+  void on_start() override { notes_.tell(Note{name_ + " started"}); }
+  void on_stop(troupe::StopReason why) override {
+    static constexpr const char* names[] = {"restart", "stop", "failure", "kill"};
+    notes_.tell(Note{name_ + " on_stop " + names[static_cast<int>(why)]});
+  }
+  void receive(const Go&) { notes_.tell(Note{name_ + " goes"}); }
+  void receive(const Boom&) { throw std::runtime_error("boom"); }
+  void receive(const Hold&, troupe::ReplyTo<int> reply) { kept_.push_back(std::move(reply)); }
+
+ private:
+  Notes notes_;
+  std::string name_;
+  std::vector<troupe::ReplyTo<int>> kept_;
+};
+
+class FailsToStart : public troupe::Actor<Go> {
+ public:
+  explicit FailsToStart(Notes notes) : notes_(notes) {}
+  void on_start() override { throw std::runtime_error("no database"); }
+  void on_stop(troupe::StopReason) override { notes_.tell(Note{"on_stop"}); }
+  void receive(const Go&) {}
+
+ private:
+  Notes notes_;
+};
+
+class Parent : public troupe::Actor<Go, Boom> {
+ public:
+  explicit Parent(Notes notes) : notes_(notes) {}
+  void on_start() override {
+    spawn<Storyteller>({.name = "one"}, notes_, "one");
+    spawn<Storyteller>({.name = "two"}, notes_, "two");
+  }
+  void on_stop(troupe::StopReason) override { notes_.tell(Note{"parent on_stop"}); }
+  void receive(const Go&) { stop(); }
+  void receive(const Boom&) { throw std::runtime_error("boom"); }
+  ~Parent() override { notes_.tell(Note{"parent destroyed"}); }
+
+ private:
+  Notes notes_;
+};
+
+class Starter : public troupe::Actor<Go> {
+ public:
+  explicit Starter(Notes notes) : notes_(notes) {}
+  void receive(const Go&) {
+    start<Storyteller>({.name = "child"}, notes_, "child");
+    notes_.tell(Note{"start returned"});
+    try {
+      start<FailsToStart>({}, notes_);
+    } catch (const troupe::StartFailed& e) {
+      notes_.tell(Note{e.what()});
+    }
+  }
+
+ private:
+  Notes notes_;
+};
+
+class ThrowsInConstructor : public troupe::Actor<Go> {
+ public:
+  ThrowsInConstructor() { throw std::runtime_error("no"); }
+  void receive(const Go&) {}
+};
+
+class ContextInConstructor : public troupe::Actor<Go> {
+ public:
+  ContextInConstructor() { static_cast<void>(self()); }
+  void receive(const Go&) {}
+};
+
+class ThrowsInOnStop : public troupe::Actor<Go> {
+ public:
+  void receive(const Go&) { stop(); }
+  void on_stop(troupe::StopReason) override { throw std::runtime_error("in on_stop"); }
+};
+
+std::vector<std::string> all(Diary& diary) { return diary.take(); }
+bool contains(const std::vector<std::string>& texts, const std::string& text) {
+  return std::find(texts.begin(), texts.end(), text) != texts.end();
+}
+
+}  // namespace
+
+TEST_CASE("S40 each incarnation runs on_start first and on_stop last, with the reason", "[runtime]") {
+  on_every_schedule([](TestSystem& system) {
+    Diary diary;
+    auto actor = system.spawn<Storyteller>(diary);
+    actor.tell(Go{});
+    system.settle();
+    system.stop(actor).await();
+    system.settle();
+    REQUIRE(all(diary) == std::vector<std::string>{"it started", "it goes", "it on_stop stop", "it destroyed"});
+    auto failing = system.spawn<Storyteller>(diary);
+    failing.tell(Boom{});
+    system.settle();
+    REQUIRE(all(diary) == std::vector<std::string>{"it started", "it on_stop failure", "it destroyed"});
+    auto killed = system.spawn<Storyteller>(diary);
+    system.settle();
+    system.kill(killed);
+    system.settle();
+    REQUIRE(all(diary) == std::vector<std::string>{"it started", "it on_stop kill", "it destroyed"});
+  });
+}
+
+TEST_CASE("S46 stop takes effect after the current message; what waits becomes dead letters", "[runtime]") {
+  auto recorder = std::make_shared<troupe::test::Recorder>();
+  on_every_schedule(
+      [&](TestSystem& system) {
+        recorder->clear();
+        Diary diary;
+        auto actor = system.spawn<Storyteller>(diary);
+        auto answer = actor.ask(Hold{});
+        system.settle();
+        all(diary);
+        static_cast<void>(system.stop(actor));
+        for (int i = 0; i < 3; ++i) actor.tell(Go{});
+        system.settle();
+        const auto texts = all(diary);
+        const auto handled = std::count(texts.begin(), texts.end(), "it goes");
+        REQUIRE(recorder->count("dead_letter") + static_cast<std::size_t>(handled) == 3);
+        REQUIRE(answer.try_await().error().kind == troupe::AskErrorKind::receiver_down);
+      },
+      troupe::test::observed_by(recorder));
+}
+
+TEST_CASE("S41 stop is synchronous for who awaits it, and stopping again is no error", "[runtime]") {
+  on_every_schedule([](TestSystem& system) {
+    Diary diary;
+    auto actor = system.spawn<Storyteller>(diary);
+    system.stop(actor).await();
+    REQUIRE(system.actor_count() == 0);
+    system.stop(actor).await();
+    system.stop(troupe::Ref<>{}).await();
+  });
+}
+
+TEST_CASE("S45 an actor's children end before its object is destroyed, whatever ends it", "[runtime]") {
+  on_every_schedule([](TestSystem& system) {
+    for (const bool by_failure : {false, true}) {
+      Diary diary;
+      auto parent = system.spawn<Parent>({.name = "parent"}, diary);
+      system.settle();
+      REQUIRE(system.find<Go>("/parent/one").has_value());
+      by_failure ? parent.tell(Boom{}) : parent.tell(Go{});
+      system.settle();
+      const auto texts = all(diary);
+      REQUIRE(texts.back() == "parent destroyed");
+      REQUIRE(contains(texts, "one destroyed"));
+      REQUIRE(contains(texts, "two destroyed"));
+      REQUIRE_FALSE(system.find<Go>("/parent/one").has_value());
+    }
+  });
+}
+
+TEST_CASE("S48 the constructor runs in the spawner, on_start before any message", "[runtime]") {
+  on_every_schedule([](TestSystem& system) {
+    REQUIRE_THROWS_WITH(system.spawn<ThrowsInConstructor>(), "no");
+    REQUIRE_THROWS_AS(system.spawn<ContextInConstructor>(), troupe::UsageError);
+    REQUIRE(system.actor_count() == 0);
+    Diary diary;
+    auto starter = system.spawn<Starter>(diary);
+    starter.tell(Go{});
+    system.settle();
+    REQUIRE(all(diary) == std::vector<std::string>{"child started", "start returned", "no database"});
+  });
+}
+
+TEST_CASE("S48 a failed on_start ends the actor without on_stop", "[runtime]") {
+  auto recorder = std::make_shared<troupe::test::Recorder>();
+  on_every_schedule(
+      [&](TestSystem& system) {
+        recorder->clear();
+        Diary diary;
+        auto actor = system.spawn<FailsToStart>(diary);
+        actor.tell(Go{});
+        system.settle();
+        REQUIRE(all(diary).empty());
+        REQUIRE(recorder->count("failed") == 1);
+        REQUIRE(recorder->count("dead_letter") == 1);
+      },
+      troupe::test::observed_by(recorder));
+}
+
+TEST_CASE("C63 an exception in on_stop is logged and the end completes", "[runtime]") {
+  on_every_schedule([](TestSystem& system) {
+    auto actor = system.spawn<ThrowsInOnStop>();
+    actor.tell(Go{});
+    system.settle();
+    REQUIRE(system.actor_count() == 0);
+  });
+}
+
+TEST_CASE("S43 an uncaught failure ends the actor, is counted, observed and logged", "[runtime]") {
+  class Lines final : public troupe::Log {
+   public:
+    void write(troupe::LogLevel level, std::string_view who, std::string_view text) override {
+      std::lock_guard guard(mutex);
+      if (level == troupe::LogLevel::error) lines.push_back(std::string(who) + ": " + std::string(text));
+    }
+    std::mutex mutex;
+    std::vector<std::string> lines;
+  };
+  auto lines = std::make_shared<Lines>();
+  troupe::SystemOptions options;
+  options.log = lines;
+  TestSystem system{1, troupe::testkit::Schedule::seeded, options};
+  Diary diary;
+  auto actor = system.spawn<Storyteller>({.name = "teller"}, diary);
+  actor.tell(Boom{});
+  system.settle();
+  REQUIRE(system.metrics().handler_failures == 1);
+  REQUIRE(lines->lines == std::vector<std::string>{"/teller: failed: boom"});
+}
+
+TEST_CASE("slots are reused, and an old ref does not reach the new actor in the same cell", "[runtime]") {
+  on_every_schedule([](TestSystem& system) {
+    Diary diary;
+    std::vector<troupe::Ref<Storyteller>> old;
+    for (int round = 0; round < 20; ++round) {
+      auto actor = system.spawn<Storyteller>(diary);
+      for (auto& ref : old) ref.tell(Go{});
+      system.stop(actor).await();
+      system.settle();
+      old.push_back(actor);
+    }
+    REQUIRE_FALSE(contains(all(diary), "it goes"));
+  });
+}
+
+namespace {
+class Guarded : public troupe::Actor<Go, Boom> {
+ public:
+  void receive(const Go&) { stop(); }
+  void receive(const Boom&) { throw std::runtime_error("boom"); }
+};
+}  // namespace
+
+TEST_CASE("S49 C73 the end of a guardian shuts the System down; that of another top-level actor does not", "[runtime]") {
+  on_every_schedule([](TestSystem& system) {
+    auto plain = system.spawn<Guarded>();
+    plain.tell(Boom{});
+    system.settle();
+    REQUIRE_FALSE(system.core().shutdown_begun());
+    auto calm = system.spawn<Guarded>({.guardian = troupe::Guardian::on_failure});
+    system.stop(calm).await();
+    REQUIRE_FALSE(system.core().shutdown_begun());
+    auto guardian = system.spawn<Guarded>({.guardian = troupe::Guardian::on_failure});
+    guardian.tell(Boom{});
+    system.settle();
+    REQUIRE(system.core().shutdown_begun());
+    REQUIRE(system.core().guardian_failed());
+    REQUIRE_THROWS_AS(system.spawn<Guarded>(), troupe::UsageError);
+  });
+  on_every_schedule([](TestSystem& system) {
+    auto guardian = system.spawn<Guarded>({.guardian = troupe::Guardian::always});
+    guardian.tell(Go{});
+    system.settle();
+    REQUIRE(system.core().shutdown_begun());
+    REQUIRE_FALSE(system.core().guardian_failed());
+  });
+}

@@ -1,0 +1,191 @@
+// Sending, order, dead letters, names.
+#include <troupe/runtime/ref.hpp>
+
+#include <catch2/catch.hpp>
+#include <troupe/runtime/runtime.hpp>
+
+#include "support/schedules.hpp"
+
+using namespace std::chrono_literals;
+using troupe::test::on_every_schedule;
+using troupe::test::on_seeds;
+using troupe::testkit::Probe;
+using troupe::testkit::TestSystem;
+
+namespace {
+
+struct Number {
+  int value;
+};
+struct Text {
+  std::string value;
+};
+struct MoveOnly {
+  std::unique_ptr<int> value;
+};
+
+class Counter : public troupe::Actor<Number> {
+ public:
+  explicit Counter(troupe::Ref<Number> to) : to_(to) {}
+  void receive(const Number& m) { to_.tell(Number{m.value}); }
+
+ private:
+  troupe::Ref<Number> to_;
+};
+
+class Forwarder : public troupe::Actor<Text> {
+ public:
+  explicit Forwarder(troupe::Ref<Text> to) : to_(to) {}
+  void receive(Text&& m) { to_.tell(std::move(m)); }
+
+ private:
+  troupe::Ref<Text> to_;
+};
+
+class Keeper : public troupe::Actor<MoveOnly> {
+ public:
+  explicit Keeper(troupe::Ref<Number> to) : to_(to) {}
+  void receive(MoveOnly&& m) { to_.tell(Number{*m.value}); }
+
+ private:
+  troupe::Ref<Number> to_;
+};
+
+}  // namespace
+
+TEST_CASE("S1 S2 messages of one sender arrive once and in order", "[runtime]") {
+  on_every_schedule([](TestSystem& system) {
+    Probe<Number> probe{system};
+    auto counter = system.spawn<Counter>(probe.ref());
+    for (int i = 0; i < 100; ++i) REQUIRE(counter.tell(Number{i}) == troupe::Sent::ok);
+    for (int i = 0; i < 100; ++i) REQUIRE(probe.expect<Number>().value == i);
+    probe.expect_no_message();
+  });
+}
+
+TEST_CASE("S4 a message by way of another actor may arrive before or after a direct one: seeds show both", "[runtime]") {
+  int direct_first = 0;
+  int runs = 0;
+  on_seeds([&](TestSystem& system) {
+    Probe<Text> probe{system};
+    auto forwarder = system.spawn<Forwarder>(probe.ref());
+    Probe<Number> sender{system};
+    sender.run_as_actor([&] {
+      probe.ref().tell(Text{"direct"});
+      forwarder.tell(Text{"forwarded"});
+    });
+    ++runs;
+    if (probe.expect<Text>().value == "direct") ++direct_first;
+    probe.expect<Text>();
+  });
+  if (runs > 10) {
+    REQUIRE(direct_first > 0);
+    REQUIRE(direct_first < runs);
+  }
+}
+
+TEST_CASE("a move-only message is moved, an owned one copied or moved", "[runtime]") {
+  on_every_schedule([](TestSystem& system) {
+    Probe<Number> probe{system};
+    auto keeper = system.spawn<Keeper>(probe.ref());
+    keeper.tell(MoveOnly{std::make_unique<int>(7)});
+    REQUIRE(probe.expect<Number>().value == 7);
+    Probe<Text> texts{system};
+    const Text text{"kept by the sender, and longer than any small-string buffer"};
+    texts.ref().tell(text);
+    REQUIRE(texts.expect<Text>().value == text.value);
+  });
+}
+
+TEST_CASE("S7 a message to an actor that has ended is one dead letter with its reason", "[runtime]") {
+  auto recorder = std::make_shared<troupe::test::Recorder>();
+  on_every_schedule(
+      [&](TestSystem& system) {
+        recorder->clear();
+        Probe<Number> probe{system};
+        auto counter = system.spawn<Counter>(probe.ref());
+        system.stop(counter).await();
+        system.settle();
+        REQUIRE(counter.tell(Number{1}) == troupe::Sent::dead);
+        REQUIRE(recorder->count("dead_letter") == 1);
+        REQUIRE(recorder->all("dead_letter")[0].text.find("no such actor") != std::string::npos);
+        REQUIRE(system.metrics().dropped_for(troupe::DropReason::no_actor) == 1);
+      },
+      troupe::test::observed_by(recorder));
+}
+
+TEST_CASE("telling an empty ref is a dead letter and asking it fails", "[runtime]") {
+  on_every_schedule([](TestSystem&) {
+    troupe::Ref<Number> nobody;
+    REQUIRE_FALSE(static_cast<bool>(nobody));
+    REQUIRE(nobody.tell(Number{1}) == troupe::Sent::dead);
+    REQUIRE(nobody.to_string() == "(nobody)");
+  });
+}
+
+TEST_CASE("S47 a name is unique, free again after the end, and an old ref never reaches a new actor of that name",
+          "[runtime]") {
+  on_every_schedule([](TestSystem& system) {
+    Probe<Number> probe{system};
+    auto first = system.spawn<Counter>({.name = "counter"}, probe.ref());
+    REQUIRE(first.to_string() == "/counter");
+    REQUIRE_THROWS_AS(system.spawn<Counter>({.name = "counter"}, probe.ref()), troupe::NameTaken);
+    system.stop(first).await();
+    system.settle();
+    auto second = system.spawn<Counter>({.name = "counter"}, probe.ref());
+    first.tell(Number{1});
+    second.tell(Number{2});
+    REQUIRE(probe.expect<Number>().value == 2);
+    probe.expect_no_message();
+    REQUIRE_THROWS_AS(system.spawn<Counter>({.name = "a/b"}, probe.ref()), troupe::UsageError);
+  });
+}
+
+TEST_CASE("find looks a path up and checks the protocol at run time", "[runtime]") {
+  on_every_schedule([](TestSystem& system) {
+    Probe<Number> probe{system};
+    auto counter = system.spawn<Counter>({.name = "counter"}, probe.ref());
+    auto found = system.find<Number>("/counter");
+    REQUIRE(found.has_value());
+    REQUIRE(*found == counter);
+    REQUIRE(system.find<Text>("/counter").error() == troupe::FindError::wrong_protocol);
+    REQUIRE(system.find<Number>("/nobody").error() == troupe::FindError::not_found);
+  });
+}
+
+TEST_CASE("refs are plain values: they narrow, compare, hash, and order by age", "[runtime]") {
+  static_assert(sizeof(troupe::Ref<Number>) == 16);
+  static_assert(std::is_trivially_copyable_v<troupe::Ref<Number>>);
+  TestSystem system{1};
+  Probe<Number> a{system};
+  Probe<Number> b{system};
+  troupe::Ref<> who = a.ref();
+  troupe::Ref<Number> same = a.ref();
+  REQUIRE(who == same);
+  REQUIRE_FALSE(who == b.ref());
+  REQUIRE(who < troupe::Ref<>{b.ref()});
+  REQUIRE(std::hash<troupe::Ref<>>{}(who) == std::hash<troupe::Ref<Number>>{}(same));
+}
+
+TEST_CASE("an actor of one System can't tell an actor of another", "[runtime]") {
+  TestSystem one{1};
+  TestSystem other{2};
+  Probe<Number> here{one};
+  Probe<Number> there{other};
+  troupe::Sent sent = troupe::Sent::ok;
+  here.run_as_actor([&] { sent = there.ref().tell(Number{1}); });
+  REQUIRE(sent == troupe::Sent::foreign_system);
+  there.expect_no_message();
+  REQUIRE(one.metrics().dropped_for(troupe::DropReason::foreign_system) == 1);
+}
+
+TEST_CASE("a ref that outlives its System answers closed", "[runtime]") {
+  troupe::Ref<Number> stale;
+  {
+    TestSystem system{1};
+    Probe<Number> probe{system};
+    stale = probe.ref();
+  }
+  REQUIRE(stale.tell(Number{1}) == troupe::Sent::dead);
+  REQUIRE(stale.to_string().front() == '#');
+}

@@ -1,0 +1,165 @@
+// Coordinated shutdown.
+#include <troupe/runtime/shutdown.hpp>
+
+#include <csignal>
+#include <thread>
+
+#include <catch2/catch.hpp>
+#include <troupe/runtime/runtime.hpp>
+
+#include "support/schedules.hpp"
+#include "system_core.hpp"
+
+using namespace std::chrono_literals;
+using troupe::test::on_every_schedule;
+using troupe::testkit::Probe;
+using troupe::testkit::TestSystem;
+
+namespace {
+
+struct Wait {
+  using Reply = int;
+};
+struct Spin {
+  std::shared_ptr<std::atomic<bool>> until;
+  std::shared_ptr<std::atomic<bool>> begun;
+};
+class Stubborn : public troupe::Actor<Wait, Spin> {
+ public:
+  explicit Stubborn(troupe::Ref<Wait> other = {}) : other_(other) {}
+  int receive(const Wait&) { return other_.ask(Wait{}, troupe::no_timeout).await(); }
+  void receive(const Spin& m) {
+    *m.begun = true;
+    while (!*m.until) std::this_thread::yield();
+  }
+
+ private:
+  troupe::Ref<Wait> other_;
+};
+
+}  // namespace
+
+TEST_CASE("S74 phases run in the order of their dependencies, tasks once, late ones not at all", "[runtime]") {
+  on_every_schedule([](TestSystem& system) {
+    auto order = std::make_shared<std::vector<std::string>>();
+    auto lock = std::make_shared<std::mutex>();
+    const auto note = [&](const char* text) {
+      return [=](std::stop_token) {
+        std::lock_guard guard(*lock);
+        order->push_back(text);
+      };
+    };
+    system.at_shutdown("service-stop", "c", note("stop"));
+    system.at_shutdown("before-service-unbind", "a", note("before"));
+    system.at_shutdown("service-unbind", "b", note("unbind"));
+    REQUIRE_THROWS_AS(system.at_shutdown("no-such-phase", "x", note("x")), troupe::UsageError);
+    const auto report = system.shutdown();
+    REQUIRE(report.complete);
+    REQUIRE(*order == std::vector<std::string>{"before", "unbind", "stop"});
+    system.at_shutdown("service-stop", "late", note("late"));
+    REQUIRE(system.shutdown().complete);
+    REQUIRE(order->size() == 3);
+  });
+}
+
+TEST_CASE("S74 a task that fails is reported, and the shutdown goes on", "[runtime]") {
+  on_every_schedule([](TestSystem& system) {
+    bool ran = false;
+    system.at_shutdown("service-unbind", "bad", [](std::stop_token) { throw std::runtime_error("socket stuck"); });
+    system.at_shutdown("service-stop", "good", [&](std::stop_token) { ran = true; });
+    const auto report = system.shutdown();
+    REQUIRE(ran);
+    REQUIRE(report.complete);
+    REQUIRE(report.problems.size() == 1);
+    REQUIRE(report.problems[0].find("socket stuck") != std::string::npos);
+  });
+}
+
+TEST_CASE("S77 a handler that waits for ever is cancelled within the deadline, and the shutdown completes", "[runtime]") {
+  on_every_schedule([](TestSystem& system) {
+    Probe<Wait> silent{system};
+    auto waiting = system.spawn<Stubborn>(silent.ref());
+    auto answer = waiting.ask(Wait{}, troupe::no_timeout);
+    silent.expect<Wait>();
+    const auto before = system.now();
+    const auto report = system.shutdown();
+    REQUIRE(report.complete);
+    REQUIRE(system.now() - before <= 10s);
+    REQUIRE_FALSE(answer.try_await().has_value());
+  });
+}
+
+TEST_CASE("S101 C101 spawning while the System shuts down is refused", "[runtime]") {
+  on_every_schedule([](TestSystem& system) {
+    system.shutdown();
+    REQUIRE_THROWS_AS(system.spawn<Stubborn>(), troupe::UsageError);
+  });
+}
+
+TEST_CASE("S77 a handler that neither returns nor awaits is reported by name, and does not hold the shutdown up",
+          "[runtime]") {
+  auto release = std::make_shared<std::atomic<bool>>(false);
+  troupe::ShutdownReport report;
+  {
+    troupe::SystemOptions options;
+    options.workers = 2;
+    options.log = troupe::no_log();
+    options.shutdown_timeout = 300ms;
+    troupe::System system{options};
+    auto stuck = system.spawn<Stubborn>({.name = "stuck"});
+    auto begun = std::make_shared<std::atomic<bool>>(false);
+    stuck.tell(Spin{release, begun});
+    stuck.tell(Spin{release, begun});
+    while (!*begun) std::this_thread::yield();
+    report = system.shutdown();
+  }
+  *release = true;
+  REQUIRE_FALSE(report.complete);
+  REQUIRE(report.survivor_count == 1);
+  REQUIRE(report.survivors[0].path == "/stuck");
+  REQUIRE(report.to_string().find("/stuck") != std::string::npos);
+}
+
+TEST_CASE("S75 run_until_signal turns SIGTERM into a shutdown and says so in its exit code", "[runtime]") {
+  troupe::SystemOptions options;
+  options.log = troupe::no_log();
+  troupe::System system{options};
+  system.spawn<Stubborn>();
+  std::thread killer([&] {
+    while (system.actor_count() == 0) std::this_thread::yield();
+    std::raise(SIGTERM);
+  });
+  std::signal(SIGTERM, SIG_IGN);  // should the raise come first
+  int code = 0;
+  std::thread poke([&] {
+    while (!system.core().shutdown_begun()) {
+      std::raise(SIGTERM);
+      std::this_thread::yield();
+    }
+  });
+  code = system.run_until_signal();
+  killer.join();
+  poke.join();
+  std::signal(SIGTERM, SIG_DFL);
+  REQUIRE(code == 128 + SIGTERM);
+  REQUIRE(system.actor_count() == 0);
+}
+
+TEST_CASE("begin_shutdown from an actor ends run_until_signal with 0", "[runtime]") {
+  troupe::SystemOptions options;
+  options.log = troupe::no_log();
+  troupe::System system{options};
+  class Ends : public troupe::Actor<Wait> {
+   public:
+    explicit Ends(troupe::System& s) : system_(s) {}
+    int receive(const Wait&) {
+      system_.begin_shutdown("done");
+      return 1;
+    }
+
+   private:
+    troupe::System& system_;
+  };
+  system.spawn<Ends>(system).ask(Wait{}).await();
+  REQUIRE(system.run_until_signal() == 0);
+}

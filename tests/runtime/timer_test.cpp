@@ -1,0 +1,147 @@
+// Timers of actors, and delayed sends.
+#include <troupe/runtime/actor.hpp>
+
+#include <catch2/catch.hpp>
+#include <troupe/runtime/runtime.hpp>
+
+#include "support/schedules.hpp"
+
+using namespace std::chrono_literals;
+using troupe::test::on_every_schedule;
+using troupe::testkit::Probe;
+using troupe::testkit::TestSystem;
+
+namespace {
+
+struct Tick {
+  int n;
+};
+struct Start {
+  int n;
+  troupe::Duration delay;
+};
+struct Every {
+  troupe::Duration period;
+};
+struct Cancel {};
+struct Seen {
+  int n;
+};
+
+class Clocked : public troupe::Actor<Start, Every, Cancel, troupe::Private<Tick>> {
+ public:
+  explicit Clocked(troupe::Ref<Seen> out) : out_(out) {}
+  void receive(const Start& m) { start_timer("key", m.delay, Tick{m.n}); }
+  void receive(const Every& m) { every(7, m.period, Tick{0}); }
+  void receive(const Cancel&) {
+    cancel_timer("key");
+    cancel_timer(7);
+  }
+  void receive(Tick&& m) { out_.tell(Seen{m.n}); }
+
+ private:
+  troupe::Ref<Seen> out_;
+};
+
+}  // namespace
+
+TEST_CASE("S38 a timer fires when due and never early", "[runtime]") {
+  on_every_schedule([](TestSystem& system) {
+    Probe<Seen> probe{system};
+    auto actor = system.spawn<Clocked>(probe.ref());
+    actor.tell(Start{1, 500ms});
+    system.settle();
+    probe.expect_no_message(499ms);
+    const auto before = system.now();
+    REQUIRE(probe.expect<Seen>().n == 1);
+    REQUIRE(system.now() - before <= 1ms);
+  });
+}
+
+TEST_CASE("S32 C113 starting a key cancels the timer that had it, also one whose tick waits", "[runtime]") {
+  on_every_schedule([](TestSystem& system) {
+    Probe<Seen> probe{system};
+    auto actor = system.spawn<Clocked>(probe.ref());
+    actor.tell(Start{1, 1s});
+    actor.tell(Start{2, 2s});
+    REQUIRE(probe.expect<Seen>().n == 2);
+    probe.expect_no_message(10s);
+    actor.tell(Start{3, 0s});
+    actor.tell(Start{4, 1s});  // in some schedules tick 3 waits in the mailbox by then
+    auto last = probe.expect<Seen>();
+    if (last.n == 3) last = probe.expect<Seen>();
+    REQUIRE(last.n == 4);
+    probe.expect_no_message(10s);
+  });
+}
+
+TEST_CASE("S34 a repeating timer keeps its rate until it is cancelled", "[runtime]") {
+  on_every_schedule([](TestSystem& system) {
+    Probe<Seen> probe{system};
+    auto actor = system.spawn<Clocked>(probe.ref());
+    actor.tell(Every{100ms});
+    system.settle();
+    system.advance(1050ms);
+    REQUIRE(probe.waiting() == 10);
+    actor.tell(Cancel{});
+    system.settle();
+    system.advance(1h);
+    REQUIRE(probe.waiting() == 10);
+  });
+}
+
+TEST_CASE("S33 timers end with their actor", "[runtime]") {
+  on_every_schedule([](TestSystem& system) {
+    Probe<Seen> probe{system};
+    auto actor = system.spawn<Clocked>(probe.ref());
+    actor.tell(Start{1, 1s});
+    actor.tell(Every{100ms});
+    system.settle();
+    system.stop(actor).await();
+    probe.expect_no_message(1h);
+  });
+}
+
+TEST_CASE("C118 a period of zero or less is refused", "[runtime]") {
+  on_every_schedule([](TestSystem& system) {
+    Probe<troupe::Terminated> watcher{system};
+    Probe<Seen> probe{system};
+    auto actor = system.spawn<Clocked>(probe.ref());
+    watcher.watch(actor);
+    actor.tell(Every{0s});
+    REQUIRE(std::string(watcher.expect<troupe::Terminated>().why.text()).find("period") != std::string::npos);
+  });
+}
+
+TEST_CASE("a delayed send arrives after its delay, and bounces when its receiver has ended", "[runtime]") {
+  on_every_schedule([](TestSystem& system) {
+    Probe<Seen> probe{system};
+    probe.ref().tell_after(3s, Seen{1});
+    probe.ref().tell_after(1s, Seen{2});
+    REQUIRE(probe.expect<Seen>(10s).n == 2);
+    REQUIRE(probe.expect<Seen>(10s).n == 1);
+    auto actor = system.spawn<Clocked>(probe.ref());
+    actor.tell_after(5s, Start{1, 1s});
+    system.stop(actor).await();
+    system.advance(1min);
+    REQUIRE(system.metrics().dropped_for(troupe::DropReason::no_actor) == 1);
+  });
+}
+
+TEST_CASE("a delayed send that never becomes due is freed with its System", "[runtime]") {
+  on_every_schedule([](TestSystem& system) {
+    Probe<Seen> probe{system};
+    probe.ref().tell_after(std::chrono::hours(1000), Seen{1});
+    system.settle();
+  });
+}
+
+TEST_CASE("S140 advance runs all that becomes due in order of time, also what it starts in turn", "[runtime]") {
+  on_every_schedule([](TestSystem& system) {
+    Probe<Seen> probe{system};
+    auto actor = system.spawn<Clocked>(probe.ref());
+    for (int i = 10; i > 0; --i) actor.tell_after(i * 100ms, Start{i, 10ms});
+    system.advance(2s);
+    for (int i = 1; i <= 10; ++i) REQUIRE(probe.expect<Seen>(0s).n == i);
+  });
+}

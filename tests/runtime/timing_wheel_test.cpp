@@ -1,0 +1,74 @@
+// The timing wheel as a pure data structure, against a sorted list.
+#include "timer/timing_wheel.hpp"
+
+#include <map>
+
+#include <catch2/catch.hpp>
+#include <troupe/runtime/random.hpp>
+
+#include "support/schedules.hpp"
+
+using troupe::Duration;
+using troupe::Random;
+using troupe::TimePoint;
+using troupe::detail::TimingWheel;
+using troupe::detail::WheelEntry;
+
+TEST_CASE("C117 the wheel gives out what a sorted list would, at any distance, with removals", "[runtime]") {
+  for (std::uint64_t seed = 1; seed <= troupe::test::from_environment("TROUPE_SEEDS", 25); ++seed) {
+    INFO("seed " << seed);
+    Random random(seed);
+    TimePoint now{Duration{static_cast<std::int64_t>(random.below(1u << 30)) * 1000}};
+    TimingWheel wheel(now);
+    std::vector<std::unique_ptr<WheelEntry>> entries;
+    std::multimap<TimePoint, WheelEntry*> model;
+    for (int step = 0; step < 2000; ++step) {
+      const auto choice = random.below(10);
+      if (choice < 5) {
+        entries.push_back(std::make_unique<WheelEntry>());
+        const auto scale = random.below(45);
+        const TimePoint due = now + Duration{static_cast<std::int64_t>(random.next() & ((1ull << scale) - 1))};
+        wheel.insert(*entries.back(), due);
+        model.emplace(due, entries.back().get());
+      } else if (choice < 7 && !entries.empty()) {
+        WheelEntry& entry = *entries[random.below(static_cast<std::uint32_t>(entries.size()))];
+        const bool was_in = entry.in_wheel;
+        REQUIRE(wheel.remove(entry) == was_in);
+        if (was_in) std::erase_if(model, [&](const auto& pair) { return pair.second == &entry; });
+      } else {
+        now += Duration{static_cast<std::int64_t>(random.next() & ((1ull << random.below(42)) - 1))};
+        std::vector<WheelEntry*> due;
+        wheel.take_due(now, due);
+        for (WheelEntry* entry : due) {
+          REQUIRE(entry->due <= now);
+          REQUIRE(model.begin()->first == entry->due);  // in order, and nothing skipped
+          std::erase_if(model, [&](const auto& pair) { return pair.second == entry; });
+        }
+        REQUIRE((model.empty() || model.begin()->first > now));
+      }
+      REQUIRE(wheel.size() == model.size());
+      const auto wake = wheel.next_wake();
+      REQUIRE(wake.has_value() == !model.empty());
+      if (wake) REQUIRE(*wake <= model.begin()->first);
+    }
+  }
+}
+
+TEST_CASE("waking when the wheel says so comes to every timer, exactly when it is due", "[runtime]") {
+  Random random(3);
+  TimePoint now{Duration{12345678901}};
+  TimingWheel wheel(now);
+  std::vector<WheelEntry> entries(500);
+  for (WheelEntry& entry : entries) wheel.insert(entry, now + Duration{static_cast<std::int64_t>(random.next() >> 24)});
+  std::size_t fired = 0;
+  int wakes = 0;
+  while (const auto wake = wheel.next_wake()) {
+    REQUIRE(++wakes < 20000);
+    now = std::max(now, *wake);
+    std::vector<WheelEntry*> due;
+    wheel.take_due(now, due);
+    for (WheelEntry* entry : due) REQUIRE(entry->due == now);
+    fired += due.size();
+  }
+  REQUIRE(fired == entries.size());
+}

@@ -1,0 +1,171 @@
+// Watching and monitoring.
+#include <troupe/runtime/signals.hpp>
+
+#include <catch2/catch.hpp>
+#include <troupe/runtime/runtime.hpp>
+
+#include "support/schedules.hpp"
+
+using namespace std::chrono_literals;
+using troupe::Down;
+using troupe::Terminated;
+using troupe::test::on_every_schedule;
+using troupe::testkit::Probe;
+using troupe::testkit::TestSystem;
+
+namespace {
+
+struct Number {
+  int value;
+};
+struct Burst {
+  int count;
+};
+struct Boom {};
+
+class Target : public troupe::Actor<Burst, Boom> {
+ public:
+  explicit Target(troupe::Ref<Number> out = {}) : out_(out) {}
+  void receive(const Burst& m) {
+    for (int i = 0; i < m.count; ++i) out_.tell(Number{i});
+    stop();
+  }
+  void receive(const Boom&) { throw std::runtime_error("boom"); }
+
+ private:
+  troupe::Ref<Number> out_;
+};
+
+struct Watch {
+  troupe::Ref<> who;
+};
+class Careless : public troupe::Actor<Watch> {  // watches, and has no handler for Terminated
+ public:
+  void receive(const Watch& m) { watch(m.who); }
+};
+
+}  // namespace
+
+TEST_CASE("S50 C74 one Terminated per watcher, however often it watched", "[runtime]") {
+  on_every_schedule([](TestSystem& system) {
+    Probe<Terminated> a{system};
+    Probe<Terminated> b{system};
+    auto target = system.spawn<Target>();
+    a.watch(target);
+    a.watch(target);
+    b.watch(target);
+    target.tell(Boom{});
+    const auto notice = a.expect<Terminated>();
+    REQUIRE(notice.who == target);
+    REQUIRE(notice.why.kind() == troupe::ExitReason::Kind::failure);
+    REQUIRE(notice.why.is_a<std::runtime_error>());
+    b.expect<Terminated>();
+    a.expect_no_message();
+    b.expect_no_message();
+  });
+}
+
+TEST_CASE("S51 watching a dead actor, or nobody, tells at once", "[runtime]") {
+  on_every_schedule([](TestSystem& system) {
+    Probe<Terminated> probe{system};
+    auto target = system.spawn<Target>();
+    system.stop(target).await();
+    probe.watch(target);
+    REQUIRE(probe.expect<Terminated>().why.kind() == troupe::ExitReason::Kind::no_actor);
+    probe.watch(troupe::Ref<>{});
+    probe.expect<Terminated>();
+  });
+}
+
+TEST_CASE("S52 C75 after unwatch no Terminated is processed; other watchers still get theirs", "[runtime]") {
+  on_every_schedule([](TestSystem& system) {
+    Probe<Terminated> a{system};
+    Probe<Terminated> b{system};
+    auto target = system.spawn<Target>();
+    a.watch(target);
+    b.watch(target);
+    a.unwatch(target);
+    system.stop(target).await();
+    b.expect<Terminated>();
+    a.expect_no_message();
+  });
+}
+
+TEST_CASE("S52 unwatch holds even for a Terminated that waits already", "[runtime]") {
+  on_every_schedule([](TestSystem& system) {
+    Probe<Terminated, Number> probe{system};
+    auto target = system.spawn<Target>();
+    probe.watch(target);
+    auto done = system.stop(target);
+    probe.unwatch(target);  // in some schedules the notice is in the mailbox by now
+    done.await();
+    if (probe.waiting() == 0) probe.expect_no_message();
+  });
+}
+
+TEST_CASE("S3 a Terminated comes after everything the dead actor had sent to the watcher", "[runtime]") {
+  on_every_schedule([](TestSystem& system) {
+    Probe<Terminated, Number> probe{system};
+    auto target = system.spawn<Target>(probe.ref());
+    probe.watch(target);
+    target.tell(Burst{20});
+    for (int i = 0; i < 20; ++i) REQUIRE(probe.expect<Number>().value == i);
+    REQUIRE(probe.expect<Terminated>().why.kind() == troupe::ExitReason::Kind::normal);
+    probe.expect_no_message();
+  });
+}
+
+TEST_CASE("S53 C83 each monitor yields one Down; ending one leaves the other", "[runtime]") {
+  on_every_schedule([](TestSystem& system) {
+    Probe<Down> probe{system};
+    auto target = system.spawn<Target>();
+    const auto first = probe.monitor(target);
+    const auto second = probe.monitor(target);
+    const auto third = probe.monitor(target);
+    probe.demonitor(second);
+    system.stop(target).await();
+    std::vector<troupe::MonitorToken> got{probe.expect<Down>().token, probe.expect<Down>().token};
+    REQUIRE(std::count(got.begin(), got.end(), first) == 1);
+    REQUIRE(std::count(got.begin(), got.end(), third) == 1);
+    probe.expect_no_message();
+  });
+}
+
+TEST_CASE("S54 C77 a Terminated without a handler ends the watcher, and its own watchers hear of it", "[runtime]") {
+  on_every_schedule([](TestSystem& system) {
+    Probe<Terminated> probe{system};
+    auto target = system.spawn<Target>();
+    auto careless = system.spawn<Careless>();
+    probe.watch(careless);
+    careless.tell(Watch{target});
+    system.settle();
+    target.tell(Boom{});
+    const auto notice = probe.expect<Terminated>();
+    REQUIRE(notice.who == careless);
+    REQUIRE(std::string(notice.why.text()).find("death pact") == 0);
+  });
+}
+
+TEST_CASE("C78 in the notice's handler the dead actor's name is free", "[runtime]") {
+  on_every_schedule([](TestSystem& system) {
+    Probe<Terminated> probe{system};
+    for (int round = 0; round < 5; ++round) {
+      auto target = system.spawn<Target>({.name = "phoenix"});
+      probe.watch(target);
+      static_cast<void>(system.stop(target));
+      probe.expect<Terminated>();
+    }
+  });
+}
+
+TEST_CASE("re-watching after the notice tells again, at once", "[runtime]") {
+  on_every_schedule([](TestSystem& system) {
+    Probe<Terminated> probe{system};
+    auto target = system.spawn<Target>();
+    probe.watch(target);
+    system.stop(target).await();
+    probe.expect<Terminated>();
+    probe.watch(target);
+    probe.expect<Terminated>();
+  });
+}
