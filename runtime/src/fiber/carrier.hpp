@@ -46,10 +46,10 @@ class Carrier {
   void* exceptions_caught_ = nullptr;
   unsigned exceptions_uncaught_ = 0;
   int errno_ = 0;
-  void* tsan_fiber_ = nullptr;
-  void* asan_fake_stack_ = nullptr;
-  const void* asan_low_ = nullptr;
-  std::size_t asan_bytes_ = 0;
+  [[maybe_unused]] void* tsan_fiber_ = nullptr;
+  [[maybe_unused]] void* asan_fake_stack_ = nullptr;
+  [[maybe_unused]] const void* asan_low_ = nullptr;
+  [[maybe_unused]] std::size_t asan_bytes_ = 0;
 };
 
 }  // namespace troupe::detail

@@ -1,0 +1,43 @@
+// Reads orders from JSON lines: what is wrong is reported by line, and never stops the run.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "id_set.hpp"
+#include "order.hpp"
+
+namespace orders {
+
+/// The order of one line, or none and `why`.
+std::optional<Order> parse_order(std::string_view line, std::string& why);
+
+/// Lines of a file or of standard input, in pieces of bounded memory.
+/// Thread safety: one thread.
+class LineReader {
+ public:
+  static constexpr std::size_t line_bytes_max = 1 << 20;
+
+  /// Throws std::runtime_error when the file can't be opened for reading.
+  explicit LineReader(const std::string& path);
+  LineReader(const LineReader&) = delete;
+  LineReader& operator=(const LineReader&) = delete;
+  ~LineReader();
+  /// The next line without its end; false at the end of the input, or when `stop` was set. A line beyond
+  /// line_bytes_max is cut, and `too_long` set. The view is valid until the next call.
+  bool next(std::string_view& line, bool& too_long, const std::atomic<bool>& stop);
+
+ private:
+  bool fill(const std::atomic<bool>& stop);
+  int file_ = -1;
+  bool owned_ = false;
+  std::vector<char> buffer_;
+  std::size_t begin_ = 0;
+  std::size_t end_ = 0;
+};
+
+}  // namespace orders

@@ -1,0 +1,46 @@
+// A whole run: from the input's lines to the summary.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <ostream>
+#include <string>
+
+#include <troupe/runtime/system.hpp>
+
+#include "coordinator.hpp"
+#include "order_reader.hpp"
+
+namespace orders {
+
+struct Options {
+  std::string orders;                ///< path, or "-"
+  std::optional<std::string> stock;  ///< path
+  Settings settings;
+  double decline_rate = 0;
+  bool json = false;
+  bool deterministic = false;        ///< on the seeded single-thread executor
+  std::uint32_t workers = 0;
+};
+
+struct Summary {
+  Statistics statistics;
+  PaymentTotals payments;
+  StockTotals stock;
+  std::uint64_t malformed = 0;
+  bool interrupted = false;
+  /// What does not add up; empty when everything does.
+  std::vector<std::string> violations;
+};
+
+/// Throws std::runtime_error when a file can't be read or the stock is malformed.
+/// `progress` is called now and then with the number of orders read; `complain` with each bad line.
+Summary run_orders(troupe::System& system, const Options& options, const std::atomic<bool>& stop,
+                   const std::function<void(std::uint64_t)>& progress, const std::function<void(const std::string&)>& complain);
+
+void print_table(std::ostream& out, const Summary& summary);
+void print_json(std::ostream& out, const Summary& summary);
+
+}  // namespace orders
