@@ -29,7 +29,8 @@ std::size_t cell_class_of(std::size_t object_bytes, std::size_t object_align) no
 }
 
 bool object_is_inline(std::size_t object_bytes, std::size_t object_align) noexcept {
-  return object_bytes <= cell_class_bytes[cell_classes - 1] - cell_header_bytes && object_align <= 64;
+  return object_bytes <= cell_class_bytes[cell_classes - 1] - cell_header_bytes &&
+         object_align <= 64;
 }
 
 Chunk Arena::take(std::size_t cell_class) {
@@ -42,7 +43,8 @@ Chunk Arena::take(std::size_t cell_class) {
       return chunk;
     }
   }
-  void* memory = mmap(nullptr, chunk_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  void* memory =
+      mmap(nullptr, chunk_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) throw std::bad_alloc();
   return {static_cast<std::byte*>(memory), cell_class,
           static_cast<std::uint32_t>(chunk_bytes / cell_class_bytes[cell_class])};

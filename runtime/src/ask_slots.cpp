@@ -14,8 +14,8 @@ namespace troupe::detail {
 
 namespace {
 
-// Free slots: a thread's own, and batches in a process-wide depot, as for envelopes (memory.cpp), but never reused for
-// anything else.
+// Free slots: a thread's own, and batches in a process-wide depot, as for envelopes (memory.cpp),
+// but never reused for anything else.
 constexpr std::uint32_t batch_slots = 32;
 constexpr std::uint32_t cache_slots_max = 4 * batch_slots;
 
@@ -54,7 +54,8 @@ void refill_slots(SlotCache& cache) {
   }
   if (cache.free == nullptr) {
     auto* slots = new AskSlot[batch_slots];  // never freed
-    for (std::uint32_t i = 0; i < batch_slots; ++i) slots[i].following = i + 1 < batch_slots ? &slots[i + 1] : nullptr;
+    for (std::uint32_t i = 0; i < batch_slots; ++i)
+      slots[i].following = i + 1 < batch_slots ? &slots[i + 1] : nullptr;
     cache.free = slots;
   }
   cache.count = 0;
@@ -62,7 +63,8 @@ void refill_slots(SlotCache& cache) {
 }
 
 [[gnu::noinline]] AskSlot* take_free_slot() {
-  asm volatile("");  // a thread-local address must not be kept over a switch that changes the thread
+  asm volatile(
+      "");  // a thread-local address must not be kept over a switch that changes the thread
   SlotCache& cache = slot_cache;
   if (cache.free == nullptr) refill_slots(cache);
   AskSlot* slot = std::exchange(cache.free, cache.free->following);
@@ -104,7 +106,8 @@ void arm_ask_timer(Cell& asker, TimePoint deadline) {
     e.ask_timer = new TimerRecord;
     e.ask_timer->purpose = TimerPurpose::ask_deadline;
   }
-  if (e.ask_timer->armed && !asker.core().timers().disarm(*e.ask_timer)) return;  // it fires now and looks at all asks
+  if (e.ask_timer->armed && !asker.core().timers().disarm(*e.ask_timer))
+    return;  // it fires now and looks at all asks
   e.ask_timer_due = deadline;
   arm_cell_timer(asker, *e.ask_timer, deadline);
 }
@@ -129,13 +132,16 @@ AskSlot* open(Cell* asker, SystemGate* gate, TimePoint deadline) {
   slot->kind = CommandKind::answered;
   slot->command_expected = asker != nullptr;
   slot->previous = slot->following = nullptr;
-  slot->deadline.store(deadline.time_since_epoch().count(), std::memory_order_relaxed);  // published by the request
+  slot->deadline.store(deadline.time_since_epoch().count(),
+                       std::memory_order_relaxed);  // published by the request
   if (asker != nullptr) {
-    slot->to_generation = asker->generation.load(std::memory_order_relaxed);  // the owner's own write
+    slot->to_generation =
+        asker->generation.load(std::memory_order_relaxed);  // the owner's own write
     add_to_asks(*asker, slot);
     if (deadline != TimePoint::max()) arm_ask_timer(*asker, deadline);
   }
-  slot->word.store(word_of(slot->generation(), SlotState::pending), std::memory_order_release);  // partner: win_slot
+  slot->word.store(word_of(slot->generation(), SlotState::pending),
+                   std::memory_order_release);  // partner: win_slot
   return slot;
 }
 
@@ -149,15 +155,18 @@ void free_slot(AskSlot* slot) noexcept {
 AskSlot* take_slot(const Address& callee, std::chrono::nanoseconds timeout) {
   Worker* worker = Worker::current();
   Cell* asker = worker != nullptr ? worker->cell : nullptr;
-  if (asker != nullptr) return open(asker, &worker->core.gate(), deadline_after(&worker->core, timeout));
-  SystemGate* gate = callee.cell != nullptr ? callee.cell->gate.load(std::memory_order_acquire) : nullptr;  // spawn
+  if (asker != nullptr)
+    return open(asker, &worker->core.gate(), deadline_after(&worker->core, timeout));
+  SystemGate* gate = callee.cell != nullptr ? callee.cell->gate.load(std::memory_order_acquire)
+                                            : nullptr;  // spawn
   SystemCore* core = gate != nullptr ? gate->enter() : nullptr;
   AskSlot* slot = open(nullptr, gate, deadline_after(core, timeout));
   if (core != nullptr) gate->leave();
   return slot;
 }
 
-RequestPort open_slot(const Address& callee, std::chrono::nanoseconds timeout, void (*destroy)(void* answer) noexcept) {
+RequestPort open_slot(const Address& callee, std::chrono::nanoseconds timeout,
+                      void (*destroy)(void* answer) noexcept) {
   AskSlot* slot = take_slot(callee, timeout);
   slot->destroy = destroy;
   return {slot, slot->generation()};
@@ -166,8 +175,8 @@ RequestPort open_slot(const Address& callee, std::chrono::nanoseconds timeout, v
 bool win_slot(const RequestPort& port) noexcept {
   std::uint64_t expected = word_of(port.generation, SlotState::pending);
   // Acquire: what the asker wrote into the slot (partner: the store in open).
-  return port.slot->word.compare_exchange_strong(expected, word_of(port.generation, SlotState::writing),
-                                                 std::memory_order_acquire);
+  return port.slot->word.compare_exchange_strong(
+      expected, word_of(port.generation, SlotState::writing), std::memory_order_acquire);
 }
 
 void publish_slot(AskSlot& slot, SlotState outcome) noexcept {
@@ -177,7 +186,8 @@ void publish_slot(AskSlot& slot, SlotState outcome) noexcept {
     slot.word.store(word, std::memory_order_release);  // partner: AskSlot::state
     send_answer(*asker, &slot);
   } else {
-    slot.word.store(word, std::memory_order_release);  // from here on the slot may be another ask's: a stray wake at most
+    slot.word.store(word, std::memory_order_release);  // from here on the slot may be another
+                                                       // ask's: a stray wake at most
     slot.changed.fetch_add(1, std::memory_order_seq_cst);
     futex_wake_all(slot.changed);
   }
@@ -208,7 +218,9 @@ void* begin_reply(const RequestPort& port) noexcept {
   return nullptr;
 }
 
-void finish_reply(const RequestPort& port) noexcept { publish_slot(*port.slot, SlotState::value); }
+void finish_reply(const RequestPort& port) noexcept {
+  publish_slot(*port.slot, SlotState::value);
+}
 
 void fail_reply(const RequestPort& port, AskErrorKind kind, std::string_view what) noexcept {
   if (!win_slot(port)) return;
@@ -218,7 +230,8 @@ void fail_reply(const RequestPort& port, AskErrorKind kind, std::string_view wha
 
 void drop_reply(const RequestPort& port) noexcept {
   Worker* worker = Worker::current();
-  const bool actor_ends = worker != nullptr && worker->cell != nullptr && !worker->cell->is(Phase::running);
+  const bool actor_ends =
+      worker != nullptr && worker->cell != nullptr && !worker->cell->is(Phase::running);
   fail_reply(port, actor_ends ? AskErrorKind::receiver_down : AskErrorKind::no_reply,
              actor_ends ? "the actor has ended" : "the duty to answer was dropped");
 }
@@ -229,14 +242,17 @@ void await_slot(const RequestPort& ask) {
   if (worker != nullptr) {
     if (worker->cell == nullptr || worker->turn == nullptr) {
       if (slot.is_over(ask.generation)) return;
-      throw UsageError("await on a thread of the System that runs no actor would block it for ever; use pipe_to_self");
+      throw UsageError(
+          "await on a thread of the System that runs no actor would block it for ever; use "
+          "pipe_to_self");
     }
     TROUPE_CHECK(slot.asker == worker->cell, "an actor awaits an ask of somebody else");
     worker->cell->wait_in_turn(ask, false);
     return;
   }
   const auto over = [&] { return slot.is_over(ask.generation); };
-  const TimePoint deadline{Duration{slot.deadline.load(std::memory_order_relaxed)}};  // this thread's own write
+  const TimePoint deadline{
+      Duration{slot.deadline.load(std::memory_order_relaxed)}};  // this thread's own write
   while (!over()) {
     SystemGate* gate = slot.gate.load(std::memory_order_relaxed);  // this thread's own write
     SystemCore* core = gate != nullptr ? gate->enter() : nullptr;
@@ -257,7 +273,8 @@ void* slot_value(const RequestPort& ask) noexcept {
 }
 
 AskError slot_error(const RequestPort& ask) {
-  TROUPE_CHECK(ask.slot->state(ask.generation) == SlotState::failed, "the error of an ask that has none");
+  TROUPE_CHECK(ask.slot->state(ask.generation) == SlotState::failed,
+               "the error of an ask that has none");
   return *ask.slot->error;
 }
 
@@ -265,7 +282,8 @@ void release_slot(const RequestPort& ask) noexcept {
   AskSlot& slot = *ask.slot;
   const std::uint64_t freed = word_of(ask.generation + 1, SlotState::free);
   std::uint64_t expected = word_of(ask.generation, SlotState::pending);
-  // Release: the next open of this slot (same thread, or through the depot's lock). Failure is read again below.
+  // Release: the next open of this slot (same thread, or through the depot's lock). Failure is read
+  // again below.
   if (slot.word.compare_exchange_strong(expected, freed, std::memory_order_acq_rel)) {
     if (slot.asker != nullptr) remove_from_asks(&slot);
     free_slot(&slot);
@@ -278,7 +296,8 @@ void release_slot(const RequestPort& ask) noexcept {
   delete std::exchange(slot.error, nullptr);
   if (slot.asker != nullptr) remove_from_asks(&slot);
   slot.frame = nullptr;
-  slot.word.store(freed, std::memory_order_release);  // partner: win_slot of a late answer, which fails
+  slot.word.store(freed,
+                  std::memory_order_release);  // partner: win_slot of a late answer, which fails
   if (slot.command_expected) {
     slot.abandoned = true;
   } else {

@@ -1,11 +1,13 @@
 // Ask slots: where an answer waits for its asker.
 //
-// Design. One slot per ask, from slabs that are never freed, so that a late answer finds a slot (with another
-// generation) and never freed memory. `word` is generation << 8 | state. Answer, error, timeout and cancel race by one
-// compare-and-swap from `pending`; the loser is counted and touches nothing else.
+// Design. One slot per ask, from slabs that are never freed, so that a late answer finds a slot
+// (with another generation) and never freed memory. `word` is generation << 8 | state. Answer,
+// error, timeout and cancel race by one compare-and-swap from `pending`; the loser is counted and
+// touches nothing else.
 //   free -> pending -> writing -> value | failed -> free
-// The winner writes the outcome, publishes it, and tells the asker: an actor by the command embedded in the slot, a
-// thread by the futex word. A slot whose command is under way is freed by the actor that takes the command (`abandoned`).
+// The winner writes the outcome, publishes it, and tells the asker: an actor by the command
+// embedded in the slot, a thread by the futex word. A slot whose command is under way is freed by
+// the actor that takes the command (`abandoned`).
 #pragma once
 
 #include <atomic>
@@ -32,28 +34,32 @@ struct AskCallback {
 
 struct alignas(64) AskSlot : Command {
   std::atomic<std::uint64_t> word{0};
-  std::atomic<std::uint32_t> changed{0};      ///< futex of a waiting thread
-  Cell* asker = nullptr;                      ///< null: a thread outside
+  std::atomic<std::uint32_t> changed{0};  ///< futex of a waiting thread
+  Cell* asker = nullptr;                  ///< null: a thread outside
   std::uint32_t asker_generation = 0;
-  bool command_expected = false;              ///< the asker's: the completion has not been taken from its commands yet
-  bool abandoned = false;                     ///< the asker's: free it when the completion comes
-  std::atomic<std::int64_t> deadline{0};      ///< ns on the System's clock; the callee may read it
-  std::atomic<SystemGate*> gate{nullptr};     ///< whose System the answer comes from
+  bool command_expected =
+      false;               ///< the asker's: the completion has not been taken from its commands yet
+  bool abandoned = false;  ///< the asker's: free it when the completion comes
+  std::atomic<std::int64_t> deadline{0};   ///< ns on the System's clock; the callee may read it
+  std::atomic<SystemGate*> gate{nullptr};  ///< whose System the answer comes from
   Address callee;
-  Frame* frame = nullptr;                     ///< the asker's: who waits
+  Frame* frame = nullptr;  ///< the asker's: who waits
   void (*destroy)(void* answer) noexcept = nullptr;
-  AskCallback callback{};                     ///< the asker's: pipe_to_self
-  AskSlot* previous = nullptr;                ///< the asker's list of open asks
+  AskCallback callback{};       ///< the asker's: pipe_to_self
+  AskSlot* previous = nullptr;  ///< the asker's list of open asks
   AskSlot* following = nullptr;
   AskError* error = nullptr;
   alignas(8) std::byte value[reply_inline_bytes];
 
   [[nodiscard]] std::uint32_t generation() const noexcept {
-    return static_cast<std::uint32_t>(word.load(std::memory_order_relaxed) >> 8);  // compared by exchanges later
+    return static_cast<std::uint32_t>(word.load(std::memory_order_relaxed) >>
+                                      8);  // compared by exchanges later
   }
   [[nodiscard]] SlotState state(std::uint32_t generation) const noexcept {
-    const std::uint64_t w = word.load(std::memory_order_acquire);  // partner: the release in publish
-    return static_cast<std::uint32_t>(w >> 8) == generation ? static_cast<SlotState>(w & 0xff) : SlotState::free;
+    const std::uint64_t w =
+        word.load(std::memory_order_acquire);  // partner: the release in publish
+    return static_cast<std::uint32_t>(w >> 8) == generation ? static_cast<SlotState>(w & 0xff)
+                                                            : SlotState::free;
   }
   [[nodiscard]] bool is_over(std::uint32_t generation) const noexcept {
     const SlotState s = state(generation);

@@ -8,16 +8,20 @@
 
 namespace troupe::detail {
 
-SystemCore& Cell::core() const noexcept { return Worker::current()->core; }
+SystemCore& Cell::core() const noexcept {
+  return Worker::current()->core;
+}
 
 void* Cell::object() noexcept {
   void* where = reinterpret_cast<std::byte*>(this) + cell_header_bytes;
-  const ActorType& t = *type.load(std::memory_order_relaxed);  // the owner's own write
+  const ActorType& t = own_type();
   return object_is_inline(t.size, t.align) ? where : *static_cast<void**>(where);
 }
-ActorBase& Cell::actor() noexcept { return *type.load(std::memory_order_relaxed)->base(object()); }
+ActorBase& Cell::actor() noexcept {
+  return *own_type().base(object());
+}
 ChildObserver* Cell::observer() noexcept {
-  const auto find = type.load(std::memory_order_relaxed)->child_observer;
+  const auto find = own_type().child_observer;
   return find == nullptr ? nullptr : find(actor());
 }
 
@@ -30,7 +34,8 @@ CellExtension& Cell::ext() {
   return *extension;
 }
 
-// ---- the loop --------------------------------------------------------------------------------------------------------
+// ---- the loop
+// -----------------------------------------------------------------------------------------------
 
 void Cell::run() {
   Worker::current()->cell = this;
@@ -54,9 +59,7 @@ void Cell::run() {
 Cell::Next Cell::before_messages() {
   if (extension != nullptr && extension->first_ready != nullptr) return resume_ready();
   switch (phase.load(std::memory_order_relaxed)) {
-    case Phase::free:
-      bounce_all(DropReason::no_actor);
-      return sleep();
+    case Phase::free: bounce_all(DropReason::no_actor); return sleep();
     case Phase::starting:
       if (frames != nullptr) break;
       start();
@@ -67,16 +70,14 @@ Cell::Next Cell::before_messages() {
         return Next::go_on;
       }
       if (frames == nullptr) return Next::go_on;
-      if (!extension->stop_pending && type.load(std::memory_order_relaxed)->reentrant) return Next::go_on;
+      if (!extension->stop_pending && own_type().reentrant) return Next::go_on;
       break;
     case Phase::failing:
       if (frames != nullptr) break;
       hold_for_verdict(true);
       return Next::go_on;
-    case Phase::held:
-      break;
-    case Phase::ending:
-      return go_on_ending();
+    case Phase::held: break;
+    case Phase::ending: return go_on_ending();
   }
   return Mailbox::go_waiting(out) ? Next::left : Next::go_on;
 }
@@ -89,15 +90,12 @@ Cell::Next Cell::take_one() {
       auto* e = static_cast<Envelope*>(out.head);
       e->flags |= is_dummy;
       const std::uint32_t count = taken.load(std::memory_order_relaxed) + 1;  // the owner's
-      taken.store(count, std::memory_order_relaxed);                          // a figure for reports
+      taken.store(count, std::memory_order_relaxed);  // a figure for reports
       deliver(e);
       return Next::go_on;
     }
-    case Mailbox::Pop::empty:
-      return sleep();
-    case Mailbox::Pop::half_pushed:
-      yield();
-      return Next::left;
+    case Mailbox::Pop::empty: return sleep();
+    case Mailbox::Pop::half_pushed: yield(); return Next::left;
   }
   return Next::go_on;
 }
@@ -107,10 +105,13 @@ Cell::Next Cell::sleep() {
   MailLink* done = nullptr;
   const Mailbox::Idle idle = Mailbox::go_idle(in, out, done);
   if (done != nullptr) finish(static_cast<Envelope*>(done));
-  return idle == Mailbox::Idle::asleep || idle == Mailbox::Idle::other_owner ? Next::left : Next::go_on;
+  return idle == Mailbox::Idle::asleep || idle == Mailbox::Idle::other_owner ? Next::left
+                                                                             : Next::go_on;
 }
 
-void Cell::yield() { Worker::current()->push(*this); }
+void Cell::yield() {
+  Worker::current()->push(*this);
+}
 
 /// The mailbox needs the envelope no more.
 void Cell::finish(Envelope* e) {
@@ -120,7 +121,8 @@ void Cell::finish(Envelope* e) {
   free_block(e->size_class, e);
 }
 
-// ---- one message -----------------------------------------------------------------------------------------------------
+// ---- one message
+// -----------------------------------------------------------------------------------------------
 
 namespace {
 
@@ -132,7 +134,8 @@ void end_message(Envelope* e) noexcept {
 }
 
 RequestPort take_port(Envelope* e) noexcept {
-  return (e->flags & is_request) != 0 ? std::exchange(static_cast<RequestEnvelope*>(e)->port, {}) : RequestPort{};
+  return (e->flags & is_request) != 0 ? std::exchange(static_cast<RequestEnvelope*>(e)->port, {})
+                                      : RequestPort{};
 }
 
 }  // namespace
@@ -146,7 +149,8 @@ void destroy_envelope(Envelope* e) noexcept {
 void Cell::bounce(Envelope* e, DropReason reason) {
   const RequestPort port = take_port(e);
   if ((e->flags & (is_notice | is_timer_tick)) == 0) {
-    core().dead_letters().add({Ref<>{e->from}, Ref<>{Address{this, e->to_generation, 0}}, e->type->text(), reason});
+    core().dead_letters().add(
+        {Ref<>{e->from}, Ref<>{Address{this, e->to_generation, 0}}, e->type->text(), reason});
   }
   if ((e->flags & is_timer_tick) != 0) {
     TimerRecord* timer = static_cast<TickEnvelope*>(e)->timer;
@@ -158,7 +162,7 @@ void Cell::bounce(Envelope* e, DropReason reason) {
 }
 
 void Cell::deliver(Envelope* e) {
-  if (e->to_generation != generation.load(std::memory_order_relaxed)) {  // the owner's own write
+  if (e->to_generation != own_generation()) {  // the owner's own write
     bounce(e, DropReason::no_actor);
     return;
   }
@@ -187,7 +191,8 @@ HandlerFunction find_handler(const ActorType& type, const MessageType* message) 
     if (type.handlers[i].type == message) return type.handlers[i].function;
   }
   if (message->id == 0) return nullptr;
-  for (std::uint32_t i = 0; i < type.handler_count; ++i) {  // the same type, seen from another shared library
+  for (std::uint32_t i = 0; i < type.handler_count;
+       ++i) {  // the same type, seen from another shared library
     if (type.handlers[i].type->id == message->id) return type.handlers[i].function;
   }
   return nullptr;
@@ -207,14 +212,17 @@ void invoke(Cell& cell, CellTurn& turn, void* argument) {
 void Cell::handle_message(Envelope* e) {
   const RequestPort port = take_port(e);
   if (port.slot != nullptr && port.slot->state(port.generation) != SlotState::pending) {
-    core().dead_letters().add({Ref<>{e->from}, Ref<>{address()}, e->type->text(), DropReason::expired});
+    core().dead_letters().add(
+        {Ref<>{e->from}, Ref<>{address()}, e->type->text(), DropReason::expired});
     end_message(e);
     return;
   }
-  const HandlerFunction function = find_handler(*type.load(std::memory_order_relaxed), e->type);
+  const HandlerFunction function = find_handler(own_type(), e->type);
   if (function == nullptr) {
-    if (port.slot != nullptr) fail_reply(port, AskErrorKind::wrong_protocol, "the actor has no handler for this message");
-    core().dead_letters().add({Ref<>{e->from}, Ref<>{address()}, e->type->text(), DropReason::unhandled});
+    if (port.slot != nullptr)
+      fail_reply(port, AskErrorKind::wrong_protocol, "the actor has no handler for this message");
+    core().dead_letters().add(
+        {Ref<>{e->from}, Ref<>{address()}, e->type->text(), DropReason::unhandled});
     end_message(e);
     return;
   }
@@ -235,7 +243,9 @@ void Cell::handle_notice(Envelope* e) {
   if (same_type(e->type, &message_type<Terminated>)) {
     const auto& notice = payload_as<Terminated>(*e);
     auto found = x.watched.begin();
-    while (found != x.watched.end() && !(found->second.notified && Ref<>{found->second.target} == notice.who)) ++found;
+    while (found != x.watched.end() &&
+           !(found->second.notified && Ref<>{found->second.target} == notice.who))
+      ++found;
     if (found == x.watched.end()) {  // unwatched while it waited (S52)
       end_message(e);
       return;
@@ -243,7 +253,7 @@ void Cell::handle_notice(Envelope* e) {
     x.watched.erase(found);
     is_death_pact = true;
   }
-  const HandlerFunction function = find_handler(*type.load(std::memory_order_relaxed), e->type);
+  const HandlerFunction function = find_handler(own_type(), e->type);
   if (function != nullptr) {
     CellTurn turn;
     turn.envelope = e;
@@ -253,28 +263,34 @@ void Cell::handle_notice(Envelope* e) {
     run_turn(turn, &invoke, &invocation);
   } else if (is_death_pact) {
     const std::string who = payload_as<Terminated>(*e).who.to_string();
-    fail(ExitReason::failure("death pact: " + who + " ended, and this actor, which watched it, has no handler for Terminated"),
+    fail(ExitReason::failure(
+             "death pact: " + who +
+             " ended, and this actor, which watched it, has no handler for Terminated"),
          false);
   }
   end_message(e);
 }
 
-/// Runs user code on this actor, and sees to what it throws. Returns on the carrier that holds the token.
+/// Runs user code on this actor, and sees to what it throws. Returns on the carrier that holds the
+/// token.
 void Cell::run_turn(CellTurn& turn, void (*body)(Cell&, CellTurn&, void*), void* argument) {
   Worker::current()->turn = &turn;
   try {
     body(*this, turn, argument);
   } catch (const Cancelled&) {
     turn.cancelled = true;
-  } catch (...) {  // what left the handler decides: refusal, failed ask, or the end of this incarnation
+  } catch (
+      ...) {  // what left the handler decides: refusal, failed ask, or the end of this incarnation
     turn_failed(turn, std::current_exception());
   }
   Worker& worker = *Worker::current();
   worker.turn = nullptr;
   Counters::add(worker.counters.handled);
   if (turn.port.slot != nullptr) {
-    fail_reply(turn.take_port(), turn.cancelled ? AskErrorKind::receiver_down : AskErrorKind::no_reply,
-               turn.cancelled ? "the actor was ended while it handled the request" : "the handler gave no reply");
+    fail_reply(turn.take_port(),
+               turn.cancelled ? AskErrorKind::receiver_down : AskErrorKind::no_reply,
+               turn.cancelled ? "the actor was ended while it handled the request"
+                              : "the handler gave no reply");
   }
 }
 
@@ -294,17 +310,20 @@ void Cell::turn_failed(CellTurn& turn, std::exception_ptr error) {
   if (was_asked) fail_reply(turn.take_port(), answer.kind, answer.what);
   if (ends_request_only) {
     Counters::add(Worker::current()->counters.refused);
-    if (!was_asked) ActorLog{*this}.warning("refused " + std::string(turn.what) + ": " + answer.what);
+    if (!was_asked)
+      ActorLog{*this}.warning("refused " + std::string(turn.what) + ": " + answer.what);
     return;
   }
   if (is(Phase::running) || is(Phase::starting)) {
     fail(ExitReason::failure(answer.what, std::move(error)), is(Phase::starting));
   } else {
-    ActorLog{*this}.error(std::string(turn.what) + " threw while the actor was ending: " + answer.what);
+    ActorLog{*this}.error(std::string(turn.what) +
+                          " threw while the actor was ending: " + answer.what);
   }
 }
 
-// ---- waiting inside a turn -------------------------------------------------------------------------------------------
+// ---- waiting inside a turn
+// -------------------------------------------------------------------------------------------
 
 void Cell::wait_in_turn(const RequestPort& port, bool lent) {
   auto* turn = static_cast<CellTurn*>(Worker::current()->turn);
@@ -322,7 +341,8 @@ void Cell::wait_in_turn(const RequestPort& port, bool lent) {
     port.slot->frame = &frame;
     ext();
     Worker::current()->turn = nullptr;
-    Worker::current()->suspend(*this);  // returns on another carrier's time, perhaps on another thread
+    Worker::current()->suspend(
+        *this);  // returns on another carrier's time, perhaps on another thread
     Worker::current()->turn = turn;
   }
   if (turn->cancelled && !lent) throw Cancelled{};
@@ -331,11 +351,13 @@ void Cell::wait_in_turn(const RequestPort& port, bool lent) {
 void Cell::make_ready(Frame& frame) {
   if (frame.is_ready) return;
   frame.is_ready = true;
-  (extension->last_ready != nullptr ? extension->last_ready->next_ready : extension->first_ready) = &frame;
+  (extension->last_ready != nullptr ? extension->last_ready->next_ready : extension->first_ready) =
+      &frame;
   extension->last_ready = &frame;
 }
 
-/// Switches to a handler that may go on. Comes back when this carrier is needed again, which then holds nothing.
+/// Switches to a handler that may go on. Comes back when this carrier is needed again, which then
+/// holds nothing.
 Cell::Next Cell::resume_ready() {
   Frame& frame = *extension->first_ready;
   extension->first_ready = frame.next_ready;
@@ -348,9 +370,9 @@ Cell::Next Cell::resume_ready() {
 }
 
 void Cell::append_notice(Envelope* e) {
-  e->to_generation = generation.load(std::memory_order_relaxed);  // the owner's own write
-  pushed.fetch_add(1, std::memory_order_relaxed);                 // a figure for reports
-  Mailbox::push(in, e);  // the token is ours: nobody else can take it
+  e->to_generation = own_generation();             // the owner's own write
+  pushed.fetch_add(1, std::memory_order_relaxed);  // a figure for reports
+  Mailbox::push(in, e);                            // the token is ours: nobody else can take it
 }
 
 void Cell::bounce_all(DropReason reason) {
@@ -365,10 +387,10 @@ void Cell::bounce_all(DropReason reason) {
         bounce(e, reason);
         break;
       }
-      case Mailbox::Pop::empty:
-        return;
+      case Mailbox::Pop::empty: return;
       case Mailbox::Pop::half_pushed:
-        return;  // the pusher is between two instructions: going to sleep will fail, and this is tried again
+        return;  // the pusher is between two instructions: going to sleep will fail, and this is
+                 // tried again
     }
   }
 }

@@ -1,8 +1,8 @@
 // One actor: its mailbox, its token, its life.
 //
-// Design. A cell is 128 bytes and the actor's object behind them. Whoever holds its token (mailbox/mailbox.hpp) runs it:
-// commands first, then a handler that may go on, then one message after the other, until its budget is spent or nothing
-// is left. Phases:
+// Design. A cell is 128 bytes and the actor's object behind them. Whoever holds its token
+// (mailbox/mailbox.hpp) runs it: commands first, then a handler that may go on, then one message
+// after the other, until its budget is spent or nothing is left. Phases:
 //
 //   free -> starting -> running -> ending -> free
 //                 \        |  \      ^ |
@@ -10,9 +10,12 @@
 //
 //  * starting: on_start is the first turn; no message before it returned.
 //  * failing: something left a handler; suspended handlers are unwound, then the parent is told.
-//  * ending: in the order of SEMANTICS 45a: unwind, on_stop, children, object, timers and asks, name, watchers and links,
-//    parent, mailbox, cell. What follows the object's end is `after`: terminate, hold, or rebuild (a restart).
-// Fields of the first line are written by senders, those of the second by the owner only, commands excepted.
+//  * ending: in the order of SEMANTICS 45a: unwind, on_stop, children, object, timers and asks,
+//  name, watchers and links,
+//    parent, mailbox, cell. What follows the object's end is `after`: terminate, hold, or rebuild
+//    (a restart).
+// Fields of the first line are written by senders, those of the second by the owner only, commands
+// excepted.
 #pragma once
 
 #include <atomic>
@@ -35,18 +38,22 @@ using Mailbox = BasicMailbox<MailLink, Command>;
 
 class SystemCore;
 
-/// How threads that are no workers reach a System that may be ending. Never freed, so that a stale ref finds one.
+/// How threads that are no workers reach a System that may be ending. Never freed, so that a stale
+/// ref finds one.
 struct SystemGate {
   std::atomic<std::uint64_t> in_flight{0};
   std::atomic<SystemCore*> core{nullptr};  ///< null: closed
 
   SystemCore* enter() noexcept {
-    in_flight.fetch_add(1, std::memory_order_seq_cst);  // pair with close in ~SystemCore: it sees this or this sees null
+    in_flight.fetch_add(1, std::memory_order_seq_cst);  // pair with close in ~SystemCore: it sees
+                                                        // this or this sees null
     SystemCore* open = core.load(std::memory_order_seq_cst);
     if (open == nullptr) leave();
     return open;
   }
-  void leave() noexcept { in_flight.fetch_sub(1, std::memory_order_release); }  // partner: the wait in close
+  void leave() noexcept {
+    in_flight.fetch_sub(1, std::memory_order_release);
+  }  // partner: the wait in close
 };
 
 enum class Phase : std::uint8_t { free, starting, running, failing, held, ending };
@@ -58,7 +65,7 @@ struct Frame {
   Carrier* carrier = nullptr;
   Turn* turn = nullptr;
   RequestPort waits_for;
-  bool lent = false;       ///< memory is lent to somebody (blocking): not cancelled before he is done
+  bool lent = false;  ///< memory is lent to somebody (blocking): not cancelled before he is done
   bool is_ready = false;
   Frame* previous = nullptr;
   Frame* following = nullptr;
@@ -76,7 +83,7 @@ struct Watched {
   Address target;
   WatchRecord* record = nullptr;  ///< at the target, or under way back
   bool is_monitor = false;
-  bool notified = false;          ///< Terminated waits in the mailbox
+  bool notified = false;  ///< Terminated waits in the mailbox
 };
 
 struct Link {
@@ -92,7 +99,7 @@ struct CellExtension {
   bool is_named = false;
   bool hold = false;
   bool trap_exit = false;
-  bool stop_pending = false;       ///< ends when the handlers that wait are done
+  bool stop_pending = false;  ///< ends when the handlers that wait are done
   bool ended_by_request = false;
   bool children_told = false;
   bool has_object = false;
@@ -103,10 +110,10 @@ struct CellExtension {
   StopReason stop_reason{};
   ExitReason why;
   std::optional<Duration> stop_limit;
-  std::shared_ptr<const Maker> maker;    ///< for the rebuild under way
-  ChildEndedCommand ended;               ///< to the parent; its verdict comes before the next
-  ChildCommand start_notice;             ///< to the parent; it hears of it before the next end
-  RequestPort started;                   ///< who waits for on_start
+  std::shared_ptr<const Maker> maker;  ///< for the rebuild under way
+  ChildEndedCommand ended;             ///< to the parent; its verdict comes before the next
+  ChildCommand start_notice;           ///< to the parent; it hears of it before the next end
+  RequestPort started;                 ///< who waits for on_start
   std::vector<RequestPort> stop_waiters;
   Cell* first_child = nullptr;
   std::uint32_t child_count = 0;
@@ -136,7 +143,7 @@ struct Cell final : Runnable {
   Frame* frames = nullptr;  ///< handlers that wait, newest first
   CellExtension* extension = nullptr;
   std::atomic<Cell*> parent{nullptr};  ///< set at spawn; read by the shutdown too
-  Cell* next_sibling = nullptr;  ///< or next free cell
+  Cell* next_sibling = nullptr;        ///< or next free cell
   Cell* previous_sibling = nullptr;
   std::atomic<Phase> phase{Phase::free};  ///< others read it for reports
   std::uint8_t cell_class = 0;
@@ -149,10 +156,21 @@ struct Cell final : Runnable {
   [[nodiscard]] void* object() noexcept;
   [[nodiscard]] ActorBase& actor() noexcept;
   [[nodiscard]] ChildObserver* observer() noexcept;
-  [[nodiscard]] Address address() noexcept { return {this, generation.load(std::memory_order_relaxed), serial}; }
+  [[nodiscard]] Address address() noexcept { return {this, own_generation(), serial}; }
   CellExtension& ext();
-  [[nodiscard]] bool is(Phase p) const noexcept { return phase.load(std::memory_order_relaxed) == p; }
-  void set(Phase p) noexcept { phase.store(p, std::memory_order_relaxed); }
+  // The owner reads what it wrote itself: no order is needed.
+  [[nodiscard]] const ActorType& own_type() const noexcept {
+    return *type.load(std::memory_order_relaxed);
+  }
+  [[nodiscard]] std::uint32_t own_generation() const noexcept {
+    return generation.load(std::memory_order_relaxed);
+  }
+  [[nodiscard]] bool is(Phase p) const noexcept {
+    return phase.load(std::memory_order_relaxed) == p;  // the owner asks
+  }
+  void set(Phase p) noexcept {
+    phase.store(p, std::memory_order_relaxed);  // others read it for reports only
+  }
 
   // cell.cpp: the loop and its turns
   enum class Next : std::uint8_t { go_on, left };

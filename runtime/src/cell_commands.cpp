@@ -12,7 +12,7 @@ void Cell::handle_commands() {
     next = command->next;
     if (command->kind == CommandKind::answered) {
       slot_completed(static_cast<AskSlot&>(*command), *this);
-    } else if (is(Phase::free) || command->to_generation != generation.load(std::memory_order_relaxed)) {
+    } else if (is(Phase::free) || command->to_generation != own_generation()) {
       bounce_command(command);
     } else {
       handle(command);
@@ -22,15 +22,14 @@ void Cell::handle_commands() {
 
 void Cell::handle(Command* command) {
   switch (command->kind) {
-    case CommandKind::stop:
-      request_stop(static_cast<StopCommand&>(*command));
-      break;
+    case CommandKind::stop: request_stop(static_cast<StopCommand&>(*command)); break;
     case CommandKind::kill:
       if (is(Phase::ending)) {
         cancel_frames();
       } else if (!is(Phase::held) && !is(Phase::failing)) {
         ext().ended_by_request = true;
-        begin_end(ExitReason::killed(), StopReason::kill, ext().hold ? After::hold : After::terminate);
+        begin_end(ExitReason::killed(), StopReason::kill,
+                  ext().hold ? After::hold : After::terminate);
       }
       break;
     case CommandKind::watch: {
@@ -46,15 +45,14 @@ void Cell::handle(Command* command) {
       WatchRecord* record = ext().watchers;
       while (record != nullptr && record != wanted) record = record->following;
       if (record != nullptr) {
-        (record->previous != nullptr ? record->previous->following : extension->watchers) = record->following;
+        (record->previous != nullptr ? record->previous->following : extension->watchers) =
+            record->following;
         if (record->following != nullptr) record->following->previous = record->previous;
         delete record;
       }
       break;
     }
-    case CommandKind::watch_fired:
-      handle_watch_fired(static_cast<WatchRecord&>(*command));
-      break;
+    case CommandKind::watch_fired: handle_watch_fired(static_cast<WatchRecord&>(*command)); break;
     case CommandKind::incarnation: {
       auto& news = static_cast<IncarnationCommand&>(*command);
       const auto found = ext().watched.find(news.token);
@@ -63,15 +61,9 @@ void Cell::handle(Command* command) {
       }
       break;
     }
-    case CommandKind::link:
-      handle_link(static_cast<LinkCommand&>(*command));
-      break;
-    case CommandKind::unlink:
-      handle_unlink(static_cast<LinkCommand&>(*command));
-      break;
-    case CommandKind::exit_signal:
-      handle_exit_signal(static_cast<LinkRecord&>(*command));
-      break;
+    case CommandKind::link: handle_link(static_cast<LinkCommand&>(*command)); break;
+    case CommandKind::unlink: handle_unlink(static_cast<LinkCommand&>(*command)); break;
+    case CommandKind::exit_signal: handle_exit_signal(static_cast<LinkRecord&>(*command)); break;
     case CommandKind::child_gone:
     case CommandKind::child_ended:
     case CommandKind::child_started:
@@ -79,17 +71,14 @@ void Cell::handle(Command* command) {
       return;  // the child's memory
     case CommandKind::restart:
     case CommandKind::resume:
-    case CommandKind::release:
-      handle_verdict(static_cast<VerdictCommand&>(*command));
-      break;
+    case CommandKind::release: handle_verdict(static_cast<VerdictCommand&>(*command)); break;
     case CommandKind::run:
       static_cast<RunCommand*>(command)->function(ext().has_object ? observer() : nullptr);
       break;
     case CommandKind::timer:
       handle_timer(static_cast<TimerRecord&>(*command));
       return;  // the timer sees to itself
-    case CommandKind::answered:
-      return;
+    case CommandKind::answered: return;
   }
   delete_command(command);
 }
@@ -128,54 +117,33 @@ void Cell::bounce_command(Command* command) {
     }
     case CommandKind::child_gone:
     case CommandKind::child_ended:
-    case CommandKind::child_started:
-      TROUPE_CHECK(false, "a child outlived its parent");
-      return;
-    default:
-      break;
+    case CommandKind::child_started: TROUPE_CHECK(false, "a child outlived its parent"); return;
+    default: break;
   }
   delete_command(command);
 }
 
 void delete_command(Command* command) noexcept {
   switch (command->kind) {
-    case CommandKind::stop:
-      delete static_cast<StopCommand*>(command);
-      break;
+    case CommandKind::stop: delete static_cast<StopCommand*>(command); break;
     case CommandKind::watch:
-    case CommandKind::watch_fired:
-      delete static_cast<WatchRecord*>(command);
-      break;
-    case CommandKind::unwatch:
-      delete static_cast<UnwatchCommand*>(command);
-      break;
-    case CommandKind::incarnation:
-      delete static_cast<IncarnationCommand*>(command);
-      break;
+    case CommandKind::watch_fired: delete static_cast<WatchRecord*>(command); break;
+    case CommandKind::unwatch: delete static_cast<UnwatchCommand*>(command); break;
+    case CommandKind::incarnation: delete static_cast<IncarnationCommand*>(command); break;
     case CommandKind::link:
-    case CommandKind::unlink:
-      delete static_cast<LinkCommand*>(command);
-      break;
-    case CommandKind::exit_signal:
-      delete static_cast<LinkRecord*>(command);
-      break;
+    case CommandKind::unlink: delete static_cast<LinkCommand*>(command); break;
+    case CommandKind::exit_signal: delete static_cast<LinkRecord*>(command); break;
     case CommandKind::restart:
     case CommandKind::resume:
-    case CommandKind::release:
-      delete static_cast<VerdictCommand*>(command);
-      break;
-    case CommandKind::run:
-      delete static_cast<RunCommand*>(command);
-      break;
-    case CommandKind::kill:
-      delete command;
-      break;
-    default:
-      break;  // embedded in a record that lives on
+    case CommandKind::release: delete static_cast<VerdictCommand*>(command); break;
+    case CommandKind::run: delete static_cast<RunCommand*>(command); break;
+    case CommandKind::kill: delete command; break;
+    default: break;  // embedded in a record that lives on
   }
 }
 
-// ---- watches, monitors, links ----------------------------------------------------------------------------------------
+// ---- watches, monitors, links
+// ----------------------------------------------------------------------------------------
 
 void Cell::handle_watch_fired(WatchRecord& record) {
   const auto found = ext().watched.find(record.token);
@@ -203,7 +171,8 @@ void Cell::handle_unlink(LinkCommand& unlink) {
   Link& mine = found->second;
   if (mine.their_id == unlink.id) mine.their_id = 0;
   if (mine.my_id == unlink.other_id) mine.my_id = 0;
-  if (mine.my_id != 0 || mine.their_id != 0) return;  // linked again meanwhile, from one side or the other
+  if (mine.my_id != 0 || mine.their_id != 0)
+    return;  // linked again meanwhile, from one side or the other
   delete mine.record;
   extension->links.erase(found);
 }
@@ -222,11 +191,15 @@ void Cell::handle_exit_signal(LinkRecord& signal) {
     append_notice(make_notice(Exit{Ref<>{from}, signal.why}));
     return;
   }
-  if (signal.why.kind() == ExitReason::Kind::normal || is(Phase::ending) || is(Phase::held) || is(Phase::failing)) return;
-  begin_end(signal.why, is_kill ? StopReason::kill : StopReason::stop, extension->hold ? After::hold : After::terminate);
+  if (signal.why.kind() == ExitReason::Kind::normal || is(Phase::ending) || is(Phase::held) ||
+      is(Phase::failing))
+    return;
+  begin_end(signal.why, is_kill ? StopReason::kill : StopReason::stop,
+            extension->hold ? After::hold : After::terminate);
 }
 
-// ---- timers ----------------------------------------------------------------------------------------------------------
+// ---- timers
+// -----------------------------------------------------------------------------------------------
 
 void Cell::handle_timer(TimerRecord& timer) {
   timer.armed = false;
@@ -235,11 +208,8 @@ void Cell::handle_timer(TimerRecord& timer) {
     return;
   }
   switch (timer.purpose) {
-    case TimerPurpose::tick:
-      break;
-    case TimerPurpose::ask_deadline:
-      timeout_asks();
-      return;
+    case TimerPurpose::tick: break;
+    case TimerPurpose::ask_deadline: timeout_asks(); return;
     case TimerPurpose::stop_deadline:
       if (frames != nullptr && !is(Phase::ending)) {
         begin_end(ExitReason::killed("its stop deadline expired"), StopReason::kill,
@@ -254,8 +224,7 @@ void Cell::handle_timer(TimerRecord& timer) {
       if (extension->has_object) observer()->control_timer_due(token);
       return;
     }
-    case TimerPurpose::delayed_send:
-      return;
+    case TimerPurpose::delayed_send: return;
   }
   Envelope* tick = timer.message;
   if (timer.copy != nullptr) {
@@ -303,7 +272,8 @@ void Cell::timeout_asks() {
   const TimePoint now = core().now();
   TimePoint next = TimePoint::max();
   for (AskSlot* slot = ext().asks; slot != nullptr; slot = slot->following) {
-    const TimePoint due{Duration{slot->deadline.load(std::memory_order_relaxed)}};  // the owner's own write
+    const TimePoint due{
+        Duration{slot->deadline.load(std::memory_order_relaxed)}};  // the owner's own write
     const RequestPort port{slot, slot->generation()};
     if (due > now) {
       if (!slot->is_over(port.generation)) next = std::min(next, due);
@@ -315,11 +285,13 @@ void Cell::timeout_asks() {
   if (next != TimePoint::max()) arm_cell_timer(*this, *extension->ask_timer, next);
 }
 
-// ---- children --------------------------------------------------------------------------------------------------------
+// ---- children
+// -----------------------------------------------------------------------------------------------
 
 void Cell::remove_child(Cell& child) {
   CellExtension& e = *extension;
-  (child.previous_sibling != nullptr ? child.previous_sibling->next_sibling : e.first_child) = child.next_sibling;
+  (child.previous_sibling != nullptr ? child.previous_sibling->next_sibling : e.first_child) =
+      child.next_sibling;
   if (child.next_sibling != nullptr) child.next_sibling->previous_sibling = child.previous_sibling;
   --e.child_count;
 }

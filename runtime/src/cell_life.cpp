@@ -7,11 +7,13 @@
 
 namespace troupe::detail {
 
-// ---- start -----------------------------------------------------------------------------------------------------------
+// ---- start
+// -----------------------------------------------------------------------------------------------
 
 void Cell::start() {
   CellTurn turn;
-  run_turn(turn, [](Cell& cell, CellTurn&, void*) { cell.actor().on_start(); }, nullptr);
+  run_turn(
+      turn, [](Cell& cell, CellTurn&, void*) { cell.actor().on_start(); }, nullptr);
   if (is(Phase::starting) && !turn.cancelled) started_ok();
 }
 
@@ -30,12 +32,14 @@ void Cell::tell_parent_of_start() {
   }
   CellExtension& e = ext();
   e.start_notice.kind = CommandKind::child_started;
-  e.start_notice.to_generation = boss->generation.load(std::memory_order_relaxed);  // constant while it has children
+  e.start_notice.to_generation =
+      boss->generation.load(std::memory_order_relaxed);  // constant while it has children
   e.start_notice.child = address();
   send_command(*boss, &e.start_notice);
 }
 
-// ---- failure ---------------------------------------------------------------------------------------------------------
+// ---- failure
+// -----------------------------------------------------------------------------------------------
 
 void Cell::fail(ExitReason why, bool starting) {
   CellExtension& e = ext();
@@ -70,19 +74,23 @@ void Cell::hold_for_verdict(bool can_resume) {
   e.stop_pending = false;
   Cell* const boss = parent.load(std::memory_order_relaxed);  // set at spawn
   e.ended.kind = CommandKind::child_ended;
-  e.ended.to_generation = boss->generation.load(std::memory_order_relaxed);  // constant while it has children
+  e.ended.to_generation =
+      boss->generation.load(std::memory_order_relaxed);  // constant while it has children
   e.ended.child = address();
   e.ended.why = e.why;
   e.ended.can_resume = can_resume && !e.ended.starting;
   send_command(*boss, &e.ended);
 }
 
-// ---- the end ---------------------------------------------------------------------------------------------------------
+// ---- the end
+// -----------------------------------------------------------------------------------------------
 
 void Cell::request_stop(StopCommand& stop) {
   CellExtension& e = ext();
   if (stop.waiter.slot != nullptr) e.stop_waiters.push_back(std::exchange(stop.waiter, {}));
-  const auto limit = stop.own_limit ? std::optional(e.stop_limit.value_or(core().options().stop_timeout)) : stop.limit;
+  const auto limit = stop.own_limit
+                         ? std::optional(e.stop_limit.value_or(core().options().stop_timeout))
+                         : stop.limit;
   const bool at_once = limit && *limit <= Duration::zero();
   if (is(Phase::failing) || is(Phase::held)) return;  // the parent's verdict decides
   if (!is(Phase::ending)) {
@@ -91,7 +99,8 @@ void Cell::request_stop(StopCommand& stop) {
     e.stop_pending = true;
     e.ended_by_request = true;
     if (at_once || frames == nullptr) {
-      begin_end(at_once ? ExitReason::killed() : e.why, at_once ? StopReason::kill : StopReason::stop, e.after);
+      begin_end(at_once ? ExitReason::killed() : e.why,
+                at_once ? StopReason::kill : StopReason::stop, e.after);
     }
   }
   if (at_once) {
@@ -112,7 +121,8 @@ void Cell::begin_end(ExitReason why, StopReason stop_reason, After after) {
   e.stage = Stage::unwind;
   e.children_told = false;
   if (e.started.slot != nullptr) {
-    fail_reply(std::exchange(e.started, {}), AskErrorKind::receiver_down, "ended before it had started");
+    fail_reply(std::exchange(e.started, {}), AskErrorKind::receiver_down,
+               "ended before it had started");
   }
   set(Phase::ending);
   cancel_frames();
@@ -158,7 +168,9 @@ Cell::Next Cell::go_on_ending() {
 void Cell::call_on_stop() {
   CellTurn turn;
   turn.what = "on_stop";
-  run_turn(turn, [](Cell& cell, CellTurn&, void*) { cell.actor().on_stop(cell.extension->stop_reason); }, nullptr);
+  run_turn(
+      turn, [](Cell& cell, CellTurn&, void*) { cell.actor().on_stop(cell.extension->stop_reason); },
+      nullptr);
 }
 
 void Cell::tell_children_to_stop() {
@@ -171,7 +183,8 @@ void Cell::tell_children_to_stop() {
   for (Cell* child = e.first_child; child != nullptr; child = child->next_sibling) {
     auto* stop = new StopCommand;
     stop->kind = CommandKind::stop;
-    stop->to_generation = child->generation.load(std::memory_order_relaxed);  // constant: its parent frees it
+    stop->to_generation =
+        child->generation.load(std::memory_order_relaxed);  // constant: its parent frees it
     stop->why = ExitReason::shutdown("its parent ended");
     stop->own_limit = true;
     send_command(*child, stop);
@@ -180,17 +193,18 @@ void Cell::tell_children_to_stop() {
 
 void Cell::drop_object() {
   CellExtension& e = *extension;
-  const ActorType& t = *type.load(std::memory_order_relaxed);  // the owner's own write
+  const ActorType& t = own_type();
   if (std::exchange(e.has_object, false)) {
     void* memory = object();
     t.destroy(memory);  // may send
-    if (!object_is_inline(t.size, t.align)) ::operator delete(memory, std::align_val_t{t.align});
+    if (!object_is_inline(t.size, t.align)) ::operator delete (memory, std::align_val_t{t.align});
   }
   while (e.timers != nullptr) drop_timer(*this, e.timers);
   if (e.stop_timer != nullptr) release_timer(std::exchange(e.stop_timer, nullptr));
   while (e.asks != nullptr) {  // answers that were to become messages
     AskSlot& slot = *e.asks;
-    if (slot.callback.function != nullptr) slot.callback.drop(std::exchange(slot.callback.function, nullptr));
+    if (slot.callback.function != nullptr)
+      slot.callback.drop(std::exchange(slot.callback.function, nullptr));
     release_slot({&slot, slot.generation()});
   }
   if (e.ask_timer != nullptr) release_timer(std::exchange(e.ask_timer, nullptr));
@@ -217,17 +231,17 @@ void Cell::rebuild() {
   e.ended_by_request = false;
   e.ended.starting = false;
   const std::shared_ptr<const Maker> maker = std::move(e.maker);
-  const ActorType& t = *type.load(std::memory_order_relaxed);  // the owner's own write
+  const ActorType& t = own_type();
   if (!object_is_inline(t.size, t.align)) {
     *reinterpret_cast<void**>(reinterpret_cast<std::byte*>(this) + cell_header_bytes) =
-        ::operator new(t.size, std::align_val_t{t.align});
+        ::operator new (t.size, std::align_val_t{t.align});
   }
   set(Phase::starting);
   void* memory = object();
   try {
     maker->construct(memory);
   } catch (...) {  // a further failure of this child, in the phase of starting
-    if (!object_is_inline(t.size, t.align)) ::operator delete(memory, std::align_val_t{t.align});
+    if (!object_is_inline(t.size, t.align)) ::operator delete (memory, std::align_val_t{t.align});
     std::string text = "an unknown exception";
     const auto error = std::current_exception();
     try {
@@ -283,13 +297,15 @@ Cell::Next Cell::terminate() {
   for (const RequestPort& waiter : extension->stop_waiters) answer_done(waiter);
   delete std::exchange(extension, nullptr);
   set(Phase::free);
-  generation.store(self.generation + 1, std::memory_order_relaxed);  // senders' shortcut; published with the token
+  generation.store(self.generation + 1,
+                   std::memory_order_relaxed);  // senders' shortcut; published with the token
   Cell* const boss = parent.load(std::memory_order_relaxed);  // set at spawn
   if (boss != nullptr) {
     void* where = reinterpret_cast<std::byte*>(this) + cell_header_bytes;
     auto* gone = ::new (where) ChildCommand;
     gone->kind = CommandKind::child_gone;
-    gone->to_generation = boss->generation.load(std::memory_order_relaxed);  // constant while it has children
+    gone->to_generation =
+        boss->generation.load(std::memory_order_relaxed);  // constant while it has children
     gone->child = self;
     gone->why = why;
     send_command(*boss, gone);  // the parent puts the cell on the free list

@@ -16,7 +16,8 @@ namespace {
 detail::Cell& observing_cell(const char* what) {
   const detail::Worker* worker = detail::Worker::current();
   if (worker == nullptr || worker->cell == nullptr || worker->cell->observer() == nullptr) {
-    throw UsageError(std::string(what) + " is for an actor that derives from ChildObserver, on its own turn");
+    throw UsageError(std::string(what) +
+                     " is for an actor that derives from ChildObserver, on its own turn");
   }
   return *worker->cell;
 }
@@ -25,16 +26,21 @@ detail::Cell& observing_cell(const char* what) {
 detail::Cell* own_child(const Ref<>& child) {
   const detail::Worker* worker = detail::Worker::current();
   detail::Cell* cell = child.address().cell;
-  if (cell == nullptr || cell->generation.load(std::memory_order_relaxed) != child.address().generation) {
-    return nullptr;  // gone; its cell is the caller's until it has taken the notice, so this can't be another actor
+  if (cell == nullptr ||
+      cell->generation.load(std::memory_order_relaxed) != child.address().generation) {
+    return nullptr;  // gone; its cell is the caller's until it has taken the notice, so this can't
+                     // be another actor
   }
-  if (worker == nullptr || worker->cell == nullptr || cell->parent.load(std::memory_order_relaxed) != worker->cell) {
-    throw UsageError("only the parent of " + child.to_string() + " may decide about it, on its own turn");
+  if (worker == nullptr || worker->cell == nullptr ||
+      cell->parent.load(std::memory_order_relaxed) != worker->cell) {
+    throw UsageError("only the parent of " + child.to_string() +
+                     " may decide about it, on its own turn");
   }
   return cell;
 }
 
-void send_verdict(const Ref<>& child, detail::CommandKind kind, std::shared_ptr<const detail::Maker> maker = {}) {
+void send_verdict(const Ref<>& child, detail::CommandKind kind,
+                  std::shared_ptr<const detail::Maker> maker = {}) {
   detail::Cell* cell = own_child(child);
   if (cell == nullptr) return;
   auto* verdict = new detail::VerdictCommand;
@@ -50,14 +56,20 @@ namespace verdict {
 void restart(const Ref<>& child, std::shared_ptr<const detail::Maker> maker) {
   send_verdict(child, detail::CommandKind::restart, std::move(maker));
 }
-void resume(const Ref<>& child) { send_verdict(child, detail::CommandKind::resume); }
-void release(const Ref<>& child) { send_verdict(child, detail::CommandKind::release); }
+void resume(const Ref<>& child) {
+  send_verdict(child, detail::CommandKind::resume);
+}
+void release(const Ref<>& child) {
+  send_verdict(child, detail::CommandKind::release);
+}
 }  // namespace verdict
 
-SpawnedChild spawn_held_child(const detail::Maker& maker, SpawnOptions options, Duration start_timeout) {
+SpawnedChild spawn_held_child(const detail::Maker& maker, SpawnOptions options,
+                              Duration start_timeout) {
   detail::Cell& self = observing_cell("spawn_held_child");
   options.on_end = OnEnd::hold;
-  const detail::RequestPort port = detail::open_slot({}, start_timeout, &detail::destroy_reply<void>);
+  const detail::RequestPort port =
+      detail::open_slot({}, start_timeout, &detail::destroy_reply<void>);
   Ask<void> started{port};
   const Ref<> child{detail::spawn_from(&self, nullptr, options, maker, port)};
   return {child, std::move(started)};
@@ -94,11 +106,14 @@ void escalate(ExitReason why) {
                  self.ext().hold ? detail::After::hold : detail::After::terminate);
 }
 
-double random_unit() { return observing_cell("random_unit").core().random_unit(); }
+double random_unit() {
+  return observing_cell("random_unit").core().random_unit();
+}
 
 void run_as_command(const Ref<>& actor, std::function<void(ChildObserver*)> f) {
   const detail::Address& to = actor.address();
-  detail::SystemGate* gate = to.cell != nullptr ? to.cell->gate.load(std::memory_order_acquire) : nullptr;  // spawn
+  detail::SystemGate* gate =
+      to.cell != nullptr ? to.cell->gate.load(std::memory_order_acquire) : nullptr;  // spawn
   if (gate == nullptr || gate->enter() == nullptr) return;
   auto* command = new detail::RunCommand;
   command->kind = detail::CommandKind::run;

@@ -1,5 +1,5 @@
-// Commands: what the runtime tells a cell. Never bounded, never dropped; embedded in the records they concern, so that
-// failing needs no memory.
+// Commands: what the runtime tells a cell. Never bounded, never dropped; embedded in the records
+// they concern, so that failing needs no memory.
 #pragma once
 
 #include <cstdint>
@@ -18,8 +18,8 @@ enum class CommandKind : std::uint8_t {
   kill,
   watch,
   unwatch,
-  watch_fired,   ///< back to the watcher: the target has ended
-  incarnation,   ///< to the watcher: the target was restarted
+  watch_fired,  ///< back to the watcher: the target has ended
+  incarnation,  ///< to the watcher: the target was restarted
   link,
   unlink,
   exit_signal,
@@ -30,7 +30,7 @@ enum class CommandKind : std::uint8_t {
   resume,
   release,
   run,
-  answered,      ///< an ask of this actor is over
+  answered,  ///< an ask of this actor is over
   timer,
 };
 
@@ -48,7 +48,8 @@ struct StopCommand : Command {
   RequestPort waiter;
 };
 
-/// One watch or monitor. Belongs to the target's list of watchers until it fires, then travels back to the watcher.
+/// One watch or monitor. Belongs to the target's list of watchers until it fires, then travels back
+/// to the watcher.
 struct WatchRecord : Command {
   Address watcher;
   Address target;
@@ -77,7 +78,7 @@ struct LinkRecord : Command {
   std::uint64_t their_id = 0;  ///< of the link command the other side sent, or 0
   ExitReason why;
   LinkRecord* following = nullptr;
-  bool by_link = true;         ///< an exit signal of a link, to be checked against the receiver's links
+  bool by_link = true;  ///< an exit signal of a link, to be checked against the receiver's links
 };
 
 struct LinkCommand : Command {
@@ -86,7 +87,8 @@ struct LinkCommand : Command {
   std::uint64_t other_id = 0;
 };
 
-/// From a child to its parent. Lives in the cell's extension, or (child_gone) in the memory of the dead object.
+/// From a child to its parent. Lives in the cell's extension, or (child_gone) in the memory of the
+/// dead object.
 struct ChildCommand : Command {
   Address child;
   ExitReason why;

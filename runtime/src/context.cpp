@@ -11,15 +11,22 @@ namespace troupe::detail {
 
 Cell& context(const ActorBase& actor) {
   if (actor.cell_ == nullptr) {
-    throw UsageError("the context (self, spawn, timers, ...) may be used from on_start on, not in the constructor");
+    throw UsageError(
+        "the context (self, spawn, timers, ...) may be used from on_start on, not in the "
+        "constructor");
   }
   return *actor.cell_;
 }
 
-Address address_of(const Cell& self) noexcept { return const_cast<Cell&>(self).address(); }
-TimePoint now_of(const Cell& self) { return self.core().now(); }
+Address address_of(const Cell& self) noexcept {
+  return const_cast<Cell&>(self).address();
+}
+TimePoint now_of(const Cell& self) {
+  return self.core().now();
+}
 
-// ---- spawning --------------------------------------------------------------------------------------------------------
+// ---- spawning
+// -----------------------------------------------------------------------------------------------
 
 namespace {
 
@@ -34,7 +41,8 @@ void prepare(Cell& cell, Cell* parent, const SpawnOptions& options, SystemCore& 
   check_name(options.name);
   std::string path = parent == nullptr ? "" : print(parent->address());
   path += "/" + options.name;
-  if (!core.names().add(path, cell.address())) throw NameTaken("there is an actor named " + path + " already");
+  if (!core.names().add(path, cell.address()))
+    throw NameTaken("there is an actor named " + path + " already");
   e.path = std::move(path);
   e.is_named = true;
 }
@@ -43,20 +51,23 @@ void prepare(Cell& cell, Cell* parent, const SpawnOptions& options, SystemCore& 
 
 NewCell::NewCell(Cell* parent, System* system, const ActorType& type, const SpawnOptions* options) {
   SystemCore& core = system != nullptr ? system->core() : parent->core();
-  if (parent != nullptr && parent->is(Phase::ending)) throw UsageError("an actor that is ending can't spawn children");
-  if (!core.spawning_allowed()) throw UsageError("the System is shutting down and spawns no actors any more");
+  if (parent != nullptr && parent->is(Phase::ending))
+    throw UsageError("an actor that is ending can't spawn children");
+  if (!core.spawning_allowed())
+    throw UsageError("the System is shutting down and spawns no actors any more");
   if (options != nullptr && options->on_end == OnEnd::hold &&
-      (parent == nullptr || parent->type.load(std::memory_order_relaxed)->child_observer == nullptr)) {
-    throw UsageError("on_end = hold needs a parent that derives from ChildObserver, to give the verdict");
+      (parent == nullptr || parent->own_type().child_observer == nullptr)) {
+    throw UsageError(
+        "on_end = hold needs a parent that derives from ChildObserver, to give the verdict");
   }
   cell_ = core.take_cell(cell_class_of(type.size, type.align));
-  cell_->type.store(&type, std::memory_order_relaxed);  // published with the ref
+  cell_->type.store(&type, std::memory_order_relaxed);     // published with the ref
   cell_->parent.store(parent, std::memory_order_relaxed);  // published with the ref
   cell_->incarnation = 0;
   cell_->frames = nullptr;
   if (!object_is_inline(type.size, type.align)) {
     *reinterpret_cast<void**>(reinterpret_cast<std::byte*>(cell_) + cell_header_bytes) =
-        ::operator new(type.size, std::align_val_t{type.align});
+        ::operator new (type.size, std::align_val_t{type.align});
   }
   cell_->set(Phase::starting);
   const bool is_observer = type.child_observer != nullptr;
@@ -77,7 +88,8 @@ NewCell::~NewCell() {
   SystemGate* gate = cell_->gate.load(std::memory_order_relaxed);  // this thread's own write
   SystemCore& core = *gate->core.load(std::memory_order_relaxed);
   const ActorType& type = *cell_->type.load(std::memory_order_relaxed);
-  if (!object_is_inline(type.size, type.align)) ::operator delete(where(), std::align_val_t{type.align});
+  if (!object_is_inline(type.size, type.align))
+    ::operator delete (where(), std::align_val_t{type.align});
   if (cell_->extension != nullptr) {
     if (cell_->extension->is_named) core.names().remove(cell_->extension->path, cell_->address());
     delete std::exchange(cell_->extension, nullptr);
@@ -89,7 +101,9 @@ NewCell::~NewCell() {
   core.give_cell(*cell_);
 }
 
-void* NewCell::where() const noexcept { return cell_->object(); }
+void* NewCell::where() const noexcept {
+  return cell_->object();
+}
 
 Address NewCell::launch(const RequestPort& started) {
   Cell& cell = *std::exchange(cell_, nullptr);
@@ -102,7 +116,7 @@ Address NewCell::launch(const RequestPort& started) {
     cell.extension->has_object = true;
     cell.extension->on_start_ran = !type.has_on_start;
   }
-  if (Cell* parent = cell.parent.load(std::memory_order_relaxed)) {
+  if (Cell* parent = cell.parent.load(std::memory_order_relaxed)) {  // this thread's own write
     CellExtension& p = parent->ext();
     cell.previous_sibling = nullptr;
     cell.next_sibling = p.first_child;
@@ -138,7 +152,8 @@ Address spawn_from(Cell* parent, System* system, const SpawnOptions& options, co
   return cell.launch(started);
 }
 
-// ---- ending others and oneself ---------------------------------------------------------------------------------------
+// ---- ending others and oneself
+// ---------------------------------------------------------------------------------------
 
 namespace {
 
@@ -146,7 +161,8 @@ namespace {
 template <class F>
 void if_alive(const Address& actor, F f) {
   if (actor.cell == nullptr) return;
-  SystemGate* gate = actor.cell->gate.load(std::memory_order_acquire);  // partner: the store at spawn
+  SystemGate* gate =
+      actor.cell->gate.load(std::memory_order_acquire);  // partner: the store at spawn
   SystemCore* core = gate != nullptr ? gate->enter() : nullptr;
   if (core == nullptr) return;
   f(*core);
@@ -173,7 +189,9 @@ void stop_actor(const Address& actor, const ExitReason& why) {
 }
 
 void kill_actor(const Address& actor) {
-  if_alive(actor, [&](SystemCore&) { send_command(*actor.cell, new_command<Command>(CommandKind::kill, actor)); });
+  if_alive(actor, [&](SystemCore&) {
+    send_command(*actor.cell, new_command<Command>(CommandKind::kill, actor));
+  });
 }
 
 void stop_self(Cell& self, ExitReason why) {
@@ -200,7 +218,8 @@ Ask<void> stop_and_wait(const Address& actor, Duration deadline) {
   return Ask<void>{port};
 }
 
-// ---- watches, monitors, links ----------------------------------------------------------------------------------------
+// ---- watches, monitors, links
+// ----------------------------------------------------------------------------------------
 
 namespace {
 
@@ -217,7 +236,8 @@ MonitorToken add_watch(Cell& self, const Address& target, bool is_monitor, bool 
   record->is_monitor = is_monitor;
   record->incarnations = incarnations;
   self.ext().watched.emplace(token, Watched{target, record, is_monitor, false});
-  if (target.cell != nullptr && target.cell->gate.load(std::memory_order_acquire) == &self.core().gate()) {  // spawn
+  if (target.cell != nullptr &&
+      target.cell->gate.load(std::memory_order_acquire) == &self.core().gate()) {  // spawn
     send_command(*target.cell, record);
   } else {  // nobody, or an actor of another System: as good as ended
     record->kind = CommandKind::watch_fired;
@@ -231,7 +251,8 @@ MonitorToken add_watch(Cell& self, const Address& target, bool is_monitor, bool 
 void end_watch(Cell& self, std::unordered_map<std::uint64_t, Watched>::iterator watched) {
   if (WatchRecord* record = watched->second.record) {
     const Address& target = watched->second.target;
-    if (target.cell != nullptr && target.cell->gate.load(std::memory_order_acquire) == &self.core().gate()) {  // spawn
+    if (target.cell != nullptr &&
+        target.cell->gate.load(std::memory_order_acquire) == &self.core().gate()) {  // spawn
       auto* unwatch = new_command<UnwatchCommand>(CommandKind::unwatch, target);
       unwatch->record = record;
       send_command(*target.cell, unwatch);
@@ -268,7 +289,8 @@ void demonitor_actor(Cell& self, MonitorToken token) {
 
 void link_actor(Cell& self, const Address& target) {
   if (target.cell == &self && target.generation == self.address().generation) return;
-  if (target.cell == nullptr || target.cell->gate.load(std::memory_order_acquire) != &self.core().gate()) {  // spawn
+  if (target.cell == nullptr ||
+      target.cell->gate.load(std::memory_order_acquire) != &self.core().gate()) {  // spawn
     auto* signal = new_command<LinkRecord>(CommandKind::exit_signal, self.address());
     signal->from = target;
     signal->why = ExitReason::no_actor();
@@ -309,7 +331,8 @@ void exit_actor(Cell& self, const Address& target, ExitReason why) {
   });
 }
 
-// ---- timers ----------------------------------------------------------------------------------------------------------
+// ---- timers
+// -----------------------------------------------------------------------------------------------
 
 void start_actor_timer(Cell& self, const TimerKey& key, Duration delay, Envelope* tick,
                        void (*copy)(void* to, const void* from)) {
@@ -338,7 +361,8 @@ bool cancel_actor_timer(Cell& self, const TimerKey& key) {
   return false;
 }
 
-// ---- requests --------------------------------------------------------------------------------------------------------
+// ---- requests
+// -----------------------------------------------------------------------------------------------
 
 RequestPort take_request(Cell&) {
   Turn* turn = Worker::current()->turn;
@@ -357,20 +381,22 @@ CurrentRequest current_request(Cell&) {
   if (turn == nullptr || turn->envelope == nullptr) return {Ref<>{}, TimePoint::max()};
   TimePoint deadline = TimePoint::max();
   if (turn->port.slot != nullptr) {
-    deadline = TimePoint{Duration{turn->port.slot->deadline.load(std::memory_order_relaxed)}};  // published by the request
+    deadline = TimePoint{Duration{
+        turn->port.slot->deadline.load(std::memory_order_relaxed)}};  // published by the request
   }
   return {Ref<>{turn->envelope->from}, deadline};
 }
 
-void on_answer(Cell& self, const RequestPort& ask, void* function, void (*run)(void*, const RequestPort&, Cell&),
-               void (*drop)(void*)) {
+void on_answer(Cell& self, const RequestPort& ask, void* function,
+               void (*run)(void*, const RequestPort&, Cell&), void (*drop)(void*)) {
   AskSlot& slot = *ask.slot;
   TROUPE_CHECK(slot.asker == &self, "pipe_to_self takes an ask of this actor");
   slot.callback = {function, run, drop};
   if (slot.is_over(ask.generation) && !slot.command_expected) slot_completed(slot, self);
 }
 
-// ---- blocking --------------------------------------------------------------------------------------------------------
+// ---- blocking
+// -----------------------------------------------------------------------------------------------
 
 namespace {
 struct BlockingCall : BlockingJob {
@@ -407,21 +433,32 @@ void run_blocking(void* call, void (*run)(void*)) {
 
 namespace troupe {
 
-// ---- the log of an actor ---------------------------------------------------------------------------------------------
+// ---- the log of an actor
+// ---------------------------------------------------------------------------------------------
 
 namespace {
 void write_log(detail::Cell& cell, LogLevel level, std::string_view text) {
   const detail::Worker* worker = detail::Worker::current();
-  detail::SystemCore& core = worker != nullptr
-                                 ? worker->core
-                                 : *cell.gate.load(std::memory_order_relaxed)->core.load(std::memory_order_relaxed);
+  // An actor that lives logs: its gate is set, open, and stays so.
+  detail::SystemCore& core =
+      worker != nullptr
+          ? worker->core
+          : *cell.gate.load(std::memory_order_relaxed)->core.load(std::memory_order_relaxed);
   core.log(level, detail::print(detail::address_of(cell)), text);
 }
 }  // namespace
 
-void ActorLog::debug(std::string_view text) const { write_log(*cell_, LogLevel::debug, text); }
-void ActorLog::info(std::string_view text) const { write_log(*cell_, LogLevel::info, text); }
-void ActorLog::warning(std::string_view text) const { write_log(*cell_, LogLevel::warning, text); }
-void ActorLog::error(std::string_view text) const { write_log(*cell_, LogLevel::error, text); }
+void ActorLog::debug(std::string_view text) const {
+  write_log(*cell_, LogLevel::debug, text);
+}
+void ActorLog::info(std::string_view text) const {
+  write_log(*cell_, LogLevel::info, text);
+}
+void ActorLog::warning(std::string_view text) const {
+  write_log(*cell_, LogLevel::warning, text);
+}
+void ActorLog::error(std::string_view text) const {
+  write_log(*cell_, LogLevel::error, text);
+}
 
 }  // namespace troupe

@@ -20,7 +20,8 @@ void DeadLetters::log(const DeadLetter& letter) {
     second_began_ = now;
     logged_ = 0;
     if (left_out > 0) {
-      core_.log(LogLevel::warning, "system", std::to_string(left_out) + " more dead letters before this one");
+      core_.log(LogLevel::warning, "system",
+                std::to_string(left_out) + " more dead letters before this one");
     }
   }
   if (logged_ >= core_.options().dead_letters_logged_per_second_max) {
@@ -30,14 +31,17 @@ void DeadLetters::log(const DeadLetter& letter) {
   ++logged_;
   lock.unlock();
   core_.log(LogLevel::warning, "system",
-            "dead letter: " + std::string(letter.message_type) + " to " + letter.receiver.to_string() + " from " +
-                (letter.sender ? letter.sender.to_string() : "outside") + ": " + std::string(to_string(letter.reason)));
+            "dead letter: " + std::string(letter.message_type) + " to " +
+                letter.receiver.to_string() + " from " +
+                (letter.sender ? letter.sender.to_string() : "outside") + ": " +
+                std::string(to_string(letter.reason)));
 }
 
 void DeadLetters::flush() {
   std::lock_guard guard(mutex_);
   if (left_out_ == 0) return;
-  core_.log(LogLevel::warning, "system", std::to_string(std::exchange(left_out_, 0)) + " more dead letters");
+  core_.log(LogLevel::warning, "system",
+            std::to_string(std::exchange(left_out_, 0)) + " more dead letters");
 }
 
 }  // namespace troupe::detail

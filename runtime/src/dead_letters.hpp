@@ -1,4 +1,5 @@
-// Counts and reports what was not handled: observers hear of each, the log of the first few a second.
+// Counts and reports what was not handled: observers hear of each, the log of the first few a
+// second.
 #pragma once
 
 #include <cstdint>

@@ -33,7 +33,8 @@ std::string_view to_string(AskErrorKind kind) noexcept {
 }
 
 AskFailed::AskFailed(AskError error)
-    : std::runtime_error(error.what.empty() ? std::string(to_string(error.kind)) : error.what), kind_(error.kind) {}
+    : std::runtime_error(error.what.empty() ? std::string(to_string(error.kind)) : error.what),
+      kind_(error.kind) {}
 
 void throw_ask_error(AskError error) {
   switch (error.kind) {
@@ -50,19 +51,32 @@ void throw_ask_error(AskError error) {
   throw AskFailed(std::move(error));
 }
 
-void refuse(std::string why) { throw Refused(std::move(why)); }
+void refuse(std::string why) {
+  throw Refused(std::move(why));
+}
 
 ExitReason::ExitReason(Kind kind, std::string text, std::exception_ptr error) : kind_(kind) {
-  if (!text.empty() || error) detail_ = std::make_shared<const Detail>(Detail{std::move(text), std::move(error)});
+  if (!text.empty() || error)
+    detail_ = std::make_shared<const Detail>(Detail{std::move(text), std::move(error)});
 }
-ExitReason ExitReason::shutdown(std::string text) { return {Kind::shutdown, std::move(text)}; }
-ExitReason ExitReason::killed(std::string text) { return {Kind::killed, std::move(text)}; }
+ExitReason ExitReason::shutdown(std::string text) {
+  return {Kind::shutdown, std::move(text)};
+}
+ExitReason ExitReason::killed(std::string text) {
+  return {Kind::killed, std::move(text)};
+}
 ExitReason ExitReason::failure(std::string text, std::exception_ptr error) {
   return {Kind::failure, std::move(text), std::move(error)};
 }
-ExitReason ExitReason::no_actor() { return {Kind::no_actor, {}}; }
-std::string_view ExitReason::text() const noexcept { return detail_ ? std::string_view(detail_->text) : std::string_view(); }
-std::exception_ptr ExitReason::exception() const noexcept { return detail_ ? detail_->error : nullptr; }
+ExitReason ExitReason::no_actor() {
+  return {Kind::no_actor, {}};
+}
+std::string_view ExitReason::text() const noexcept {
+  return detail_ ? std::string_view(detail_->text) : std::string_view();
+}
+std::exception_ptr ExitReason::exception() const noexcept {
+  return detail_ ? detail_->error : nullptr;
+}
 std::string ExitReason::to_string() const {
   std::string line(troupe::to_string(kind_));
   if (!text().empty()) line.append(": ").append(text());

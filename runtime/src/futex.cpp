@@ -10,7 +10,8 @@
 namespace troupe::detail {
 
 namespace {
-long futex(const std::atomic<std::uint32_t>& word, int operation, std::uint32_t value, const timespec* timeout) {
+long futex(const std::atomic<std::uint32_t>& word, int operation, std::uint32_t value,
+           const timespec* timeout) {
   return syscall(SYS_futex, &word, operation | FUTEX_PRIVATE_FLAG, value, timeout, nullptr, 0);
 }
 }  // namespace
@@ -26,7 +27,11 @@ void futex_wait(const std::atomic<std::uint32_t>& word, std::uint32_t value,
   }
   futex(word, FUTEX_WAIT, value, timeout ? &time : nullptr);
 }
-void futex_wake_one(const std::atomic<std::uint32_t>& word) noexcept { futex(word, FUTEX_WAKE, 1, nullptr); }
-void futex_wake_all(const std::atomic<std::uint32_t>& word) noexcept { futex(word, FUTEX_WAKE, INT_MAX, nullptr); }
+void futex_wake_one(const std::atomic<std::uint32_t>& word) noexcept {
+  futex(word, FUTEX_WAKE, 1, nullptr);
+}
+void futex_wake_all(const std::atomic<std::uint32_t>& word) noexcept {
+  futex(word, FUTEX_WAKE, INT_MAX, nullptr);
+}
 
 }  // namespace troupe::detail

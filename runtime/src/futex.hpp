@@ -1,4 +1,5 @@
-// Sleeping on a word: Linux's futex. std::atomic::wait of libstdc++ 12 spins first and knows no deadline.
+// Sleeping on a word: Linux's futex. std::atomic::wait of libstdc++ 12 spins first and knows no
+// deadline.
 #pragma once
 
 #include <atomic>

@@ -20,7 +20,8 @@ spdlog::level::level_enum level_of(LogLevel level) {
 
 class SpdLog final : public Log {
  public:
-  explicit SpdLog(LogLevel level) : logger_("troupe", std::make_shared<spdlog::sinks::stderr_color_sink_mt>()) {
+  explicit SpdLog(LogLevel level)
+      : logger_("troupe", std::make_shared<spdlog::sinks::stderr_color_sink_mt>()) {
     logger_.set_level(level_of(level));
     logger_.set_pattern("%Y-%m-%dT%H:%M:%S.%e %^%l%$ %v");
   }
@@ -39,7 +40,11 @@ class NoLog final : public Log {
 
 }  // namespace
 
-std::shared_ptr<Log> stderr_log(LogLevel level) { return std::make_shared<SpdLog>(level); }
-std::shared_ptr<Log> no_log() { return std::make_shared<NoLog>(); }
+std::shared_ptr<Log> stderr_log(LogLevel level) {
+  return std::make_shared<SpdLog>(level);
+}
+std::shared_ptr<Log> no_log() {
+  return std::make_shared<NoLog>();
+}
 
 }  // namespace troupe

@@ -51,7 +51,8 @@ class Depot {
 
  private:
   static Block* carve(std::size_t bytes) {
-    auto* memory = static_cast<std::byte*>(::operator new(bytes * batch_blocks, std::align_val_t{64}));
+    auto* memory =
+        static_cast<std::byte*>(::operator new (bytes* batch_blocks, std::align_val_t{64}));
     Block* first = nullptr;
     for (std::uint32_t i = batch_blocks; i-- > 0;) {
       first = ::new (memory + i * bytes) Block{first, nullptr};
@@ -71,7 +72,8 @@ struct Cache {
 constinit thread_local Cache cache{};
 
 /// Cuts the newest blocks off the cache and gives them to the depot.
-[[gnu::noinline]] void give_batch(Cache& c, std::uint16_t size_class, std::uint32_t blocks) noexcept {
+[[gnu::noinline]] void give_batch(Cache& c, std::uint16_t size_class,
+                                  std::uint32_t blocks) noexcept {
   Block* first = c.free[size_class];
   Block* last = first;
   for (std::uint32_t i = 1; i < blocks; ++i) last = last->next;
@@ -98,7 +100,7 @@ std::uint16_t size_class_of(std::size_t bytes) noexcept {
 }
 
 void* allocate_block(std::uint16_t size_class, std::size_t bytes) {
-  if (size_class == class_count) return ::operator new(bytes, std::align_val_t{64});
+  if (size_class == class_count) return ::operator new (bytes, std::align_val_t{64});
   Cache& c = cache;
   if (c.free[size_class] == nullptr) refill(c, size_class);
   Block* block = c.free[size_class];
@@ -109,7 +111,7 @@ void* allocate_block(std::uint16_t size_class, std::size_t bytes) {
 
 void free_block(std::uint16_t size_class, void* block) noexcept {
   if (size_class == class_count) {
-    ::operator delete(block, std::align_val_t{64});
+    ::operator delete (block, std::align_val_t{64});
     return;
   }
   Cache& c = cache;

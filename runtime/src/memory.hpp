@@ -1,8 +1,10 @@
-// Memory for envelopes: blocks of 64, 128 and 256 bytes from per-thread caches, the rest from the heap.
+// Memory for envelopes: blocks of 64, 128 and 256 bytes from per-thread caches, the rest from the
+// heap.
 //
-// Design. A thread takes and gives blocks at its own cache without a lock. A cache that runs empty or over exchanges a
-// batch with the process-wide depot, so the drift of fan-in (allocated here, freed there) costs one lock per batch.
-// Blocks are never returned to the system. Under sanitizers every block comes from the heap, to be checked.
+// Design. A thread takes and gives blocks at its own cache without a lock. A cache that runs empty
+// or over exchanges a batch with the process-wide depot, so the drift of fan-in (allocated here,
+// freed there) costs one lock per batch. Blocks are never returned to the system. Under sanitizers
+// every block comes from the heap, to be checked.
 #pragma once
 
 #include <cstddef>

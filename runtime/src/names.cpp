@@ -46,8 +46,8 @@ std::optional<Address> Names::find(std::string_view path) const {
 
 void check_name(std::string_view name) {
   const auto allowed = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
-           c == '.' || c == ':';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '_' || c == '.' || c == ':';
   };
   const auto bad = std::find_if_not(name.begin(), name.end(), allowed);
   if (bad == name.end()) return;

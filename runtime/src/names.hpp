@@ -28,7 +28,9 @@ class Names {
     std::unordered_map<std::string, Address> actors;
     std::unordered_map<std::uint32_t, std::string> paths;
   };
-  Shard& shard(std::string_view path) { return shards_[std::hash<std::string_view>{}(path) % shards_.size()]; }
+  Shard& shard(std::string_view path) {
+    return shards_[std::hash<std::string_view>{}(path) % shards_.size()];
+  }
   std::array<Shard, 16> shards_;
 };
 

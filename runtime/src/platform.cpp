@@ -1,4 +1,5 @@
-// The seams' real sides: the machine's clock and its randomness. Nothing else in Troupe asks the machine.
+// The seams' real sides: the machine's clock and its randomness. Nothing else in Troupe asks the
+// machine.
 #include <random>
 
 #include <troupe/runtime/clock.hpp>
@@ -13,7 +14,9 @@ class SteadyClock final : public Clock {
 };
 }  // namespace
 
-std::shared_ptr<Clock> system_clock() { return std::make_shared<SteadyClock>(); }
+std::shared_ptr<Clock> system_clock() {
+  return std::make_shared<SteadyClock>();
+}
 
 std::uint64_t random_seed() {
   std::random_device device;

@@ -33,7 +33,8 @@ RequestEnvelope* new_forwarded(const MessageType& type) {
   return new_wide_envelope<RequestEnvelope>(type, is_wide | is_request);
 }
 
-RequestEnvelope* new_request(const Address& to, const MessageType& type, std::chrono::nanoseconds timeout,
+RequestEnvelope* new_request(const Address& to, const MessageType& type,
+                             std::chrono::nanoseconds timeout,
                              void (*destroy)(void* answer) noexcept) {
   RequestEnvelope* e = new_forwarded(type);
   AskSlot* slot = take_slot(to, timeout);
@@ -42,9 +43,13 @@ RequestEnvelope* new_request(const Address& to, const MessageType& type, std::ch
   return e;
 }
 
-Envelope* new_tick(const MessageType& type) { return new_wide_envelope<TickEnvelope>(type, is_wide | is_timer_tick); }
+Envelope* new_tick(const MessageType& type) {
+  return new_wide_envelope<TickEnvelope>(type, is_wide | is_timer_tick);
+}
 
-void discard_envelope(Envelope* e) noexcept { free_block(e->size_class, e); }
+void discard_envelope(Envelope* e) noexcept {
+  free_block(e->size_class, e);
+}
 
 void discard_request(RequestEnvelope* e) noexcept {
   if (e->port.slot != nullptr) release_slot(e->port);
@@ -58,11 +63,13 @@ void report_drop(SystemCore& core, const Address& to, Envelope* e, DropReason re
 }
 
 /// The receiver can't have it: dead letter, failed ask.
-Sent drop(SystemCore* core, const Address& to, Envelope* e, DropReason reason, Sent result) noexcept {
+Sent drop(SystemCore* core, const Address& to, Envelope* e, DropReason reason,
+          Sent result) noexcept {
   if (core != nullptr) report_drop(*core, to, e, reason);
   if ((e->flags & is_request) != 0) {
     auto& request = static_cast<RequestEnvelope&>(*e);
-    const auto kind = reason == DropReason::system_stopped ? AskErrorKind::system_stopped : AskErrorKind::receiver_down;
+    const auto kind = reason == DropReason::system_stopped ? AskErrorKind::system_stopped
+                                                           : AskErrorKind::receiver_down;
     const RequestPort port = std::exchange(request.port, {});
     if (port.slot != nullptr) fail_reply(port, kind, to_string(reason));
   }
@@ -72,7 +79,8 @@ Sent drop(SystemCore* core, const Address& to, Envelope* e, DropReason reason, S
 
 Sent put(SystemCore& core, Worker* worker, const Address& to, Envelope* e) noexcept {
   Cell& cell = *to.cell;
-  if (cell.generation.load(std::memory_order_relaxed) != to.generation) {  // a shortcut: the receiver looks again
+  if (cell.generation.load(std::memory_order_relaxed) !=
+      to.generation) {  // a shortcut: the receiver looks again
     return drop(&core, to, e, DropReason::no_actor, Sent::dead);
   }
   if (Delivery* delivery = core.delivery(); delivery != nullptr) {
@@ -92,8 +100,11 @@ Sent put(SystemCore& core, Worker* worker, const Address& to, Envelope* e) noexc
 
 /// From a thread that is no worker of the receiver's System.
 [[gnu::noinline]] Sent send_from_outside(Worker* worker, const Address& to, Envelope* e) noexcept {
-  if (to.cell == nullptr) return drop(worker != nullptr ? &worker->core : nullptr, to, e, DropReason::no_actor, Sent::dead);
-  if (worker != nullptr) return drop(&worker->core, to, e, DropReason::foreign_system, Sent::foreign_system);
+  if (to.cell == nullptr)
+    return drop(worker != nullptr ? &worker->core : nullptr, to, e, DropReason::no_actor,
+                Sent::dead);
+  if (worker != nullptr)
+    return drop(&worker->core, to, e, DropReason::foreign_system, Sent::foreign_system);
   SystemGate* gate = to.cell->gate.load(std::memory_order_acquire);  // partner: the store at spawn
   SystemCore* core = gate != nullptr ? gate->enter() : nullptr;
   if (core == nullptr) return drop(nullptr, to, e, DropReason::system_stopped, Sent::dead);
@@ -109,7 +120,8 @@ Sent send(const Address& to, Envelope* e) noexcept {
   Worker* worker = Worker::current();
   if (worker != nullptr && worker->cell != nullptr) e->from = worker->cell->address();
   if (worker == nullptr || to.cell == nullptr ||
-      to.cell->gate.load(std::memory_order_relaxed) != &worker->core.gate()) [[unlikely]] {  // only compared
+      to.cell->gate.load(std::memory_order_relaxed) != &worker->core.gate())
+      [[unlikely]] {  // only compared
     return send_from_outside(worker, to, e);
   }
   return put(worker->core, worker, to, e);
@@ -127,11 +139,14 @@ namespace {
 void push_command_now(Cell& to, Command* command) {
   if (!Mailbox::push_command(to.in, to.out, command)) return;
   Worker* worker = Worker::current();
-  SystemGate* gate = to.gate.load(std::memory_order_relaxed);  // constant while commands can be under way
+  SystemGate* gate =
+      to.gate.load(std::memory_order_relaxed);  // constant while commands can be under way
   if (worker != nullptr && &worker->core.gate() == gate) {
     worker->push(to);
   } else {
-    gate->core.load(std::memory_order_relaxed)->executor().submit(to);  // open: the caller is inside or entered it
+    gate->core.load(std::memory_order_relaxed)
+        ->executor()
+        .submit(to);  // open: the caller is inside or entered it
   }
 }
 
@@ -142,7 +157,8 @@ void send_command_in_lane(Cell& to, Command* command, std::uint32_t lane) {
   SystemCore* core = is_inside ? &worker->core : gate->enter();
   TROUPE_CHECK(core != nullptr, "a command for a cell whose System is gone");
   if (Delivery* delivery = core->delivery(); delivery != nullptr) {
-    const std::uint32_t sender = worker != nullptr && worker->cell != nullptr ? worker->cell->serial : 0;
+    const std::uint32_t sender =
+        worker != nullptr && worker->cell != nullptr ? worker->cell->serial : 0;
     delivery->post_command(sender | lane, to, command);
   } else {
     push_command_now(to, command);
@@ -152,13 +168,18 @@ void send_command_in_lane(Cell& to, Command* command, std::uint32_t lane) {
 
 }  // namespace
 
-void send_command(Cell& to, Command* command) { send_command_in_lane(to, command, 0); }
-void send_answer(Cell& to, Command* command) { send_command_in_lane(to, command, answer_lane); }
+void send_command(Cell& to, Command* command) {
+  send_command_in_lane(to, command, 0);
+}
+void send_answer(Cell& to, Command* command) {
+  send_command_in_lane(to, command, answer_lane);
+}
 
 std::string print(const Address& address) {
   if (address.cell == nullptr) return "(nobody)";
   std::string path;
-  if (SystemGate* gate = address.cell->gate.load(std::memory_order_acquire)) {  // partner: the store at spawn
+  if (SystemGate* gate =
+          address.cell->gate.load(std::memory_order_acquire)) {  // partner: the store at spawn
     if (SystemCore* core = gate->enter()) {
       path = core->names().path_of(address.serial);
       gate->leave();
@@ -168,7 +189,8 @@ std::string print(const Address& address) {
 }
 
 Sent send_later(const Address& to, std::chrono::nanoseconds delay, Envelope* e) {
-  SystemGate* gate = to.cell != nullptr ? to.cell->gate.load(std::memory_order_acquire) : nullptr;  // partner: spawn
+  SystemGate* gate = to.cell != nullptr ? to.cell->gate.load(std::memory_order_acquire)
+                                        : nullptr;  // partner: spawn
   SystemCore* core = gate != nullptr ? gate->enter() : nullptr;
   if (core == nullptr) return drop(nullptr, to, e, DropReason::system_stopped, Sent::dead);
   auto* timer = new TimerRecord;

@@ -1,8 +1,8 @@
 // Coordinated shutdown (S74 to S77).
 //
-// Order: phases in the order of their dependencies, the tasks of one in parallel on the blocking pool; in `terminate`
-// all top-level actors are stopped, which stops the rest; then the threads end. A total deadline bounds it all: what is
-// alive then is reported, with what it is doing.
+// Order: phases in the order of their dependencies, the tasks of one in parallel on the blocking
+// pool; in `terminate` all top-level actors are stopped, which stops the rest; then the threads
+// end. A total deadline bounds it all: what is alive then is reported, with what it is doing.
 #include <troupe/runtime/shutdown.hpp>
 
 #include <algorithm>
@@ -17,8 +17,9 @@ namespace troupe {
 std::vector<ShutdownPhase> default_shutdown_phases() {
   std::vector<ShutdownPhase> phases;
   for (const char* name :
-       {"before-service-unbind", "service-unbind", "service-requests-done", "service-stop", "before-cluster-shutdown",
-        "cluster-sharding-handoff", "cluster-leave", "cluster-exiting", "cluster-shutdown", "before-terminate", "terminate"}) {
+       {"before-service-unbind", "service-unbind", "service-requests-done", "service-stop",
+        "before-cluster-shutdown", "cluster-sharding-handoff", "cluster-leave", "cluster-exiting",
+        "cluster-shutdown", "before-terminate", "terminate"}) {
     phases.push_back({.name = name});
     if (phases.size() > 1) phases.back().after = {phases[phases.size() - 2].name};
   }
@@ -32,7 +33,8 @@ std::string ShutdownReport::to_string() const {
   if (survivor_count > 0) text += "\n  " + std::to_string(survivor_count) + " actors did not stop:";
   for (const Survivor& s : survivors) {
     text += "\n    " + s.path + " (" + s.type + "): " + s.doing;
-    if (s.waiting_messages > 0) text += ", " + std::to_string(s.waiting_messages) + " messages wait";
+    if (s.waiting_messages > 0)
+      text += ", " + std::to_string(s.waiting_messages) + " messages wait";
   }
   if (survivor_count > survivors.size()) text += "\n    ...";
   return text;
@@ -72,10 +74,14 @@ std::string run_safely(RunningTask& task) {
 
 }  // namespace
 
-void SystemCore::at_shutdown(std::string_view phase, std::string name, std::function<void(std::stop_token)> task) {
+void SystemCore::at_shutdown(std::string_view phase, std::string name,
+                             std::function<void(std::stop_token)> task) {
   const auto& phases = options_.shutdown_phases;
-  const bool known = std::any_of(phases.begin(), phases.end(), [&](const auto& p) { return p.name == phase; });
-  if (!known) throw UsageError("there is no shutdown phase \"" + std::string(phase) + "\"; see SystemOptions::shutdown_phases");
+  const bool known =
+      std::any_of(phases.begin(), phases.end(), [&](const auto& p) { return p.name == phase; });
+  if (!known)
+    throw UsageError("there is no shutdown phase \"" + std::string(phase) +
+                     "\"; see SystemOptions::shutdown_phases");
   std::lock_guard guard(shutdown_lock_);
   if (shutdown_begun_) return;  // too late (S75)
   tasks_[std::string(phase)].push_back({std::move(name), std::move(task)});
@@ -98,7 +104,8 @@ void SystemCore::wait_for_shutdown() {
 }
 
 ShutdownReport SystemCore::shutdown(std::string why) {
-  if (Worker::current() != nullptr) throw UsageError("an actor can't wait for the shutdown: use begin_shutdown");
+  if (Worker::current() != nullptr)
+    throw UsageError("an actor can't wait for the shutdown: use begin_shutdown");
   {
     std::lock_guard guard(shutdown_lock_);
     if (!shutdown_begun_.exchange(true)) shutdown_why_ = std::move(why);
@@ -130,13 +137,15 @@ ShutdownReport SystemCore::run_shutdown() {
   const TimePoint deadline = now() + options_.shutdown_timeout;
   if (!shutdown_why_.empty()) log(LogLevel::debug, "system", "shutting down: " + shutdown_why_);
   for (const ShutdownPhase& phase : ordered_phases()) {
-    if (!run_tasks(phase, std::min(deadline, now() + phase.timeout), report) && !phase.recover) break;
+    if (!run_tasks(phase, std::min(deadline, now() + phase.timeout), report) && !phase.recover)
+      break;
   }
   stop_all_actors(deadline);
   const bool threads_ended = executor().stop(threads_end_within);
   const std::uint64_t left = actor_count();
   report.complete = threads_ended && left == 0;
-  if (!threads_ended) report.problems.push_back("a worker is stuck in a handler that neither returns nor awaits");
+  if (!threads_ended)
+    report.problems.push_back("a worker is stuck in a handler that neither returns nor awaits");
   if (left > 0) list_survivors(report);
   report.survivor_count = left;
   dead_letters_.flush();
@@ -183,7 +192,9 @@ bool SystemCore::run_tasks(const ShutdownPhase& phase, TimePoint deadline, Shutd
 void SystemCore::stop_top_level_actors(Duration limit) {
   std::vector<Address> top_level;
   for_each_cell([&](Cell& cell) {
-    if (cell.phase.load(std::memory_order_acquire) == Phase::free || cell.parent.load(std::memory_order_relaxed) != nullptr) {
+    // Partner: the release of whoever published the ref. A look from outside decides nothing.
+    if (cell.phase.load(std::memory_order_acquire) == Phase::free ||
+        cell.parent.load(std::memory_order_relaxed) != nullptr) {
       return;  // a look from outside: the command's generation is checked where it arrives
     }
     top_level.push_back({&cell, cell.generation.load(std::memory_order_relaxed), 0});
@@ -202,11 +213,15 @@ void SystemCore::stop_all_actors(TimePoint deadline) {
   spawning_allowed_.store(false, std::memory_order_seq_cst);
   counting_down_.store(true, std::memory_order_seq_cst);
   const auto over = [&] { return actor_count() == 0; };
-  // Handlers that wait are cancelled a little before the deadline, so that their actors still end in time.
+  // Handlers that wait are cancelled a little before the deadline, so that their actors still end
+  // in time.
   const auto limit = [&] { return std::max((deadline - now()) * 8 / 10, Duration{1}); };
   while (!over() && now() < deadline) {
     stop_top_level_actors(limit());  // again, for one that was just being spawned
-    executor().wait_outside(over, shutdown_word_, std::min<TimePoint>(deadline, now() + std::max<Duration>(look_again_after, options_.shutdown_timeout / 4)));
+    executor().wait_outside(
+        over, shutdown_word_,
+        std::min<TimePoint>(
+            deadline, now() + std::max<Duration>(look_again_after, options_.shutdown_timeout / 4)));
   }
 }
 
@@ -218,13 +233,17 @@ void SystemCore::list_survivors(ShutdownReport& report) {
     Survivor s;
     s.path = print(cell.address());
     s.type = cell.type.load(std::memory_order_relaxed)->text();
-    s.waiting_messages = cell.pushed.load(std::memory_order_relaxed) - cell.taken.load(std::memory_order_relaxed);
+    s.waiting_messages =
+        cell.pushed.load(std::memory_order_relaxed) - cell.taken.load(std::memory_order_relaxed);
     const CellExtension* e = cell.extension;
     if (cell.frames != nullptr) {
       const AskSlot* slot = cell.frames->waits_for.slot;
       const Address& callee = slot->callee;
-      s.doing = std::string("its handler of ") + std::string(static_cast<CellTurn*>(cell.frames->turn)->what) + " waits for " +
-                (cell.frames->lent ? "a blocking call" : callee.cell != nullptr ? "an answer from " + print(callee) : "an answer");
+      s.doing = std::string("its handler of ") +
+                std::string(static_cast<CellTurn*>(cell.frames->turn)->what) + " waits for " +
+                (cell.frames->lent        ? "a blocking call"
+                 : callee.cell != nullptr ? "an answer from " + print(callee)
+                                          : "an answer");
     } else if (phase == Phase::ending && e != nullptr && e->child_count > 0) {
       s.doing = "waits for " + std::to_string(e->child_count) + " children to end";
     } else {

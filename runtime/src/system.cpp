@@ -2,8 +2,11 @@
 
 #include <csignal>
 #include <cstdio>
+#include <mutex>
 #include <utility>
+#include <vector>
 
+#include <poll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -14,11 +17,13 @@ namespace troupe {
 namespace detail {
 
 bool takes_all(const Address& actor, const MessageType* const* types, std::size_t count) noexcept {
-  const ActorType* type = actor.cell->type.load(std::memory_order_relaxed);  // a type lives for ever
+  const ActorType* type =
+      actor.cell->type.load(std::memory_order_relaxed);  // a type lives for ever
   if (type == nullptr) return false;
   for (std::size_t i = 0; i < count; ++i) {
     bool found = false;
-    for (std::uint32_t h = 0; h < type->handler_count && !found; ++h) found = same_type(type->handlers[h].type, types[i]);
+    for (std::uint32_t h = 0; h < type->handler_count && !found; ++h)
+      found = same_type(type->handlers[h].type, types[i]);
     if (!found) return false;
   }
   return true;
@@ -27,25 +32,41 @@ bool takes_all(const Address& actor, const MessageType* const* types, std::size_
 }  // namespace detail
 
 System::System() : System(SystemOptions{}) {}
-System::System(SystemOptions options) : core_(std::make_shared<detail::SystemCore>(std::move(options))) {}
+System::System(SystemOptions options)
+    : core_(std::make_shared<detail::SystemCore>(std::move(options))) {}
 
 System::~System() {
   const ShutdownReport report = core_->shutdown("its System is destroyed");
   if (report.complete) return;
   // Threads that are stuck still use the core: it is left to them (S77, on_stuck = leak).
-  static_cast<void>(new std::shared_ptr<detail::SystemCore>(core_));
+  static std::mutex lock;
+  static auto* left_behind =
+      new std::vector<std::shared_ptr<detail::SystemCore>>();  // never destroyed
+  std::lock_guard guard(lock);
+  left_behind->push_back(core_);
 }
 
-std::optional<detail::Address> System::find_address(std::string_view path) { return core_->names().find(path); }
+std::optional<detail::Address> System::find_address(std::string_view path) {
+  return core_->names().find(path);
+}
 
-Ask<void> System::stop(const Ref<>& actor, Duration deadline) { return detail::stop_and_wait(actor.address(), deadline); }
-void System::kill(const Ref<>& actor) { detail::kill_actor(actor.address()); }
+Ask<void> System::stop(const Ref<>& actor, Duration deadline) {
+  return detail::stop_and_wait(actor.address(), deadline);
+}
+void System::kill(const Ref<>& actor) {
+  detail::kill_actor(actor.address());
+}
 
-void System::at_shutdown(std::string_view phase, std::string name, std::function<void(std::stop_token)> task) {
+void System::at_shutdown(std::string_view phase, std::string name,
+                         std::function<void(std::stop_token)> task) {
   core_->at_shutdown(phase, std::move(name), std::move(task));
 }
-ShutdownReport System::shutdown(std::string why) { return core_->shutdown(std::move(why)); }
-void System::begin_shutdown(std::string why) { core_->begin_shutdown(std::move(why), false); }
+ShutdownReport System::shutdown(std::string why) {
+  return core_->shutdown(std::move(why));
+}
+void System::begin_shutdown(std::string why) {
+  core_->begin_shutdown(std::move(why), false);
+}
 
 namespace {
 
@@ -69,7 +90,12 @@ class SignalTrap {
     if (!signal_listener.compare_exchange_strong(nobody, &core)) {
       throw UsageError("another System of this process is in run_until_signal already");
     }
-    event_ = eventfd(0, EFD_CLOEXEC);
+    // Made once and never closed: a handler may be about to write to it on any thread.
+    static const int event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    event_ = event;
+    std::uint64_t old = 0;
+    while (read(event_, &old, sizeof old) > 0) {
+    }
     first_signal = 0;
     signal_event = event_;
     struct sigaction action {};
@@ -82,13 +108,12 @@ class SignalTrap {
   ~SignalTrap() {
     sigaction(SIGINT, &old_int_, nullptr);
     sigaction(SIGTERM, &old_term_, nullptr);
-    close(event_);
     signal_listener = nullptr;
   }
   /// Sleeps until a signal comes (its number) or poke() was called (0).
   int wait() const {
-    std::uint64_t value = 0;
-    while (read(event_, &value, sizeof value) < 0) {
+    pollfd waiting{event_, POLLIN, 0};
+    while (poll(&waiting, 1, -1) < 1) {
     }
     return first_signal;
   }
@@ -112,7 +137,8 @@ int System::run_until_signal() {
     trap.poke();
   });
   const int signal = trap.wait();
-  const ShutdownReport report = core_->shutdown(signal != 0 ? "signal " + std::to_string(signal) : "");
+  const ShutdownReport report =
+      core_->shutdown(signal != 0 ? "signal " + std::to_string(signal) : "");
   waiter.join();
   if (!report.complete) {
     std::fprintf(stderr, "%s\n", report.to_string().c_str());
@@ -122,9 +148,17 @@ int System::run_until_signal() {
   return core_->guardian_failed() ? 1 : 0;
 }
 
-Metrics System::metrics() const { return core_->metrics(); }
-std::uint64_t System::actor_count() const { return core_->actor_count(); }
-TimePoint System::now() const { return core_->now(); }
-const SystemOptions& System::options() const noexcept { return core_->options(); }
+Metrics System::metrics() const {
+  return core_->metrics();
+}
+std::uint64_t System::actor_count() const {
+  return core_->actor_count();
+}
+TimePoint System::now() const {
+  return core_->now();
+}
+const SystemOptions& System::options() const noexcept {
+  return core_->options();
+}
 
 }  // namespace troupe

@@ -18,7 +18,8 @@ SystemOptions complete(SystemOptions options) {
   if (options.log == nullptr) options.log = stderr_log();
   if (options.seed == 0) options.seed = random_seed();
   if (options.executor == nullptr) options.executor = std::make_shared<ThreadExecutor>();
-  if (options.messages_per_turn_max == 0) throw UsageError("messages_per_turn_max must be at least 1");
+  if (options.messages_per_turn_max == 0)
+    throw UsageError("messages_per_turn_max must be at least 1");
   if (options.stack_bytes < 16 * 1024) throw UsageError("stack_bytes must be at least 16 KiB");
   return options;
 }
@@ -61,7 +62,8 @@ SystemCore::SystemCore(SystemOptions options)
 SystemCore::~SystemCore() {
   TROUPE_CHECK(report_.has_value(), "a System is destroyed before it was shut down");
   gate_->core.store(nullptr, std::memory_order_seq_cst);  // pair: SystemGate::enter
-  while (gate_->in_flight.load(std::memory_order_acquire) != 0) std::this_thread::yield();  // partner: leave
+  while (gate_->in_flight.load(std::memory_order_acquire) != 0)
+    std::this_thread::yield();     // partner: leave
   if (!report_->complete) return;  // what is stuck still uses cells and gate: they are left to it
   for (auto& chunks : chunks_) {
     for (const Chunk& chunk : chunks) Arena::give(chunk);
@@ -90,11 +92,13 @@ double SystemCore::random_unit() {
   return seeds_.unit();
 }
 
-// ---- cells -----------------------------------------------------------------------------------------------------------
+// ---- cells
+// -----------------------------------------------------------------------------------------------
 
 Cell* SystemCore::take_cell(std::size_t cell_class) {
   Worker* worker = Worker::current();
-  std::vector<Cell*>* own = worker != nullptr && &worker->core == this ? &worker->free_cells[cell_class] : nullptr;
+  std::vector<Cell*>* own =
+      worker != nullptr && &worker->core == this ? &worker->free_cells[cell_class] : nullptr;
   std::vector<Cell*> few;
   std::vector<Cell*>& cells = own != nullptr ? *own : few;
   for (;;) {
@@ -112,14 +116,16 @@ Cell* SystemCore::take_cell(std::size_t cell_class) {
       }
       while (cells.size() < wanted && !chunks.empty() && chunks.back().used < chunks.back().count) {
         Chunk& chunk = chunks.back();
-        std::byte* memory = chunk.cells + std::size_t{chunk.used++} * cell_class_bytes[cell_class];
+        std::byte* memory = chunk.cells + std::size_t{chunk.used} * cell_class_bytes[cell_class];
         auto* cell = reinterpret_cast<Cell*>(memory);
-        if (cell->gate.load(std::memory_order_relaxed) == nullptr) {  // all zero: never used
+        if (chunk.used++ == chunk.made) {
+          ++chunk.made;
           cell = ::new (memory) Cell;
           cell->cell_class = static_cast<std::uint8_t>(cell_class);
           Mailbox::init(cell->in, cell->out);
         }
-        if (cell->generation.load(std::memory_order_relaxed) == generation_max) continue;  // retired by an earlier System
+        if (cell->generation.load(std::memory_order_relaxed) == generation_max)
+          continue;                                          // retired by an earlier System
         cell->gate.store(gate_, std::memory_order_release);  // partner: who looks at a ref's gate
         cells.push_back(cell);
       }
@@ -130,16 +136,19 @@ Cell* SystemCore::take_cell(std::size_t cell_class) {
       cell->serial = serial_.fetch_add(1, std::memory_order_relaxed) + 1;  // only has to differ
       return cell;
     }
-    std::lock_guard guard(cells_lock_);  // a stale push has woken it: somebody else's turn comes first
+    std::lock_guard guard(
+        cells_lock_);  // a stale push has woken it: somebody else's turn comes first
     free_cells_[cell_class].insert(free_cells_[cell_class].begin(), cell);
   }
 }
 
 void SystemCore::give_cell(Cell& cell) {
   constexpr std::size_t cached_max = 4096;
-  if (cell.generation.load(std::memory_order_relaxed) == generation_max) return;  // would wrap: this slot is retired
+  if (cell.generation.load(std::memory_order_relaxed) == generation_max)
+    return;  // would wrap: this slot is retired
   Worker* worker = Worker::current();
-  if (worker != nullptr && &worker->core == this && worker->free_cells[cell.cell_class].size() < cached_max) {
+  if (worker != nullptr && &worker->core == this &&
+      worker->free_cells[cell.cell_class].size() < cached_max) {
     worker->free_cells[cell.cell_class].push_back(&cell);
     return;
   }
@@ -193,7 +202,8 @@ std::uint64_t SystemCore::actor_count() const {
   return spawned - ended;
 }
 
-// ---- counts ----------------------------------------------------------------------------------------------------------
+// ---- counts
+// -----------------------------------------------------------------------------------------------
 
 void SystemCore::add_counters(Counters& counters) {
   std::lock_guard guard(counters_lock_);
@@ -213,7 +223,9 @@ void SystemCore::count_drop(DropReason reason) noexcept {
 Metrics SystemCore::metrics() const {
   std::lock_guard guard(counters_lock_);
   Metrics m;
-  const auto read = [](const std::atomic<std::uint64_t>& c) { return c.load(std::memory_order_relaxed); };  // plain counts
+  const auto read = [](const std::atomic<std::uint64_t>& c) {
+    return c.load(std::memory_order_relaxed);
+  };  // plain counts
   for (const Counters* c : counters_) {
     m.messages_handled += read(c->handled);
     m.actors_spawned += read(c->spawned);

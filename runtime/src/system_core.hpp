@@ -43,7 +43,9 @@ class SystemCore {
   [[nodiscard]] std::size_t stack_bytes() const noexcept;
   std::uint64_t next_seed();
   double random_unit();
-  void log(LogLevel level, std::string_view who, std::string_view text) const { options_.log->write(level, who, text); }
+  void log(LogLevel level, std::string_view who, std::string_view text) const {
+    options_.log->write(level, who, text);
+  }
 
   // ---- cells
   /// A cell whose token the caller owns.
@@ -54,7 +56,9 @@ class SystemCore {
   void actor_spawned(Cell& cell);
   void actor_ended(Cell& cell, const ExitReason& why);
   [[nodiscard]] std::uint64_t actor_count() const;
-  [[nodiscard]] bool spawning_allowed() const noexcept { return spawning_allowed_.load(std::memory_order_relaxed); }
+  [[nodiscard]] bool spawning_allowed() const noexcept {
+    return spawning_allowed_.load(std::memory_order_relaxed);  // seen soon enough
+  }
 
   // ---- counts
   void add_counters(Counters& counters);
@@ -64,13 +68,18 @@ class SystemCore {
   [[nodiscard]] bool is_observed() const noexcept { return !options_.observers.empty(); }
 
   // ---- shutdown
-  void at_shutdown(std::string_view phase, std::string name, std::function<void(std::stop_token)> task);
+  void at_shutdown(std::string_view phase, std::string name,
+                   std::function<void(std::stop_token)> task);
   void begin_shutdown(std::string why, bool failed);
   ShutdownReport shutdown(std::string why);
   /// Sleeps until the shutdown begins.
   void wait_for_shutdown();
-  [[nodiscard]] bool shutdown_begun() const noexcept { return shutdown_begun_.load(std::memory_order_seq_cst); }
-  [[nodiscard]] bool guardian_failed() const noexcept { return guardian_failed_.load(std::memory_order_seq_cst); }
+  [[nodiscard]] bool shutdown_begun() const noexcept {
+    return shutdown_begun_.load(std::memory_order_seq_cst);
+  }
+  [[nodiscard]] bool guardian_failed() const noexcept {
+    return guardian_failed_.load(std::memory_order_seq_cst);
+  }
 
  private:
   struct Task {

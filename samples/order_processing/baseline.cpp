@@ -1,5 +1,5 @@
-// A plain loop over the same file with the same rules and JSON parser: what the sample is measured against.
-// Usage: order_baseline FILE [parse]   ("parse": parse the lines and do nothing else)
+// A plain loop over the same file with the same rules and JSON parser: what the sample is measured
+// against. Usage: order_baseline FILE [parse]   ("parse": parse the lines and do nothing else)
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
@@ -10,8 +10,8 @@
 #include <vector>
 
 #include <fcntl.h>
-#include <nlohmann/json.hpp>
 #include <unistd.h>
+#include <nlohmann/json.hpp>
 
 using Json = nlohmann::json;
 
@@ -48,7 +48,8 @@ class Events final : public nlohmann::json_sax<Json> {
   bool key(std::string& name) override {
     static const char* names[] = {"order_id", "user_id", "items", "total", "timestamp"};
     if (depth_ == 1) {
-      for (field_ = 0; field_ < 5 && name != names[field_]; ++field_) {}
+      for (field_ = 0; field_ < 5 && name != names[field_]; ++field_) {
+      }
       if (field_ < 5) seen_ |= 1u << field_;
     } else {
       field_ = name == "product" ? 10 : name == "qty" ? 11 : 12;
@@ -70,8 +71,12 @@ class Events final : public nlohmann::json_sax<Json> {
     if (field_ == 3) return good_ = cents_of(std::to_string(n), order.total);
     return good_ = (field_ == 11 && n > 0) || field_ == 12 || field_ == 5;
   }
-  bool number_unsigned(std::uint64_t n) override { return number_integer(static_cast<std::int64_t>(n)); }
-  bool number_float(double, const std::string& s) override { return good_ = field_ == 3 && cents_of(s, order.total); }
+  bool number_unsigned(std::uint64_t n) override {
+    return number_integer(static_cast<std::int64_t>(n));
+  }
+  bool number_float(double, const std::string& s) override {
+    return good_ = field_ == 3 && cents_of(s, order.total);
+  }
   bool boolean(bool) override { return good_ = false; }
   bool null() override { return good_ = false; }
   bool binary(Json::binary_t&) override { return good_ = false; }
@@ -82,7 +87,9 @@ class Events final : public nlohmann::json_sax<Json> {
   bool end_object() override { return --depth_, true; }
   bool start_array(std::size_t) override { return ++depth_, good_ = field_ == 2; }
   bool end_array() override { return --depth_, true; }
-  bool parse_error(std::size_t, const std::string&, const Json::exception&) override { return good_ = false; }
+  bool parse_error(std::size_t, const std::string&, const Json::exception&) override {
+    return good_ = false;
+  }
 
  private:
   int depth_ = 0;
@@ -128,8 +135,10 @@ int main(int argc, char** argv) {
       ++success;
     }
   }
-  std::printf("{\"success\":%llu,\"rejected\":%llu,\"malformed\":%llu,\"revenue\":%lld,\"taken\":%lld,\"sum\":%llu}\n",
-              static_cast<unsigned long long>(success), static_cast<unsigned long long>(rejected),
-              static_cast<unsigned long long>(malformed), static_cast<long long>(revenue), static_cast<long long>(taken),
-              static_cast<unsigned long long>(sum));
+  std::printf(
+      "{\"success\":%llu,\"rejected\":%llu,\"malformed\":%llu,\"revenue\":%lld,\"taken\":%lld,"
+      "\"sum\":%llu}\n",
+      static_cast<unsigned long long>(success), static_cast<unsigned long long>(rejected),
+      static_cast<unsigned long long>(malformed), static_cast<long long>(revenue),
+      static_cast<long long>(taken), static_cast<unsigned long long>(sum));
 }

@@ -24,12 +24,15 @@ struct Assignment {
   std::shared_ptr<BatchUnderWay> batch;
   std::uint32_t attempt = 0;
   std::size_t processor = 0;
-  bool may_still_run = false;  ///< an attempt timed out: it may ask for its steps yet, so its keys are kept
+  bool may_still_run =
+      false;  ///< an attempt timed out: it may ask for its steps yet, so its keys are kept
 };
 
-// Injected crashes come by the thousand and are each independent of the last, so the window is wide open: what it is to
-// catch is a processor that can't start at all, which fails far more often than this in a second.
-Coordinator::Coordinator(Settings settings, troupe::Ref<PaymentApi> payments, troupe::Ref<InventoryApi> inventory)
+// Injected crashes come by the thousand and are each independent of the last, so the window is wide
+// open: what it is to catch is a processor that can't start at all, which fails far more often than
+// this in a second.
+Coordinator::Coordinator(Settings settings, troupe::Ref<PaymentApi> payments,
+                         troupe::Ref<InventoryApi> inventory)
     : Supervisor{{.strategy = troupe::one_for_one, .restarts_max = 100'000, .within = 1s}},
       settings_(settings),
       payments_(payments),
@@ -39,8 +42,9 @@ void Coordinator::on_start() {
   statistics_.processors.resize(settings_.processors);
   load_.assign(settings_.processors, 0);
   for (std::size_t i = 0; i < settings_.processors; ++i) {
-    processors_.push_back(start_child<OrderProcessor>({.id = "processor-" + std::to_string(i)}, payments_, inventory_,
-                                                      settings_.crash_rate, settings_.seed));
+    processors_.push_back(start_child<OrderProcessor>({.id = "processor-" + std::to_string(i)},
+                                                      payments_, inventory_, settings_.crash_rate,
+                                                      settings_.seed));
     monitor(processors_.back(), troupe::each_incarnation);
   }
 }
@@ -66,7 +70,8 @@ std::size_t Coordinator::choose() {
 void Coordinator::assign(std::shared_ptr<Assignment> assignment) {
   assignment->processor = choose();
   ++load_[assignment->processor];
-  auto outcome = processors_[assignment->processor].ask(Process{assignment->order, assignment->attempt}, 30s);
+  auto outcome =
+      processors_[assignment->processor].ask(Process{assignment->order, assignment->attempt}, 30s);
   pipe_to_self(std::move(outcome), [assignment](troupe::Result<Outcome, troupe::AskError> result) {
     return Finished{assignment, std::move(result)};
   });

@@ -1,5 +1,5 @@
-// The coordinator: supervises the processors, hands orders out, hands them out again when a processor fails, and keeps
-// the statistics (what a crashing child keeps is lost).
+// The coordinator: supervises the processors, hands orders out, hands them out again when a
+// processor fails, and keeps the statistics (what a crashing child keeps is lost).
 #pragma once
 
 #include <array>
@@ -53,7 +53,8 @@ struct Finished {
 
 class Coordinator : public troupe::Supervisor<CoordinatorApi, troupe::Private<Finished>> {
  public:
-  Coordinator(Settings settings, troupe::Ref<PaymentApi> payments, troupe::Ref<InventoryApi> inventory);
+  Coordinator(Settings settings, troupe::Ref<PaymentApi> payments,
+              troupe::Ref<InventoryApi> inventory);
   void on_start() override;
   void receive(Batch&& m, troupe::ReplyTo<void> done);
   void receive(Finished&& m);

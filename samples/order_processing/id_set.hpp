@@ -8,9 +8,9 @@
 
 namespace orders {
 
-/// Remembers strings by a 128-bit fingerprint (XXH3). Two different ids among a billion share one with a probability
-/// below 10^-20. Tables of 64 shards grow one at a time, so that growing costs little memory on top.
-/// Thread safety: one thread.
+/// Remembers strings by a 128-bit fingerprint (XXH3). Two different ids among a billion share one
+/// with a probability below 10^-20. Tables of 64 shards grow one at a time, so that growing costs
+/// little memory on top. Thread safety: one thread.
 class IdSet {
  public:
   /// False: it was there already.

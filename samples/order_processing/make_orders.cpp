@@ -1,5 +1,5 @@
-// Makes files of orders. `make_orders COUNT [SEED]`: each of 99.99, as in the article. `make_orders COUNT SEED realistic`:
-// varied orders, with about one bad line in fifty.
+// Makes files of orders. `make_orders COUNT [SEED]`: each of 99.99, as in the article. `make_orders
+// COUNT SEED realistic`: varied orders, with about one bad line in fifty.
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -16,26 +16,35 @@ std::uint64_t draw(std::uint64_t bound) {  // SplitMix64
 }
 
 void plain(std::uint64_t n) {
-  std::printf("{\"order_id\":\"order-%07llu\",\"user_id\":\"user-%llu\",\"items\":[{\"product\":\"widget\",\"qty\":1}],"
-              "\"total\":\"99.99\",\"timestamp\":\"2024-01-01T00:00:00Z\"}\n",
-              static_cast<unsigned long long>(n), static_cast<unsigned long long>(n % 1000));
+  std::printf(
+      "{\"order_id\":\"order-%07llu\",\"user_id\":\"user-%llu\",\"items\":[{\"product\":\"widget\","
+      "\"qty\":1}],"
+      "\"total\":\"99.99\",\"timestamp\":\"2024-01-01T00:00:00Z\"}\n",
+      static_cast<unsigned long long>(n), static_cast<unsigned long long>(n % 1000));
 }
 
 void realistic(std::uint64_t n) {
-  static constexpr const char* products[] = {"widget", "gadget", "sprocket", "gizmo", "flange", "grommet"};
+  static constexpr const char* products[] = {"widget", "gadget", "sprocket",
+                                             "gizmo",  "flange", "grommet"};
   static constexpr const char* bad_lines[] = {
       "{\"order_id\":\"broken-json\",\"user_id\":",
-      "{\"order_id\":\"no-total\",\"user_id\":\"user-1\",\"items\":[{\"product\":\"widget\",\"qty\":1}],\"timestamp\":\"2024-01-01T00:00:00Z\"}",
-      "{\"order_id\":\"fraction\",\"user_id\":\"user-2\",\"items\":[{\"product\":\"widget\",\"qty\":1}],\"total\":\"9.999\",\"timestamp\":\"2024-01-01T00:00:00Z\"}",
-      "{\"order_id\":\"half\",\"user_id\":\"user-3\",\"items\":[{\"product\":\"gizmo\",\"qty\":0.5}],\"total\":\"5.00\",\"timestamp\":\"2024-01-01T00:00:00Z\"}",
-      "{\"order_id\":\"none\",\"user_id\":\"user-4\",\"items\":[{\"product\":\"gizmo\",\"qty\":0}],\"total\":\"5.00\",\"timestamp\":\"2024-01-01T00:00:00Z\"}",
-      "[\"not\", \"an\", \"object\"]", ""};
+      "{\"order_id\":\"no-total\",\"user_id\":\"user-1\",\"items\":[{\"product\":\"widget\","
+      "\"qty\":1}],\"timestamp\":\"2024-01-01T00:00:00Z\"}",
+      "{\"order_id\":\"fraction\",\"user_id\":\"user-2\",\"items\":[{\"product\":\"widget\","
+      "\"qty\":1}],\"total\":\"9.999\",\"timestamp\":\"2024-01-01T00:00:00Z\"}",
+      "{\"order_id\":\"half\",\"user_id\":\"user-3\",\"items\":[{\"product\":\"gizmo\",\"qty\":0.5}"
+      "],\"total\":\"5.00\",\"timestamp\":\"2024-01-01T00:00:00Z\"}",
+      "{\"order_id\":\"none\",\"user_id\":\"user-4\",\"items\":[{\"product\":\"gizmo\",\"qty\":0}],"
+      "\"total\":\"5.00\",\"timestamp\":\"2024-01-01T00:00:00Z\"}",
+      "[\"not\", \"an\", \"object\"]",
+      ""};
   if (draw(50) == 0) {
     std::puts(bad_lines[draw(7)]);
     return;
   }
   const unsigned long long hour = n / 60 % 24;
-  const unsigned long long id = draw(200) == 0 && n > 10 ? n - 7 : n;  // now and then an id comes twice
+  const unsigned long long id =
+      draw(200) == 0 && n > 10 ? n - 7 : n;  // now and then an id comes twice
   std::printf("{\"order_id\":\"ord-2024-%06llu\",\"user_id\":\"user-%llu\",\"items\":[", id,
               static_cast<unsigned long long>(draw(400)));
   const std::uint64_t items = 1 + draw(3);
@@ -49,9 +58,11 @@ void realistic(std::uint64_t n) {
   }
   if (draw(60) == 0) cents = 0;
   const char* quote = draw(3) == 0 ? "" : "\"";
-  std::printf("],\"total\":%s%llu.%02llu%s,\"timestamp\":\"2024-03-%02lluT%02llu:%02llu:00Z\"}\n", quote,
-              static_cast<unsigned long long>(cents / 100), static_cast<unsigned long long>(cents % 100), quote,
-              static_cast<unsigned long long>(1 + n / 1440 % 28), hour, static_cast<unsigned long long>(n % 60));
+  std::printf("],\"total\":%s%llu.%02llu%s,\"timestamp\":\"2024-03-%02lluT%02llu:%02llu:00Z\"}\n",
+              quote, static_cast<unsigned long long>(cents / 100),
+              static_cast<unsigned long long>(cents % 100), quote,
+              static_cast<unsigned long long>(1 + n / 1440 % 28), hour,
+              static_cast<unsigned long long>(n % 60));
 }
 
 }  // namespace

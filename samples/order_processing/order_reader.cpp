@@ -6,9 +6,9 @@
 #include <stdexcept>
 
 #include <fcntl.h>
-#include <nlohmann/json.hpp>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <nlohmann/json.hpp>
 
 namespace orders {
 
@@ -33,11 +33,17 @@ class OrderEvents final : public nlohmann::json_sax<nlohmann::json> {
 
   bool key(std::string& name) override {
     if (depth_ == 1) {
-      field_ = name == "order_id" ? Field::id : name == "user_id" ? Field::user : name == "items" ? Field::items
-             : name == "total" ? Field::total : name == "timestamp" ? Field::timestamp : Field::other;
+      field_ = name == "order_id"    ? Field::id
+               : name == "user_id"   ? Field::user
+               : name == "items"     ? Field::items
+               : name == "total"     ? Field::total
+               : name == "timestamp" ? Field::timestamp
+                                     : Field::other;
       if (field_ != Field::other) seen_ |= 1u << static_cast<unsigned>(field_);
     } else if (in_item()) {
-      item_field_ = name == "product" ? ItemField::product : name == "qty" ? ItemField::quantity : ItemField::other;
+      item_field_ = name == "product" ? ItemField::product
+                    : name == "qty"   ? ItemField::quantity
+                                      : ItemField::other;
     }
     return true;
   }
@@ -60,11 +66,13 @@ class OrderEvents final : public nlohmann::json_sax<nlohmann::json> {
   }
   bool number_integer(std::int64_t value) override { return integer(value, std::to_string(value)); }
   bool number_unsigned(std::uint64_t value) override {
-    return integer(value > INT64_MAX ? INT64_MAX : static_cast<std::int64_t>(value), std::to_string(value));
+    return integer(value > INT64_MAX ? INT64_MAX : static_cast<std::int64_t>(value),
+                   std::to_string(value));
   }
   bool number_float(double, const std::string& text) override {
     if (in_item()) {
-      return item_field_ == ItemField::quantity ? fail("\"qty\" is not a positive integer") : product_must_be_text();
+      return item_field_ == ItemField::quantity ? fail("\"qty\" is not a positive integer")
+                                                : product_must_be_text();
     }
     if (depth_ == 1 && field_ == Field::total) return total(text);
     return depth_ == 1 ? not_text() : wrong_place();
@@ -86,7 +94,8 @@ class OrderEvents final : public nlohmann::json_sax<nlohmann::json> {
     if (in_item()) {
       const Item& item = order.items.back();
       if (item.product.empty()) return fail("an item has no \"product\"");
-      if (item.quantity <= 0) return fail("an item has no \"qty\", or it is not a positive integer");
+      if (item.quantity <= 0)
+        return fail("an item has no \"qty\", or it is not a positive integer");
     }
     --depth_;
     return true;
@@ -119,19 +128,24 @@ class OrderEvents final : public nlohmann::json_sax<nlohmann::json> {
     return false;
   }
   bool not_text() {
-    static constexpr const char* wants[] = {"a string", "a string", "a list", "a number or string", "a string"};
+    static constexpr const char* wants[] = {"a string", "a string", "a list", "a number or string",
+                                            "a string"};
     static constexpr const char* names[] = {"order_id", "user_id", "items", "total", "timestamp"};
     const auto i = static_cast<std::size_t>(field_);
-    return field_ == Field::other || fail(std::string("field \"") + names[i] + "\" is not " + wants[i]);
+    return field_ == Field::other ||
+           fail(std::string("field \"") + names[i] + "\" is not " + wants[i]);
   }
-  bool product_must_be_text() { return item_field_ == ItemField::product ? fail("\"product\" is not a string") : true; }
+  bool product_must_be_text() {
+    return item_field_ == ItemField::product ? fail("\"product\" is not a string") : true;
+  }
   bool wrong_place() {
     if (depth_ == 0) return fail("the line is not a JSON object");
     if (depth_ == 2 && in_list_) return fail("an item is not an object");
     return true;  // inside a field nobody asked for
   }
   [[nodiscard]] bool in_unknown() {
-    return !(in_list_ && item_field_ != ItemField::other && depth_ == 4) || fail("an item's field has the wrong type");
+    return !(in_list_ && item_field_ != ItemField::other && depth_ == 4) ||
+           fail("an item's field has the wrong type");
   }
   bool total(const std::string& text) {
     const auto cents = parse_money(text, why);
@@ -142,7 +156,8 @@ class OrderEvents final : public nlohmann::json_sax<nlohmann::json> {
   bool integer(std::int64_t value, const std::string& text) {
     if (in_item()) {
       if (item_field_ == ItemField::quantity) {
-        if (value <= 0 || value > 1'000'000'000) return fail("\"qty\" is not a positive integer (at most 1000000000)");
+        if (value <= 0 || value > 1'000'000'000)
+          return fail("\"qty\" is not a positive integer (at most 1000000000)");
         order.items.back().quantity = value;
       }
       return product_must_be_text();
@@ -151,7 +166,8 @@ class OrderEvents final : public nlohmann::json_sax<nlohmann::json> {
     return depth_ == 1 ? not_text() : wrong_place();
   }
   bool other_value() {
-    if (in_item()) return item_field_ == ItemField::other || fail("an item's field has the wrong type");
+    if (in_item())
+      return item_field_ == ItemField::other || fail("an item's field has the wrong type");
     return depth_ == 1 ? not_text() : wrong_place();
   }
 
@@ -193,12 +209,13 @@ LineReader::~LineReader() {
 
 bool LineReader::fill(const std::atomic<bool>& stop) {
   if (begin_ > 0) {
-    std::copy(buffer_.begin() + static_cast<std::ptrdiff_t>(begin_), buffer_.begin() + static_cast<std::ptrdiff_t>(end_),
-              buffer_.begin());
+    std::copy(buffer_.begin() + static_cast<std::ptrdiff_t>(begin_),
+              buffer_.begin() + static_cast<std::ptrdiff_t>(end_), buffer_.begin());
     end_ -= begin_;
     begin_ = 0;
   }
-  if (end_ == buffer_.size()) buffer_.resize(std::min(buffer_.size() * 2, line_bytes_max + 256 * 1024));
+  if (end_ == buffer_.size())
+    buffer_.resize(std::min(buffer_.size() * 2, line_bytes_max + 256 * 1024));
   while (!stop) {
     const ssize_t got = read(file_, buffer_.data() + end_, buffer_.size() - end_);
     if (got > 0) {

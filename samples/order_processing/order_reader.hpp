@@ -27,8 +27,8 @@ class LineReader {
   LineReader(const LineReader&) = delete;
   LineReader& operator=(const LineReader&) = delete;
   ~LineReader();
-  /// The next line without its end; false at the end of the input, or when `stop` was set. A line beyond
-  /// line_bytes_max is cut, and `too_long` set. The view is valid until the next call.
+  /// The next line without its end; false at the end of the input, or when `stop` was set. A line
+  /// beyond line_bytes_max is cut, and `too_long` set. The view is valid until the next call.
   bool next(std::string_view& line, bool& too_long, const std::atomic<bool>& stop);
 
  private:

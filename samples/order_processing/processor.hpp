@@ -1,4 +1,5 @@
-// A processor: takes one order through its steps. May crash at any of them; keeps nothing that must not be lost.
+// A processor: takes one order through its steps. May crash at any of them; keeps nothing that must
+// not be lost.
 #pragma once
 
 #include <troupe/runtime/actor.hpp>
@@ -19,7 +20,8 @@ struct InjectedCrash : std::runtime_error {
 
 class OrderProcessor : public troupe::Actor<Process> {
  public:
-  OrderProcessor(troupe::Ref<PaymentApi> payments, troupe::Ref<InventoryApi> inventory, double crash_rate, std::uint64_t seed)
+  OrderProcessor(troupe::Ref<PaymentApi> payments, troupe::Ref<InventoryApi> inventory,
+                 double crash_rate, std::uint64_t seed)
       : payments_(payments), inventory_(inventory), crash_rate_(crash_rate), seed_(seed) {}
 
   Outcome receive(const Process& m) {

@@ -13,17 +13,21 @@ namespace orders {
 namespace {
 
 constexpr std::size_t batch_orders = 256;
-constexpr std::size_t batches_under_way_max = 4;  // the reader runs ahead of the processors by so much and no more
+constexpr std::size_t batches_under_way_max =
+    4;  // the reader runs ahead of the processors by so much and no more
 
 Stock read_stock(const std::string& path) {
   std::ifstream file(path);
   if (!file) throw std::runtime_error("can't read the stock file " + path);
   const auto json = nlohmann::json::parse(file, nullptr, false);
-  if (!json.is_object()) throw std::runtime_error("the stock file " + path + " is not a JSON object of products and units");
+  if (!json.is_object())
+    throw std::runtime_error("the stock file " + path +
+                             " is not a JSON object of products and units");
   Stock stock;
   for (const auto& [product, units] : json.items()) {
     if (!units.is_number_unsigned() || units.get<std::uint64_t>() > 1'000'000'000'000) {
-      throw std::runtime_error("the stock file " + path + ": the units of \"" + product + "\" are no number of things");
+      throw std::runtime_error("the stock file " + path + ": the units of \"" + product +
+                               "\" are no number of things");
     }
     stock[product] = units.get<std::int64_t>();
   }
@@ -33,14 +37,16 @@ Stock read_stock(const std::string& path) {
 /// Reads lines into batches, and keeps a few of them with the coordinator.
 class Feeder {
  public:
-  Feeder(troupe::Ref<CoordinatorApi> coordinator, const std::function<void(const std::string&)>& complain)
+  Feeder(troupe::Ref<CoordinatorApi> coordinator,
+         const std::function<void(const std::string&)>& complain)
       : coordinator_(coordinator), complain_(complain) {}
 
   void line(std::uint64_t number, std::string_view text, bool too_long) {
     std::string why;
     if (too_long) {
       why = "longer than " + std::to_string(LineReader::line_bytes_max) + " bytes";
-    } else if (std::all_of(text.begin(), text.end(), [](char c) { return c == ' ' || c == '\t'; })) {
+    } else if (std::all_of(text.begin(), text.end(),
+                           [](char c) { return c == ' ' || c == '\t'; })) {
       return;
     } else if (auto order = parse_order(text, why)) {
       if (ids_.insert(order->id)) {
@@ -86,21 +92,27 @@ std::vector<std::string> violations_of(const Summary& s) {
   std::uint64_t ended = 0;
   for (const std::uint64_t n : s.statistics.outcomes) ended += n;
   check(ended == s.statistics.submitted, "submitted orders and outcomes differ");
-  check(s.payments.charged - s.payments.refunded == s.statistics.revenue, "charged - refunded is not the revenue");
+  check(s.payments.charged - s.payments.refunded == s.statistics.revenue,
+        "charged - refunded is not the revenue");
   check(s.stock.taken == s.statistics.units_sold, "units taken from stock and units sold differ");
-  check(!s.stock.is_limited || s.stock.at_start == s.stock.left + s.stock.taken, "stock is not conserved");
+  check(!s.stock.is_limited || s.stock.at_start == s.stock.left + s.stock.taken,
+        "stock is not conserved");
   return violations;
 }
 
 }  // namespace
 
 Summary run_orders(troupe::System& system, const Options& options, const std::atomic<bool>& stop,
-                   const std::function<void(std::uint64_t)>& progress, const std::function<void(const std::string&)>& complain) {
+                   const std::function<void(std::uint64_t)>& progress,
+                   const std::function<void(const std::string&)>& complain) {
   LineReader reader(options.orders);
-  troupe::Ref<InventoryApi> inventory = options.stock ? system.spawn<Inventory>({.name = "inventory"}, read_stock(*options.stock))
-                                                      : system.spawn<Inventory>({.name = "inventory"});
-  auto payments = system.spawn<PaymentGateway>({.name = "payments"}, options.decline_rate, options.settings.seed);
-  auto coordinator = system.spawn<Coordinator>({.name = "orders"}, options.settings, payments, inventory);
+  troupe::Ref<InventoryApi> inventory =
+      options.stock ? system.spawn<Inventory>({.name = "inventory"}, read_stock(*options.stock))
+                    : system.spawn<Inventory>({.name = "inventory"});
+  auto payments = system.spawn<PaymentGateway>({.name = "payments"}, options.decline_rate,
+                                               options.settings.seed);
+  auto coordinator =
+      system.spawn<Coordinator>({.name = "orders"}, options.settings, payments, inventory);
 
   Summary summary;
   Feeder feeder(coordinator, complain);
@@ -124,15 +136,16 @@ void print_table(std::ostream& out, const Summary& s) {
   out << "processor      orders          revenue    restarts\n";
   for (std::size_t i = 0; i < s.statistics.processors.size(); ++i) {
     const ProcessorStatistics& p = s.statistics.processors[i];
-    out << std::setw(9) << i << std::setw(12) << p.orders_processed << std::setw(17) << format_money(p.revenue)
-        << std::setw(12) << p.restarts << '\n';
+    out << std::setw(9) << i << std::setw(12) << p.orders_processed << std::setw(17)
+        << format_money(p.revenue) << std::setw(12) << p.restarts << '\n';
   }
   const auto row = [&](const char* name, const std::string& value) {
     out << std::left << std::setw(16) << name << std::right << std::setw(22) << value << '\n';
   };
   out << '\n';
   row("submitted", std::to_string(s.statistics.submitted));
-  for (std::size_t i = 0; i < outcome_count; ++i) row(outcome_names[i], std::to_string(s.statistics.outcomes[i]));
+  for (std::size_t i = 0; i < outcome_count; ++i)
+    row(outcome_names[i], std::to_string(s.statistics.outcomes[i]));
   row("malformed", std::to_string(s.malformed));
   row("charged", format_money(s.payments.charged));
   row("refunded", format_money(s.payments.refunded));

@@ -21,7 +21,7 @@ struct Options {
   Settings settings;
   double decline_rate = 0;
   bool json = false;
-  bool deterministic = false;        ///< on the seeded single-thread executor
+  bool deterministic = false;  ///< on the seeded single-thread executor
   std::uint32_t workers = 0;
 };
 
@@ -38,7 +38,8 @@ struct Summary {
 /// Throws std::runtime_error when a file can't be read or the stock is malformed.
 /// `progress` is called now and then with the number of orders read; `complain` with each bad line.
 Summary run_orders(troupe::System& system, const Options& options, const std::atomic<bool>& stop,
-                   const std::function<void(std::uint64_t)>& progress, const std::function<void(const std::string&)>& complain);
+                   const std::function<void(std::uint64_t)>& progress,
+                   const std::function<void(const std::string&)>& complain);
 
 void print_table(std::ostream& out, const Summary& summary);
 void print_json(std::ostream& out, const Summary& summary);

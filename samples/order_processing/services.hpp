@@ -1,4 +1,5 @@
-// The payment gateway and the inventory: idempotent by order id, so that a step may be asked for again.
+// The payment gateway and the inventory: idempotent by order id, so that a step may be asked for
+// again.
 #pragma once
 
 #include <cstdint>
@@ -33,11 +34,12 @@ struct GetPaymentTotals {
 };
 struct PaymentApi : troupe::Protocol<Charge, Refund, Forget, GetPaymentTotals> {};
 
-/// Charges each order at most once and refunds it at most once, however often it is asked. Cards are declined at a
-/// given rate, by seed and order id, so that a run can be repeated.
+/// Charges each order at most once and refunds it at most once, however often it is asked. Cards
+/// are declined at a given rate, by seed and order id, so that a run can be repeated.
 class PaymentGateway : public troupe::Actor<PaymentApi> {
  public:
-  PaymentGateway(double decline_rate, std::uint64_t seed) : decline_rate_(decline_rate), seed_(seed) {}
+  PaymentGateway(double decline_rate, std::uint64_t seed)
+      : decline_rate_(decline_rate), seed_(seed) {}
   bool receive(const Charge& m);
   void receive(const Refund& m);
   void receive(const Forget& m) { steps_.erase(m.order->id); }

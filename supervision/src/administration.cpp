@@ -7,7 +7,8 @@ namespace troupe {
 
 namespace detail {
 
-void SupervisorBase::start_by_hand(ChildSpec spec, std::shared_ptr<const Maker> maker, AdminReply reply) {
+void SupervisorBase::start_by_hand(ChildSpec spec, std::shared_ptr<const Maker> maker,
+                                   AdminReply reply) {
   if (const auto refused = why_refused(spec)) {
     (*reply)(AdminResult{Unexpected{refused->problem()}});
     return;
@@ -21,7 +22,8 @@ void SupervisorBase::start_by_hand(ChildSpec spec, std::shared_ptr<const Maker> 
   }
 }
 
-void SupervisorBase::terminate_by_hand(const std::function<bool(const SupervisedChild&)>& which, const AdminReply& reply) {
+void SupervisorBase::terminate_by_hand(const std::function<bool(const SupervisedChild&)>& which,
+                                       const AdminReply& reply) {
   for (SupervisedChild& child : children_) {
     if (!which(child)) continue;
     if (child.state == ChildState::stopped) {
@@ -42,10 +44,13 @@ void SupervisorBase::terminate_by_hand(const std::function<bool(const Supervised
 
 void SupervisorBase::restart_by_hand(const std::string& id, const AdminReply& reply) {
   SupervisedChild* child = find(id);
-  const auto refuse_with = [&](ChildProblem problem) { (*reply)(AdminResult{Unexpected{problem}}); };
+  const auto refuse_with = [&](ChildProblem problem) {
+    (*reply)(AdminResult{Unexpected{problem}});
+  };
   if (options_.strategy == Strategy::dynamic) return refuse_with(ChildProblem::not_for_dynamic);
   if (child == nullptr) return refuse_with(ChildProblem::not_found);
-  if (child->state == ChildState::running || child->state == ChildState::starting) return refuse_with(ChildProblem::running);
+  if (child->state == ChildState::running || child->state == ChildState::starting)
+    return refuse_with(ChildProblem::running);
   if (child->state != ChildState::stopped) return refuse_with(ChildProblem::restarting);
   try {
     spawn_child(*child, nullptr);
@@ -77,7 +82,9 @@ bool is_active(ChildState state) {
 }
 ChildType type_of(const SupervisedChild& child) {
   if (child.spec.type) return *child.spec.type;
-  return child.maker != nullptr && child.maker->type().child_observer != nullptr ? ChildType::supervisor : ChildType::worker;
+  return child.maker != nullptr && child.maker->type().child_observer != nullptr
+             ? ChildType::supervisor
+             : ChildType::worker;
 }
 }  // namespace
 
@@ -85,8 +92,10 @@ std::vector<ChildInfo> SupervisorBase::list_children() const {
   std::vector<ChildInfo> infos;
   for (const SupervisedChild& child : children_) {
     const bool active = is_active(child.state);
-    const bool restarting = !active && child.state != ChildState::stopped && child.state != ChildState::leaving;
-    infos.push_back({child.spec.id, active ? child.ref : Ref<>{}, type_of(child), child.spec.restart, restarting});
+    const bool restarting =
+        !active && child.state != ChildState::stopped && child.state != ChildState::leaving;
+    infos.push_back({child.spec.id, active ? child.ref : Ref<>{}, type_of(child),
+                     child.spec.restart, restarting});
   }
   return infos;
 }
@@ -105,7 +114,8 @@ namespace {
 
 /// Runs f on the supervisor, with the duty to answer.
 template <class R>
-Ask<R> ask_supervisor(const Ref<>& supervisor, std::function<void(SupervisorBase&, const std::shared_ptr<ReplyTo<R>>&)> f) {
+Ask<R> ask_supervisor(const Ref<>& supervisor,
+                      std::function<void(SupervisorBase&, const std::shared_ptr<ReplyTo<R>>&)> f) {
   const RequestPort port = open_slot(supervisor.address(), default_timeout, &destroy_reply<R>);
   Ask<R> ask{port};
   auto reply = std::make_shared<ReplyTo<R>>(port);
@@ -135,37 +145,42 @@ Ask<std::vector<ChildInfo>> which_children(const Ref<>& supervisor) {
 }
 
 Ask<ChildCounts> count_children(const Ref<>& supervisor) {
-  return detail::ask_supervisor<ChildCounts>(supervisor,
-                                             [](SupervisorBase& s, const auto& reply) { (*reply)(s.count_all()); });
+  return detail::ask_supervisor<ChildCounts>(
+      supervisor, [](SupervisorBase& s, const auto& reply) { (*reply)(s.count_all()); });
 }
 
-Ask<AdminResult> start_child_of(const Ref<>& supervisor, ChildSpec spec, std::shared_ptr<const detail::Maker> maker) {
+Ask<AdminResult> start_child_of(const Ref<>& supervisor, ChildSpec spec,
+                                std::shared_ptr<const detail::Maker> maker) {
   return detail::ask_supervisor<AdminResult>(
-      supervisor, [spec = std::move(spec), maker = std::move(maker)](SupervisorBase& s, const AdminReply& reply) {
-        s.start_by_hand(spec, maker, reply);
-      });
+      supervisor,
+      [spec = std::move(spec), maker = std::move(maker)](
+          SupervisorBase& s, const AdminReply& reply) { s.start_by_hand(spec, maker, reply); });
 }
 
 Ask<AdminResult> terminate_child(const Ref<>& supervisor, const std::string& id) {
-  return detail::ask_supervisor<AdminResult>(supervisor, [id](SupervisorBase& s, const AdminReply& reply) {
+  return detail::ask_supervisor<AdminResult>(supervisor, [id](SupervisorBase& s,
+                                                              const AdminReply& reply) {
     s.terminate_by_hand([&](const SupervisedChild& child) { return child.spec.id == id; }, reply);
   });
 }
 
 Ask<AdminResult> terminate_child(const Ref<>& supervisor, const Ref<>& child) {
-  return detail::ask_supervisor<AdminResult>(supervisor, [child](SupervisorBase& s, const AdminReply& reply) {
+  return detail::ask_supervisor<AdminResult>(supervisor, [child](SupervisorBase& s,
+                                                                 const AdminReply& reply) {
     s.terminate_by_hand([&](const SupervisedChild& c) { return c.ref == child && c.ref; }, reply);
   });
 }
 
 Ask<AdminResult> restart_child(const Ref<>& supervisor, const std::string& id) {
   return detail::ask_supervisor<AdminResult>(
-      supervisor, [id](SupervisorBase& s, const AdminReply& reply) { s.restart_by_hand(id, reply); });
+      supervisor,
+      [id](SupervisorBase& s, const AdminReply& reply) { s.restart_by_hand(id, reply); });
 }
 
 Ask<AdminResult> delete_child(const Ref<>& supervisor, const std::string& id) {
   return detail::ask_supervisor<AdminResult>(
-      supervisor, [id](SupervisorBase& s, const AdminReply& reply) { s.delete_by_hand(id, reply); });
+      supervisor,
+      [id](SupervisorBase& s, const AdminReply& reply) { s.delete_by_hand(id, reply); });
 }
 
 }  // namespace troupe

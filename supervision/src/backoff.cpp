@@ -8,9 +8,12 @@ Duration Backoff::delay(std::uint32_t n, double random) const noexcept {
   Duration base = min;
   for (std::uint32_t i = 0; i < n && base < max; ++i) base = base > max / 2 ? max : base * 2;
   base = std::min(base, max);
-  return base + Duration{static_cast<std::int64_t>(static_cast<double>(base.count()) * random * jitter)};
+  return base +
+         Duration{static_cast<std::int64_t>(static_cast<double>(base.count()) * random * jitter)};
 }
 
-Duration Backoff::quiet_time() const noexcept { return reset_after != Duration::zero() ? reset_after : (min + max) / 2; }
+Duration Backoff::quiet_time() const noexcept {
+  return reset_after != Duration::zero() ? reset_after : (min + max) / 2;
+}
 
 }  // namespace troupe

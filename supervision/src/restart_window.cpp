@@ -2,7 +2,8 @@
 
 namespace troupe {
 
-RestartWindow::RestartWindow(std::uint32_t restarts_max, Duration within) : restarts_max_(restarts_max), within_(within) {}
+RestartWindow::RestartWindow(std::uint32_t restarts_max, Duration within)
+    : restarts_max_(restarts_max), within_(within) {}
 
 bool RestartWindow::add(TimePoint now) {
   if (restarts_max_ == 0) return false;
@@ -10,7 +11,8 @@ bool RestartWindow::add(TimePoint now) {
     ring_.push_back(now);
     return true;
   }
-  // The ring is full: this is one too many if the oldest of the last restarts_max lies within the window.
+  // The ring is full: this is one too many if the oldest of the last restarts_max lies within the
+  // window.
   if (now - ring_[next_] < within_) return false;
   ring_[next_] = now;
   next_ = (next_ + 1) % ring_.size();

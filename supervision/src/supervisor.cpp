@@ -7,12 +7,14 @@ namespace troupe::detail {
 namespace {
 
 ChildType type_of(const ChildSpec& spec, const Maker& maker) {
-  return spec.type.value_or(maker.type().child_observer != nullptr ? ChildType::supervisor : ChildType::worker);
+  return spec.type.value_or(maker.type().child_observer != nullptr ? ChildType::supervisor
+                                                                   : ChildType::worker);
 }
 
 std::optional<Duration> limit_of(const SupervisedChild& child) {
-  const Shutdown standard =
-      type_of(child.spec, *child.maker) == ChildType::supervisor ? Shutdown::infinity() : Shutdown{std::chrono::seconds(5)};
+  const Shutdown standard = type_of(child.spec, *child.maker) == ChildType::supervisor
+                                ? Shutdown::infinity()
+                                : Shutdown{std::chrono::seconds(5)};
   return child.spec.shutdown.value_or(standard).limit();
 }
 
@@ -24,19 +26,24 @@ std::string seconds(Duration d) {
 
 SupervisorBase::SupervisorBase(ActorBase&, SupervisorOptions options)
     : options_(std::move(options)), window_(options_.restarts_max, options_.within) {
-  if (options_.within <= Duration::zero()) throw UsageError("SupervisorOptions::within must be greater than zero");
-  if (options_.strategy > Strategy::dynamic) throw UsageError("SupervisorOptions::strategy is none of the strategies");
+  if (options_.within <= Duration::zero())
+    throw UsageError("SupervisorOptions::within must be greater than zero");
+  if (options_.strategy > Strategy::dynamic)
+    throw UsageError("SupervisorOptions::strategy is none of the strategies");
 }
 
-// ---- starting --------------------------------------------------------------------------------------------------------
+// ---- starting
+// -----------------------------------------------------------------------------------------------
 
 std::optional<ChildRefused> SupervisorBase::why_refused(const ChildSpec& spec) const {
   const auto bad = [&](const std::string& what) {
     return ChildRefused(ChildProblem::bad_spec, "child \"" + spec.id + "\": " + what);
   };
   if (spec.id.empty() && options_.strategy != Strategy::dynamic) return bad("a child needs an id");
-  if (spec.restart > Restart::temporary) return bad("restart is none of permanent, transient, temporary");
-  if (spec.type && *spec.type > ChildType::supervisor) return bad("type is neither worker nor supervisor");
+  if (spec.restart > Restart::temporary)
+    return bad("restart is none of permanent, transient, temporary");
+  if (spec.type && *spec.type > ChildType::supervisor)
+    return bad("type is neither worker nor supervisor");
   if (spec.shutdown && spec.shutdown->limit() && *spec.shutdown->limit() < Duration::zero()) {
     return bad("shutdown must not be negative");
   }
@@ -51,10 +58,12 @@ std::optional<ChildRefused> SupervisorBase::why_refused(const ChildSpec& spec) c
   const SupervisedChild& child = *known->second;
   const bool runs = child.state != ChildState::stopped;
   const ChildProblem problem = runs ? ChildProblem::already_started : ChildProblem::already_present;
-  return ChildRefused(problem, "child \"" + spec.id + "\": " + std::string(to_string(problem)), child.ref);
+  return ChildRefused(problem, "child \"" + spec.id + "\": " + std::string(to_string(problem)),
+                      child.ref);
 }
 
-SupervisedChild& SupervisorBase::new_child(ChildSpec spec, std::shared_ptr<const Maker> maker, Ask<void>* started) {
+SupervisedChild& SupervisorBase::new_child(ChildSpec spec, std::shared_ptr<const Maker> maker,
+                                           Ask<void>* started) {
   SupervisedChild& child = children_.emplace_back();
   child.at = std::prev(children_.end());
   child.spec = std::move(spec);
@@ -72,15 +81,17 @@ SupervisedChild& SupervisorBase::new_child(ChildSpec spec, std::shared_ptr<const
   // A temporary child is never built again: its arguments, which may be large, are not kept.
   if (child.spec.restart == Restart::temporary) {
     child.spec.type = type_of(child.spec, *child.maker);
-    child.spec.shutdown = child.spec.shutdown.value_or(
-        child.spec.type == ChildType::supervisor ? Shutdown::infinity() : Shutdown{std::chrono::seconds(5)});
+    child.spec.shutdown = child.spec.shutdown.value_or(child.spec.type == ChildType::supervisor
+                                                           ? Shutdown::infinity()
+                                                           : Shutdown{std::chrono::seconds(5)});
     child.maker = nullptr;
   }
   return child;
 }
 
 void SupervisorBase::spawn_child(SupervisedChild& child, Ask<void>* started) {
-  SpawnedChild spawned = spawn_held_child(*child.maker, {.name = child.spec.id}, child.spec.start_timeout);
+  SpawnedChild spawned =
+      spawn_held_child(*child.maker, {.name = child.spec.id}, child.spec.start_timeout);
   child.ref = spawned.child;
   child.state = ChildState::starting;
   child.by_hand = false;
@@ -102,7 +113,8 @@ Ref<> SupervisorBase::add_child(ChildSpec spec, std::shared_ptr<const Maker> mak
   }
   const auto result = started.try_await();
   if (result) return ref;
-  if (SupervisedChild* child = find(ref); child != nullptr && child->state == ChildState::starting) {  // it took too long
+  if (SupervisedChild* child = find(ref);
+      child != nullptr && child->state == ChildState::starting) {  // it took too long
     child->by_hand = true;
     child->erase = true;
     halt_child(ref, Duration::zero());
@@ -112,14 +124,19 @@ Ref<> SupervisorBase::add_child(ChildSpec spec, std::shared_ptr<const Maker> mak
 
 void SupervisorBase::child_started(const Ref<>& ref) {
   SupervisedChild* child = find(ref);
-  if (child == nullptr || (child->state != ChildState::starting && child->state != ChildState::restarting)) return;
+  if (child == nullptr ||
+      (child->state != ChildState::starting && child->state != ChildState::restarting))
+    return;
   child->state = ChildState::running;
-  child->erase = child->spec.restart == Restart::temporary || options_.strategy == Strategy::dynamic;
-  if (child->start_waiter != nullptr) (*std::exchange(child->start_waiter, nullptr))(AdminResult{child->ref});
+  child->erase =
+      child->spec.restart == Restart::temporary || options_.strategy == Strategy::dynamic;
+  if (child->start_waiter != nullptr)
+    (*std::exchange(child->start_waiter, nullptr))(AdminResult{child->ref});
   if (group_ && group_->current == child) start_next();
 }
 
-// ---- the end of a child ----------------------------------------------------------------------------------------------
+// ---- the end of a child
+// ----------------------------------------------------------------------------------------------
 
 SupervisedChild* SupervisorBase::find(const Ref<>& ref) {
   const auto found = by_serial_.find(ref.address().serial);
@@ -139,7 +156,8 @@ void SupervisorBase::child_ended(const Ended& ended) {
   }
   const bool is_first_start = child->state == ChildState::starting && ended.starting;
   if (is_first_start || child->by_hand || shutting_down_) {
-    if (is_first_start && child->start_waiter == nullptr) child->erase = true;  // start_child throws: no trace is left
+    if (is_first_start && child->start_waiter == nullptr)
+      child->erase = true;  // start_child throws: no trace is left
     const bool group_waits = group_ && group_->current == child;
     leave(*child);
     if (group_waits) halt_next();
@@ -151,10 +169,12 @@ void SupervisorBase::child_ended(const Ended& ended) {
     return;
   }
   if (group_ && !(group_->current == child && child->state == ChildState::restarting)) {
-    child->state = ChildState::held;  // the group takes it along, or it is looked at when the group is done
+    child->state =
+        ChildState::held;  // the group takes it along, or it is looked at when the group is done
     queued_.push_back([this, number = child->number, ended] {
       const auto found = by_number_.find(number);
-      if (found != by_number_.end() && found->second->state == ChildState::held) decide(*found->second, ended);
+      if (found != by_number_.end() && found->second->state == ChildState::held)
+        decide(*found->second, ended);
     });
     return;
   }
@@ -188,16 +208,19 @@ void SupervisorBase::decide(SupervisedChild& child, const Ended& ended) {
 void SupervisorBase::restart_or_give_up(SupervisedChild& child, const ExitReason& why) {
   const TimePoint now = supervisor_now();
   if (!window_.add(now)) {
-    give_up("more than " + std::to_string(options_.restarts_max) + " restarts within " + seconds(options_.within) +
-            "; the last was of child \"" + child.spec.id + "\": " + why.to_string());
+    give_up("more than " + std::to_string(options_.restarts_max) + " restarts within " +
+            seconds(options_.within) + "; the last was of child \"" + child.spec.id +
+            "\": " + why.to_string());
     return;
   }
-  const std::optional<Backoff>& backoff = child.spec.backoff ? child.spec.backoff : options_.backoff;
+  const std::optional<Backoff>& backoff =
+      child.spec.backoff ? child.spec.backoff : options_.backoff;
   if (!backoff) {
     restart_now(child);
     return;
   }
-  if (child.last_failure != TimePoint::min() && now - child.last_failure > backoff->quiet_time()) child.restarts_in_row = 0;
+  if (child.last_failure != TimePoint::min() && now - child.last_failure > backoff->quiet_time())
+    child.restarts_in_row = 0;
   const Duration delay = backoff->delay(child.restarts_in_row++, random_unit());
   child.last_failure = now + delay;
   child.state = ChildState::backing_off;
@@ -206,7 +229,9 @@ void SupervisorBase::restart_or_give_up(SupervisedChild& child, const ExitReason
 
 void SupervisorBase::control_timer_due(std::uint64_t token) {
   const auto found = by_number_.find(token);
-  if (shutting_down_ || found == by_number_.end() || found->second->state != ChildState::backing_off) return;
+  if (shutting_down_ || found == by_number_.end() ||
+      found->second->state != ChildState::backing_off)
+    return;
   if (group_) {
     queued_.push_back([this, token] { control_timer_due(token); });
   } else {
@@ -214,9 +239,12 @@ void SupervisorBase::control_timer_due(std::uint64_t token) {
   }
 }
 
-void SupervisorBase::give_up(const std::string& why) { escalate(ExitReason::shutdown(why)); }
+void SupervisorBase::give_up(const std::string& why) {
+  escalate(ExitReason::shutdown(why));
+}
 
-// ---- restarting ------------------------------------------------------------------------------------------------------
+// ---- restarting
+// -----------------------------------------------------------------------------------------------
 
 void SupervisorBase::restart_now(SupervisedChild& cause) {
   cause.state = ChildState::held;
@@ -229,7 +257,9 @@ void SupervisorBase::restart_now(SupervisedChild& cause) {
   bool takes_part = options_.strategy == Strategy::one_for_all;
   for (SupervisedChild& child : children_) {
     takes_part = takes_part || &child == &cause;
-    if (!takes_part || child.state == ChildState::stopped || child.state == ChildState::leaving || child.by_hand) continue;
+    if (!takes_part || child.state == ChildState::stopped || child.state == ChildState::leaving ||
+        child.by_hand)
+      continue;
     if (&child != &cause) group.to_halt.push_back(&child);
     group.to_start.push_back(&child);
   }
@@ -245,11 +275,8 @@ void SupervisorBase::halt_next() {
     switch (child.state) {
       case ChildState::held:
       case ChildState::leaving:
-      case ChildState::stopped:
-        continue;
-      case ChildState::backing_off:
-        child.state = ChildState::held;
-        continue;
+      case ChildState::stopped: continue;
+      case ChildState::backing_off: child.state = ChildState::held; continue;
       default:
         group_->current = &child;
         halt(child);
@@ -264,7 +291,8 @@ void SupervisorBase::start_next() {
     SupervisedChild& child = *group_->to_start.front();
     group_->to_start.pop_front();
     if (child.state != ChildState::held) continue;
-    if (child.spec.restart == Restart::temporary) {  // never restarted, not even along with others (S62)
+    if (child.spec.restart ==
+        Restart::temporary) {  // never restarted, not even along with others (S62)
       leave(child);
       continue;
     }
@@ -285,7 +313,8 @@ void SupervisorBase::end_group() {
   }
 }
 
-// ---- stopping --------------------------------------------------------------------------------------------------------
+// ---- stopping
+// -----------------------------------------------------------------------------------------------
 
 void SupervisorBase::halt(SupervisedChild& child) {
   child.state = ChildState::halting;
@@ -309,7 +338,8 @@ void SupervisorBase::child_gone(const Ref<>& ref, const ExitReason& why) {
   SupervisedChild* child = find(ref);
   if (child == nullptr) return;
   if (child->start_waiter != nullptr) {
-    (*std::exchange(child->start_waiter, nullptr))(AdminResult{Unexpected{ChildProblem::start_failed}});
+    (*std::exchange(child->start_waiter, nullptr))(
+        AdminResult{Unexpected{ChildProblem::start_failed}});
     static_cast<void>(why);
   }
   if (child->erase) {

@@ -9,6 +9,7 @@
 using namespace std::chrono_literals;
 using troupe::AskErrorKind;
 using troupe::test::on_every_schedule;
+using troupe::test::on_seeds;
 using troupe::testkit::Probe;
 using troupe::testkit::TestSystem;
 
@@ -38,10 +39,13 @@ struct Forget {
 };
 struct Release {};
 
-class Server : public troupe::Actor<Add, Describe, Acknowledge, Crash, Refuse, Late, Forget, Release> {
+class Server
+    : public troupe::Actor<Add, Describe, Acknowledge, Crash, Refuse, Late, Forget, Release> {
  public:
   int receive(const Add& m) { return m.a + m.b; }
-  std::string receive(const Describe&) const { return "a server with a name too long for a small buffer"; }
+  std::string receive(const Describe&) const {
+    return "a server with a name too long for a small buffer";
+  }
   void receive(const Acknowledge&) { ++acknowledged_; }
   int receive(const Crash&) { throw std::runtime_error("crashed"); }
   int receive(const Refuse&) { troupe::refuse("not today"); }
@@ -164,7 +168,8 @@ TEST_CASE("S15 S19 a late answer is counted and reaches nobody", "[runtime]") {
 }
 
 TEST_CASE("S18 a request whose asker gave up is not handled", "[runtime]") {
-  on_every_schedule([](TestSystem& system) {
+  // Not on threads: there it may be taken before it is dropped.
+  on_seeds([](TestSystem& system) {
     Probe<Add> slow{system};
     {
       auto dropped = slow.ref().ask(Add{1, 2});
@@ -175,7 +180,8 @@ TEST_CASE("S18 a request whose asker gave up is not handled", "[runtime]") {
   });
 }
 
-TEST_CASE("a ReplyTo kept for later answers later; dropped, it fails the ask with no_reply", "[runtime]") {
+TEST_CASE("a ReplyTo kept for later answers later; dropped, it fails the ask with no_reply",
+          "[runtime]") {
   on_every_schedule([](TestSystem& system) {
     auto server = system.spawn<Server>();
     auto later = server.ask(Late{});
@@ -186,7 +192,8 @@ TEST_CASE("a ReplyTo kept for later answers later; dropped, it fails the ask wit
   });
 }
 
-TEST_CASE("S20 a forwarded request is answered by the third actor, within the same deadline", "[runtime]") {
+TEST_CASE("S20 a forwarded request is answered by the third actor, within the same deadline",
+          "[runtime]") {
   on_every_schedule([](TestSystem& system) {
     auto server = system.spawn<Server>();
     auto middle = system.spawn<Middle>(server);
@@ -238,7 +245,8 @@ TEST_CASE("await_all gives all values, or the first error when all have ended", 
     auto [sum, text] = troupe::await_all(server.ask(Add{1, 2}), server.ask(Describe{}));
     REQUIRE(sum == 3);
     REQUIRE_FALSE(text.empty());
-    REQUIRE_THROWS_AS(troupe::await_all(server.ask(Add{1, 2}), server.ask(Refuse{})), troupe::Refused);
+    REQUIRE_THROWS_AS(troupe::await_all(server.ask(Add{1, 2}), server.ask(Refuse{})),
+                      troupe::Refused);
     auto [one, two] = troupe::try_await_all(server.ask(Refuse{}), server.ask(Add{4, 4}));
     REQUIRE_FALSE(one.has_value());
     REQUIRE(*two == 8);

@@ -107,7 +107,8 @@ class InCatch : public troupe::Actor<Run> {
   int receive(const Run& m) {
     try {
       throw m.n;
-    } catch (int thrown) {  // an await inside a catch block: the exception in flight belongs to the frame
+    } catch (int thrown) {  // an await inside a catch block: the exception in flight belongs to the
+                            // frame
       const int answer = slow_.ask(Slow{thrown}, 1h).await();
       try {
         throw;
@@ -141,7 +142,8 @@ TEST_CASE("S136 while a handler waits its mailbox stands still", "[runtime]") {
   });
 }
 
-TEST_CASE("S137 a reentrant actor takes other messages meanwhile, and turns never overlap", "[runtime]") {
+TEST_CASE("S137 a reentrant actor takes other messages meanwhile, and turns never overlap",
+          "[runtime]") {
   on_every_schedule([](TestSystem& system) {
     Probe<Slow> slow{system};
     Probe<Note> notes{system};
@@ -238,7 +240,8 @@ TEST_CASE("S59 Cancelled passes a catch of std::exception", "[runtime]") {
   });
 }
 
-TEST_CASE("an AskFailed that nobody catches ends the request with its kind; the actor lives", "[runtime]") {
+TEST_CASE("an AskFailed that nobody catches ends the request with its kind; the actor lives",
+          "[runtime]") {
   on_every_schedule([](TestSystem& system) {
     Probe<Slow> slow{system};
     auto actor = system.spawn<Propagates>(slow.ref());
@@ -251,7 +254,8 @@ TEST_CASE("an AskFailed that nobody catches ends the request with its kind; the 
   });
 }
 
-TEST_CASE("blocking runs elsewhere, may use this and locals, and throws what it throws here", "[runtime]") {
+TEST_CASE("blocking runs elsewhere, may use this and locals, and throws what it throws here",
+          "[runtime]") {
   on_every_schedule([](TestSystem& system) {
     auto actor = system.spawn<Blocks>();
     REQUIRE(actor.ask(Compute{}).await() == 121);
@@ -259,7 +263,8 @@ TEST_CASE("blocking runs elsewhere, may use this and locals, and throws what it 
   });
 }
 
-TEST_CASE("an await inside a catch block keeps its exception, however handlers interleave", "[runtime]") {
+TEST_CASE("an await inside a catch block keeps its exception, however handlers interleave",
+          "[runtime]") {
   on_every_schedule([](TestSystem& system) {
     Probe<Slow> slow{system};
     std::vector<troupe::Ref<InCatch>> actors;
@@ -282,7 +287,8 @@ TEST_CASE("thousands of handlers wait at once", "[runtime]") {
   Probe<Note> notes{system};
   constexpr int count = 2000;
   std::vector<troupe::Ask<int>> asks;
-  for (int i = 0; i < count; ++i) asks.push_back(system.spawn<Patient>(slow.ref(), notes.ref()).ask(Run{i}, 1h));
+  for (int i = 0; i < count; ++i)
+    asks.push_back(system.spawn<Patient>(slow.ref(), notes.ref()).ask(Run{i}, 1h));
   for (int i = 0; i < count; ++i) {
     slow.expect<Slow>();
     slow.reply<Slow>(1);

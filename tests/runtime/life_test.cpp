@@ -22,7 +22,8 @@ struct Hold {
   using Reply = int;
 };
 
-/// What happened, in the order it happened: messages of several actors have no order among them (S4).
+/// What happened, in the order it happened: messages of several actors have no order among them
+/// (S4).
 class Diary {
  public:
   void tell(Note note) {
@@ -42,7 +43,8 @@ using Notes = Diary;
 
 class Storyteller : public troupe::Actor<Go, Boom, Hold> {
  public:
-  explicit Storyteller(Notes notes, std::string name = "it") : notes_(notes), name_(std::move(name)) {}
+  explicit Storyteller(Notes notes, std::string name = "it")
+      : notes_(notes), name_(std::move(name)) {}
   ~Storyteller() override { notes_.tell(Note{name_ + " destroyed"}); }
   void on_start() override { notes_.tell(Note{name_ + " started"}); }
   void on_stop(troupe::StopReason why) override {
@@ -121,14 +123,17 @@ class ThrowsInOnStop : public troupe::Actor<Go> {
   void on_stop(troupe::StopReason) override { throw std::runtime_error("in on_stop"); }
 };
 
-std::vector<std::string> all(Diary& diary) { return diary.take(); }
+std::vector<std::string> all(Diary& diary) {
+  return diary.take();
+}
 bool contains(const std::vector<std::string>& texts, const std::string& text) {
   return std::find(texts.begin(), texts.end(), text) != texts.end();
 }
 
 }  // namespace
 
-TEST_CASE("S40 each incarnation runs on_start first and on_stop last, with the reason", "[runtime]") {
+TEST_CASE("S40 each incarnation runs on_start first and on_stop last, with the reason",
+          "[runtime]") {
   on_every_schedule([](TestSystem& system) {
     Diary diary;
     auto actor = system.spawn<Storyteller>(diary);
@@ -136,20 +141,24 @@ TEST_CASE("S40 each incarnation runs on_start first and on_stop last, with the r
     system.settle();
     system.stop(actor).await();
     system.settle();
-    REQUIRE(all(diary) == std::vector<std::string>{"it started", "it goes", "it on_stop stop", "it destroyed"});
+    REQUIRE(all(diary) ==
+            std::vector<std::string>{"it started", "it goes", "it on_stop stop", "it destroyed"});
     auto failing = system.spawn<Storyteller>(diary);
     failing.tell(Boom{});
     system.settle();
-    REQUIRE(all(diary) == std::vector<std::string>{"it started", "it on_stop failure", "it destroyed"});
+    REQUIRE(all(diary) ==
+            std::vector<std::string>{"it started", "it on_stop failure", "it destroyed"});
     auto killed = system.spawn<Storyteller>(diary);
     system.settle();
     system.kill(killed);
     system.settle();
-    REQUIRE(all(diary) == std::vector<std::string>{"it started", "it on_stop kill", "it destroyed"});
+    REQUIRE(all(diary) ==
+            std::vector<std::string>{"it started", "it on_stop kill", "it destroyed"});
   });
 }
 
-TEST_CASE("S46 stop takes effect after the current message; what waits becomes dead letters", "[runtime]") {
+TEST_CASE("S46 stop takes effect after the current message; what waits becomes dead letters",
+          "[runtime]") {
   auto recorder = std::make_shared<troupe::test::Recorder>();
   on_every_schedule(
       [&](TestSystem& system) {
@@ -170,7 +179,8 @@ TEST_CASE("S46 stop takes effect after the current message; what waits becomes d
       troupe::test::observed_by(recorder));
 }
 
-TEST_CASE("S41 stop is synchronous for who awaits it, and stopping again is no error", "[runtime]") {
+TEST_CASE("S41 stop is synchronous for who awaits it, and stopping again is no error",
+          "[runtime]") {
   on_every_schedule([](TestSystem& system) {
     Diary diary;
     auto actor = system.spawn<Storyteller>(diary);
@@ -181,7 +191,8 @@ TEST_CASE("S41 stop is synchronous for who awaits it, and stopping again is no e
   });
 }
 
-TEST_CASE("S45 an actor's children end before its object is destroyed, whatever ends it", "[runtime]") {
+TEST_CASE("S45 an actor's children end before its object is destroyed, whatever ends it",
+          "[runtime]") {
   on_every_schedule([](TestSystem& system) {
     for (const bool by_failure : {false, true}) {
       Diary diary;
@@ -208,7 +219,8 @@ TEST_CASE("S48 the constructor runs in the spawner, on_start before any message"
     auto starter = system.spawn<Starter>(diary);
     starter.tell(Go{});
     system.settle();
-    REQUIRE(all(diary) == std::vector<std::string>{"child started", "start returned", "no database"});
+    REQUIRE(all(diary) ==
+            std::vector<std::string>{"child started", "start returned", "no database"});
   });
 }
 
@@ -242,7 +254,8 @@ TEST_CASE("S43 an uncaught failure ends the actor, is counted, observed and logg
    public:
     void write(troupe::LogLevel level, std::string_view who, std::string_view text) override {
       std::lock_guard guard(mutex);
-      if (level == troupe::LogLevel::error) lines.push_back(std::string(who) + ": " + std::string(text));
+      if (level == troupe::LogLevel::error)
+        lines.push_back(std::string(who) + ": " + std::string(text));
     }
     std::mutex mutex;
     std::vector<std::string> lines;
@@ -259,7 +272,8 @@ TEST_CASE("S43 an uncaught failure ends the actor, is counted, observed and logg
   REQUIRE(lines->lines == std::vector<std::string>{"/teller: failed: boom"});
 }
 
-TEST_CASE("slots are reused, and an old ref does not reach the new actor in the same cell", "[runtime]") {
+TEST_CASE("slots are reused, and an old ref does not reach the new actor in the same cell",
+          "[runtime]") {
   on_every_schedule([](TestSystem& system) {
     Diary diary;
     std::vector<troupe::Ref<Storyteller>> old;
@@ -282,7 +296,9 @@ class Guarded : public troupe::Actor<Go, Boom> {
 };
 }  // namespace
 
-TEST_CASE("S49 C73 the end of a guardian shuts the System down; that of another top-level actor does not", "[runtime]") {
+TEST_CASE(
+    "S49 C73 the end of a guardian shuts the System down; that of another top-level actor does not",
+    "[runtime]") {
   on_every_schedule([](TestSystem& system) {
     auto plain = system.spawn<Guarded>();
     plain.tell(Boom{});

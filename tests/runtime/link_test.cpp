@@ -35,7 +35,9 @@ class Linker : public troupe::Actor<LinkTo, UnlinkFrom, Boom, Done> {
 
 }  // namespace
 
-TEST_CASE("S58 S59 an abnormal end takes linked actors along, in both directions, with the same reason", "[runtime]") {
+TEST_CASE(
+    "S58 S59 an abnormal end takes linked actors along, in both directions, with the same reason",
+    "[runtime]") {
   on_every_schedule([](TestSystem& system) {
     for (const bool from_linker : {true, false}) {
       Probe<Terminated> probe{system};
@@ -108,7 +110,8 @@ TEST_CASE("linking with an actor that has ended gives an exit signal at once", "
   });
 }
 
-TEST_CASE("after unlink no exit signal comes; a link made anew from the other side holds", "[runtime]") {
+TEST_CASE("after unlink no exit signal comes; a link made anew from the other side holds",
+          "[runtime]") {
   on_every_schedule([](TestSystem& system) {
     Probe<Exit> probe{system};
     auto target = system.spawn<Linker>();

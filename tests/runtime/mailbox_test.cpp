@@ -1,4 +1,5 @@
-// The mailbox and its token, by hand and under threads. tests/model/token.pml is the same protocol for spin.
+// The mailbox and its token, by hand and under threads. tests/model/token.pml is the same protocol
+// for spin.
 #include "mailbox/mailbox.hpp"
 
 #include <memory>
@@ -28,7 +29,8 @@ struct Lanes {
 
 }  // namespace
 
-TEST_CASE("C90 the first push takes the token, further ones do not; going idle gives it back", "[runtime]") {
+TEST_CASE("C90 the first push takes the token, further ones do not; going idle gives it back",
+          "[runtime]") {
   Lanes box;
   TestLink a, b;
   REQUIRE(Box::push(box.in, &a));
@@ -46,7 +48,8 @@ TEST_CASE("C90 the first push takes the token, further ones do not; going idle g
   REQUIRE(Box::push(box.in, &a));
 }
 
-TEST_CASE("S22 a command wakes an idle and a waiting cell; mail does not wake a waiting one", "[runtime]") {
+TEST_CASE("S22 a command wakes an idle and a waiting cell; mail does not wake a waiting one",
+          "[runtime]") {
   Lanes box;
   TestCommand first{nullptr, 1}, second{nullptr, 2};
   TestLink mail;
@@ -61,7 +64,8 @@ TEST_CASE("S22 a command wakes an idle and a waiting cell; mail does not wake a 
   REQUIRE(Box::push_command(box.in, box.out, &first));
 }
 
-TEST_CASE("S79 S10 no wake-up is lost, nobody owns twice, and each sender's messages stay in order", "[runtime][stress]") {
+TEST_CASE("S79 S10 no wake-up is lost, nobody owns twice, and each sender's messages stay in order",
+          "[runtime][stress]") {
   constexpr int senders = 3;
   constexpr int messages = 60000;
   Lanes box;
@@ -80,7 +84,8 @@ TEST_CASE("S79 S10 no wake-up is lost, nobody owns twice, and each sender's mess
   const auto run = [&] {
     expect(owners.fetch_add(1) == 0);
     for (;;) {
-      for (TestCommand* c = Box::take_commands(box.out); c != nullptr; c = c->next) left.fetch_sub(1);
+      for (TestCommand* c = Box::take_commands(box.out); c != nullptr; c = c->next)
+        left.fetch_sub(1);
       TestLink* done = nullptr;
       const Box::Pop pop = Box::pop(box.in, box.out, done);
       if (pop == Box::Pop::message) {
@@ -106,7 +111,10 @@ TEST_CASE("S79 S10 no wake-up is lost, nobody owns twice, and each sender's mess
         link.sender = s;
         link.number = i;
         if (Box::push(box.in, &link)) schedules.fetch_add(1);
-        if (i % 4 == 0 && Box::push_command(box.in, box.out, &commands[static_cast<std::size_t>(s)][static_cast<std::size_t>(i) / 4])) {
+        if (i % 4 == 0 &&
+            Box::push_command(
+                box.in, box.out,
+                &commands[static_cast<std::size_t>(s)][static_cast<std::size_t>(i) / 4])) {
           schedules.fetch_add(1);
         }
       }

@@ -15,7 +15,7 @@ struct Public {
   int n;
 };
 struct Bonus {
-  Bonus(int v) : n(v) {}                    // NOLINT
+  Bonus(int v) : n(v) {}                     // NOLINT
   Bonus(const Public& p) : n(p.n + 1000) {}  // NOLINT: a trap for overload resolution
   int n;
 };
@@ -84,7 +84,9 @@ class Wide : public troupe::Actor<WideApi> {
   int receive(const Other&) { return 2; }
   void receive(const Public&) {}
 };
-troupe::Factory<Api> api_factory() { return troupe::factory<Api, Wide>(); }
+troupe::Factory<Api> api_factory() {
+  return troupe::factory<Api, Wide>();
+}
 
 class Late;
 struct HoldsIncomplete {
@@ -121,11 +123,17 @@ TEST_CASE("S145 a handler is called only for exactly its message", "[runtime]") 
 TEST_CASE("S146 a private message is no part of the public ref", "[runtime]") {
   static_assert(std::is_constructible_v<troupe::Ref<Public, Bonus>, troupe::Ref<Forms>>);
   static_assert(!std::is_constructible_v<troupe::Ref<Tick>, troupe::Ref<Forms>>);
-  static_assert(![]<class R>(R*) { return requires(R ref) { ref.tell(Tick{}); }; }(static_cast<troupe::Ref<Forms>*>(nullptr)));
+  static_assert(![]<class R>(R*) {
+    return requires(R ref) {
+      ref.tell(Tick{});
+    };
+  }(static_cast<troupe::Ref<Forms>*>(nullptr)));
   SUCCEED();
 }
 
-TEST_CASE("deriving from an actor and mixing in plain classes dispatches to the most derived handler", "[runtime]") {
+TEST_CASE(
+    "deriving from an actor and mixing in plain classes dispatches to the most derived handler",
+    "[runtime]") {
   on_every_schedule([](TestSystem& system) {
     REQUIRE(system.spawn<Base>().ask(Greeting{}).await() == "base");
     REQUIRE(system.spawn<Derived>().ask(Greeting{}).await() == "derived");
@@ -156,7 +164,8 @@ TEST_CASE("an object larger than a cell lives on the heap and works the same", "
   });
 }
 
-TEST_CASE("type ids are hashes of names, but addresses for local and anonymous types", "[runtime]") {
+TEST_CASE("type ids are hashes of names, but addresses for local and anonymous types",
+          "[runtime]") {
   using troupe::detail::message_type;
   struct Local {};
   REQUIRE(message_type<message_test::Public>.id != 0);

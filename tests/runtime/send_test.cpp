@@ -63,7 +63,9 @@ TEST_CASE("S1 S2 messages of one sender arrive once and in order", "[runtime]") 
   });
 }
 
-TEST_CASE("S4 a message by way of another actor may arrive before or after a direct one: seeds show both", "[runtime]") {
+TEST_CASE(
+    "S4 a message by way of another actor may arrive before or after a direct one: seeds show both",
+    "[runtime]") {
   int direct_first = 0;
   int runs = 0;
   on_seeds([&](TestSystem& system) {
@@ -97,7 +99,8 @@ TEST_CASE("a move-only message is moved, an owned one copied or moved", "[runtim
   });
 }
 
-TEST_CASE("S7 a message to an actor that has ended is one dead letter with its reason", "[runtime]") {
+TEST_CASE("S7 a message to an actor that has ended is one dead letter with its reason",
+          "[runtime]") {
   auto recorder = std::make_shared<troupe::test::Recorder>();
   on_every_schedule(
       [&](TestSystem& system) {
@@ -123,8 +126,10 @@ TEST_CASE("telling an empty ref is a dead letter and asking it fails", "[runtime
   });
 }
 
-TEST_CASE("S47 a name is unique, free again after the end, and an old ref never reaches a new actor of that name",
-          "[runtime]") {
+TEST_CASE(
+    "S47 a name is unique, free again after the end, and an old ref never reaches a new actor of "
+    "that name",
+    "[runtime]") {
   on_every_schedule([](TestSystem& system) {
     Probe<Number> probe{system};
     auto first = system.spawn<Counter>({.name = "counter"}, probe.ref());

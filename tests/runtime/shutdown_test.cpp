@@ -39,7 +39,8 @@ class Stubborn : public troupe::Actor<Wait, Spin> {
 
 }  // namespace
 
-TEST_CASE("S74 phases run in the order of their dependencies, tasks once, late ones not at all", "[runtime]") {
+TEST_CASE("S74 phases run in the order of their dependencies, tasks once, late ones not at all",
+          "[runtime]") {
   on_every_schedule([](TestSystem& system) {
     auto order = std::make_shared<std::vector<std::string>>();
     auto lock = std::make_shared<std::mutex>();
@@ -65,7 +66,8 @@ TEST_CASE("S74 phases run in the order of their dependencies, tasks once, late o
 TEST_CASE("S74 a task that fails is reported, and the shutdown goes on", "[runtime]") {
   on_every_schedule([](TestSystem& system) {
     bool ran = false;
-    system.at_shutdown("service-unbind", "bad", [](std::stop_token) { throw std::runtime_error("socket stuck"); });
+    system.at_shutdown("service-unbind", "bad",
+                       [](std::stop_token) { throw std::runtime_error("socket stuck"); });
     system.at_shutdown("service-stop", "good", [&](std::stop_token) { ran = true; });
     const auto report = system.shutdown();
     REQUIRE(ran);
@@ -75,7 +77,10 @@ TEST_CASE("S74 a task that fails is reported, and the shutdown goes on", "[runti
   });
 }
 
-TEST_CASE("S77 a handler that waits for ever is cancelled within the deadline, and the shutdown completes", "[runtime]") {
+TEST_CASE(
+    "S77 a handler that waits for ever is cancelled within the deadline, and the shutdown "
+    "completes",
+    "[runtime]") {
   on_every_schedule([](TestSystem& system) {
     Probe<Wait> silent{system};
     auto waiting = system.spawn<Stubborn>(silent.ref());
@@ -96,8 +101,10 @@ TEST_CASE("S101 C101 spawning while the System shuts down is refused", "[runtime
   });
 }
 
-TEST_CASE("S77 a handler that neither returns nor awaits is reported by name, and does not hold the shutdown up",
-          "[runtime]") {
+TEST_CASE(
+    "S77 a handler that neither returns nor awaits is reported by name, and does not hold the "
+    "shutdown up",
+    "[runtime]") {
   auto release = std::make_shared<std::atomic<bool>>(false);
   troupe::ShutdownReport report;
   {
@@ -120,7 +127,8 @@ TEST_CASE("S77 a handler that neither returns nor awaits is reported by name, an
   REQUIRE(report.to_string().find("/stuck") != std::string::npos);
 }
 
-TEST_CASE("S75 run_until_signal turns SIGTERM into a shutdown and says so in its exit code", "[runtime]") {
+TEST_CASE("S75 run_until_signal turns SIGTERM into a shutdown and says so in its exit code",
+          "[runtime]") {
   troupe::SystemOptions options;
   options.log = troupe::no_log();
   troupe::System system{options};

@@ -44,7 +44,8 @@ class Driver : public troupe::Actor<Drive> {
   int receive(const Drive& m) {
     int answered = 0;
     for (int i = 0; i < m.count; ++i) {
-      if (sums_[static_cast<std::size_t>(i) % sums_.size()].ask(Add{1}, 10s).try_await()) ++answered;
+      if (sums_[static_cast<std::size_t>(i) % sums_.size()].ask(Add{1}, 10s).try_await())
+        ++answered;
     }
     return answered;
   }
@@ -63,7 +64,8 @@ class Tree : public troupe::Actor<Spawn> {  // spawns, asks, and is stopped with
     if (m.depth == 0) return 1;
     auto left = spawn<Tree>();
     auto right = spawn<Tree>();
-    auto [a, b] = troupe::await_all(left.ask(Spawn{m.depth - 1}, 60s), right.ask(Spawn{m.depth - 1}, 60s));
+    auto [a, b] =
+        troupe::await_all(left.ask(Spawn{m.depth - 1}, 60s), right.ask(Spawn{m.depth - 1}, 60s));
     stop(left);
     stop(right);
     return a + b;
@@ -72,7 +74,9 @@ class Tree : public troupe::Actor<Spawn> {  // spawns, asks, and is stopped with
 
 }  // namespace
 
-TEST_CASE("S11 S12 many threads and actors ask at once: every ask is answered once, nothing is lost", "[stress]") {
+TEST_CASE(
+    "S11 S12 many threads and actors ask at once: every ask is answered once, nothing is lost",
+    "[stress]") {
   troupe::System system{quiet(2)};
   std::vector<troupe::Ref<Sum>> sums;
   for (int i = 0; i < 8; ++i) sums.push_back(system.spawn<Sum>());
@@ -83,12 +87,14 @@ TEST_CASE("S11 S12 many threads and actors ask at once: every ask is answered on
   for (int t = 0; t < 3; ++t) {
     threads.emplace_back([&] {
       for (int i = 0; i < 500; ++i) {
-        if (sums[static_cast<std::size_t>(i) % sums.size()].ask(Add{1}, 10s).try_await()) ++answered;
+        if (sums[static_cast<std::size_t>(i) % sums.size()].ask(Add{1}, 10s).try_await())
+          ++answered;
       }
     });
   }
   std::vector<troupe::Ask<int>> drives;
-  for (int i = 0; i < 16; ++i) drives.push_back(drivers[static_cast<std::size_t>(i) % 4].ask(Drive{500}, 60s));
+  for (int i = 0; i < 16; ++i)
+    drives.push_back(drivers[static_cast<std::size_t>(i) % 4].ask(Drive{500}, 60s));
   for (auto& drive : drives) answered += drive.await();
   for (auto& thread : threads) thread.join();
   REQUIRE(answered == 3 * 500 + 16 * 500);
@@ -105,7 +111,8 @@ TEST_CASE("spawn, ask and stop trees of actors on two workers: none is left", "[
   REQUIRE(system.actor_count() == 0);
 }
 
-TEST_CASE("S13 S79 asks race the callee's end and their own timeout: each ends exactly once", "[stress]") {
+TEST_CASE("S13 S79 asks race the callee's end and their own timeout: each ends exactly once",
+          "[stress]") {
   troupe::System system{quiet(2)};
   int answered = 0;
   int failed = 0;
@@ -151,7 +158,7 @@ TEST_CASE("S80 an idle System sleeps: no worker wakes while nothing is sent", "[
   const auto settled = [&] { return system.metrics().parks; };
   std::uint64_t before = settled();
   for (int i = 0; i < 100; ++i) {
-    std::this_thread::sleep_for(2ms);  // lint:allow(sleep) the real idle state, once; figures are in benchmarks
+    std::this_thread::sleep_for(2ms);  // lint:allow(sleep) the real idle state
     before = settled();
   }
   std::this_thread::sleep_for(50ms);  // lint:allow(sleep) the same

@@ -61,7 +61,8 @@ TEST_CASE("failed expectations throw, and name what came and the seed", "[testki
   Probe<Charge, Other> probe{system};
   REQUIRE_THROWS_AS(probe.expect<Charge>(), ExpectationFailed);
   probe.ref().tell(Other{});
-  REQUIRE_THROWS_WITH(probe.expect<Charge>(), Catch::Contains("Other") && Catch::Contains("seed 77"));
+  REQUIRE_THROWS_WITH(probe.expect<Charge>(),
+                      Catch::Contains("Other") && Catch::Contains("seed 77"));
   probe.ref().tell(Other{});
   REQUIRE_THROWS_AS(probe.expect_no_message(), ExpectationFailed);
 }

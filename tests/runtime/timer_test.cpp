@@ -58,7 +58,8 @@ TEST_CASE("S38 a timer fires when due and never early", "[runtime]") {
   });
 }
 
-TEST_CASE("S32 C113 starting a key cancels the timer that had it, also one whose tick waits", "[runtime]") {
+TEST_CASE("S32 C113 starting a key cancels the timer that had it, also one whose tick waits",
+          "[runtime]") {
   on_every_schedule([](TestSystem& system) {
     Probe<Seen> probe{system};
     auto actor = system.spawn<Clocked>(probe.ref());
@@ -109,11 +110,13 @@ TEST_CASE("C118 a period of zero or less is refused", "[runtime]") {
     auto actor = system.spawn<Clocked>(probe.ref());
     watcher.watch(actor);
     actor.tell(Every{0s});
-    REQUIRE(std::string(watcher.expect<troupe::Terminated>().why.text()).find("period") != std::string::npos);
+    REQUIRE(std::string(watcher.expect<troupe::Terminated>().why.text()).find("period") !=
+            std::string::npos);
   });
 }
 
-TEST_CASE("a delayed send arrives after its delay, and bounces when its receiver has ended", "[runtime]") {
+TEST_CASE("a delayed send arrives after its delay, and bounces when its receiver has ended",
+          "[runtime]") {
   on_every_schedule([](TestSystem& system) {
     Probe<Seen> probe{system};
     probe.ref().tell_after(3s, Seen{1});
@@ -136,7 +139,8 @@ TEST_CASE("a delayed send that never becomes due is freed with its System", "[ru
   });
 }
 
-TEST_CASE("S140 advance runs all that becomes due in order of time, also what it starts in turn", "[runtime]") {
+TEST_CASE("S140 advance runs all that becomes due in order of time, also what it starts in turn",
+          "[runtime]") {
   on_every_schedule([](TestSystem& system) {
     Probe<Seen> probe{system};
     auto actor = system.spawn<Clocked>(probe.ref());

@@ -14,7 +14,8 @@ using troupe::TimePoint;
 using troupe::detail::TimingWheel;
 using troupe::detail::WheelEntry;
 
-TEST_CASE("C117 the wheel gives out what a sorted list would, at any distance, with removals", "[runtime]") {
+TEST_CASE("C117 the wheel gives out what a sorted list would, at any distance, with removals",
+          "[runtime]") {
   for (std::uint64_t seed = 1; seed <= troupe::test::from_environment("TROUPE_SEEDS", 25); ++seed) {
     INFO("seed " << seed);
     Random random(seed);
@@ -27,7 +28,8 @@ TEST_CASE("C117 the wheel gives out what a sorted list would, at any distance, w
       if (choice < 5) {
         entries.push_back(std::make_unique<WheelEntry>());
         const auto scale = random.below(45);
-        const TimePoint due = now + Duration{static_cast<std::int64_t>(random.next() & ((1ull << scale) - 1))};
+        const TimePoint due =
+            now + Duration{static_cast<std::int64_t>(random.next() & ((1ull << scale) - 1))};
         wheel.insert(*entries.back(), due);
         model.emplace(due, entries.back().get());
       } else if (choice < 7 && !entries.empty()) {
@@ -36,7 +38,8 @@ TEST_CASE("C117 the wheel gives out what a sorted list would, at any distance, w
         REQUIRE(wheel.remove(entry) == was_in);
         if (was_in) std::erase_if(model, [&](const auto& pair) { return pair.second == &entry; });
       } else {
-        now += Duration{static_cast<std::int64_t>(random.next() & ((1ull << random.below(42)) - 1))};
+        now +=
+            Duration{static_cast<std::int64_t>(random.next() & ((1ull << random.below(42)) - 1))};
         std::vector<WheelEntry*> due;
         wheel.take_due(now, due);
         for (WheelEntry* entry : due) {
@@ -54,12 +57,14 @@ TEST_CASE("C117 the wheel gives out what a sorted list would, at any distance, w
   }
 }
 
-TEST_CASE("waking when the wheel says so comes to every timer, exactly when it is due", "[runtime]") {
+TEST_CASE("waking when the wheel says so comes to every timer, exactly when it is due",
+          "[runtime]") {
   Random random(3);
   TimePoint now{Duration{12345678901}};
   TimingWheel wheel(now);
   std::vector<WheelEntry> entries(500);
-  for (WheelEntry& entry : entries) wheel.insert(entry, now + Duration{static_cast<std::int64_t>(random.next() >> 24)});
+  for (WheelEntry& entry : entries)
+    wheel.insert(entry, now + Duration{static_cast<std::int64_t>(random.next() >> 24)});
   std::size_t fired = 0;
   int wakes = 0;
   while (const auto wake = wheel.next_wake()) {

@@ -77,7 +77,8 @@ TEST_CASE("S51 watching a dead actor, or nobody, tells at once", "[runtime]") {
   });
 }
 
-TEST_CASE("S52 C75 after unwatch no Terminated is processed; other watchers still get theirs", "[runtime]") {
+TEST_CASE("S52 C75 after unwatch no Terminated is processed; other watchers still get theirs",
+          "[runtime]") {
   on_every_schedule([](TestSystem& system) {
     Probe<Terminated> a{system};
     Probe<Terminated> b{system};
@@ -103,7 +104,8 @@ TEST_CASE("S52 unwatch holds even for a Terminated that waits already", "[runtim
   });
 }
 
-TEST_CASE("S3 a Terminated comes after everything the dead actor had sent to the watcher", "[runtime]") {
+TEST_CASE("S3 a Terminated comes after everything the dead actor had sent to the watcher",
+          "[runtime]") {
   on_every_schedule([](TestSystem& system) {
     Probe<Terminated, Number> probe{system};
     auto target = system.spawn<Target>(probe.ref());
@@ -131,7 +133,9 @@ TEST_CASE("S53 C83 each monitor yields one Down; ending one leaves the other", "
   });
 }
 
-TEST_CASE("S54 C77 a Terminated without a handler ends the watcher, and its own watchers hear of it", "[runtime]") {
+TEST_CASE(
+    "S54 C77 a Terminated without a handler ends the watcher, and its own watchers hear of it",
+    "[runtime]") {
   on_every_schedule([](TestSystem& system) {
     Probe<Terminated> probe{system};
     auto target = system.spawn<Target>();

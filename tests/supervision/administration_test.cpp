@@ -22,14 +22,17 @@ ChildProblem problem(R result) {
 }
 
 struct Fixture {
-  explicit Fixture(TestSystem& s, troupe::SupervisorOptions options = {}, std::vector<ChildSpec> specs = three())
+  explicit Fixture(TestSystem& s, troupe::SupervisorOptions options = {},
+                   std::vector<ChildSpec> specs = three())
       : system(s) {
-    supervisor = system.spawn<TestSupervisor>({.guardian = troupe::Guardian::no}, std::move(options), script, std::move(specs));
+    supervisor = system.spawn<TestSupervisor>({.guardian = troupe::Guardian::no},
+                                              std::move(options), script, std::move(specs));
     system.settle();
   }
   auto start(ChildSpec spec) {
     const std::string id = spec.id;
-    return troupe::start_child(supervisor, std::move(spec), troupe::factory<Child>(script, id)).await();
+    return troupe::start_child(supervisor, std::move(spec), troupe::factory<Child>(script, id))
+        .await();
   }
   TestSystem& system;
   ScriptPtr script = std::make_shared<Script>();
@@ -59,7 +62,8 @@ TEST_CASE("C15 start, terminate, restart and delete a child by id", "[supervisio
     for (auto* call : {&troupe::restart_child, &troupe::delete_child}) {
       REQUIRE(problem((*call)(f.supervisor, "nobody").await()) == ChildProblem::not_found);
     }
-    REQUIRE(problem(troupe::terminate_child(f.supervisor, "nobody").await()) == ChildProblem::not_found);
+    REQUIRE(problem(troupe::terminate_child(f.supervisor, "nobody").await()) ==
+            ChildProblem::not_found);
     const auto infos = troupe::which_children(f.supervisor).await();
     REQUIRE(infos.size() == 3);
     REQUIRE(infos[1].id == "b");
@@ -67,7 +71,10 @@ TEST_CASE("C15 start, terminate, restart and delete a child by id", "[supervisio
   });
 }
 
-TEST_CASE("C2 a transient child that ended normally is listed as not running and can be restarted by hand", "[supervision]") {
+TEST_CASE(
+    "C2 a transient child that ended normally is listed as not running and can be restarted by "
+    "hand",
+    "[supervision]") {
   on_every_schedule([](TestSystem& system) {
     Fixture f{system, {}, three(Restart::transient)};
     f.supervisor.ask(FindChild{"b"}).await().tell(End{ExitReason::normal()});
@@ -90,25 +97,29 @@ TEST_CASE("C4 a temporary child's id is free again at once", "[supervision]") {
   });
 }
 
-TEST_CASE("C13 each malformed spec is refused with its own reason, and nothing is started", "[supervision]") {
+TEST_CASE("C13 each malformed spec is refused with its own reason, and nothing is started",
+          "[supervision]") {
   auto recorder = std::make_shared<Recorder>();
-  on_every_schedule([&](TestSystem& system) {
-    const auto refused = [&](ChildSpec spec, const std::string& text) {
-      auto script = std::make_shared<Script>();
-      recorder->clear();
-      system.spawn<TestSupervisor>({.guardian = troupe::Guardian::no}, troupe::SupervisorOptions{}, script,
-                                   std::vector<ChildSpec>{std::move(spec)});
-      system.settle();
-      REQUIRE(recorder->count("failed") == 1);
-      REQUIRE(recorder->all("failed")[0].text.find(text) != std::string::npos);
-      REQUIRE(script->take() == std::vector<std::string>{"supervisor starts"});
-    };
-    refused({.id = ""}, "needs an id");
-    refused({.id = "x", .restart = static_cast<Restart>(9)}, "restart is none of");
-    refused({.id = "x", .shutdown = troupe::Shutdown{-1s}}, "shutdown must not be negative");
-    refused({.id = "x", .type = static_cast<troupe::ChildType>(9)}, "type is neither");
-    refused({.id = "x", .restart = Restart::transient, .significant = true}, "auto_shutdown");
-  }, observed_by(recorder));
+  on_every_schedule(
+      [&](TestSystem& system) {
+        const auto refused = [&](ChildSpec spec, const std::string& text) {
+          auto script = std::make_shared<Script>();
+          recorder->clear();
+          system.spawn<TestSupervisor>({.guardian = troupe::Guardian::no},
+                                       troupe::SupervisorOptions{}, script,
+                                       std::vector<ChildSpec>{std::move(spec)});
+          system.settle();
+          REQUIRE(recorder->count("failed") == 1);
+          REQUIRE(recorder->all("failed")[0].text.find(text) != std::string::npos);
+          REQUIRE(script->take() == std::vector<std::string>{"supervisor starts"});
+        };
+        refused({.id = ""}, "needs an id");
+        refused({.id = "x", .restart = static_cast<Restart>(9)}, "restart is none of");
+        refused({.id = "x", .shutdown = troupe::Shutdown{-1s}}, "shutdown must not be negative");
+        refused({.id = "x", .type = static_cast<troupe::ChildType>(9)}, "type is neither");
+        refused({.id = "x", .restart = Restart::transient, .significant = true}, "auto_shutdown");
+      },
+      observed_by(recorder));
 }
 
 TEST_CASE("C13 a duplicate id is refused and names the child that has it", "[supervision]") {
@@ -119,16 +130,22 @@ TEST_CASE("C13 a duplicate id is refused and names the child that has it", "[sup
   });
 }
 
-TEST_CASE("C14 options that contradict themselves are refused where the supervisor is made", "[supervision]") {
+TEST_CASE("C14 options that contradict themselves are refused where the supervisor is made",
+          "[supervision]") {
   on_every_schedule([](TestSystem& system) {
     auto script = std::make_shared<Script>();
-    REQUIRE_THROWS_AS(system.spawn<TestSupervisor>(troupe::SupervisorOptions{.within = 0s}, script, three()), troupe::UsageError);
-    REQUIRE_THROWS_AS(system.spawn<TestSupervisor>(troupe::SupervisorOptions{.strategy = static_cast<troupe::Strategy>(9)}, script, three()),
+    REQUIRE_THROWS_AS(
+        system.spawn<TestSupervisor>(troupe::SupervisorOptions{.within = 0s}, script, three()),
+        troupe::UsageError);
+    REQUIRE_THROWS_AS(system.spawn<TestSupervisor>(
+                          troupe::SupervisorOptions{.strategy = static_cast<troupe::Strategy>(9)},
+                          script, three()),
                       troupe::UsageError);
   });
 }
 
-TEST_CASE("C12 only an id is needed: permanent, worker, 5 s; a supervisor's limit is infinity", "[supervision]") {
+TEST_CASE("C12 only an id is needed: permanent, worker, 5 s; a supervisor's limit is infinity",
+          "[supervision]") {
   on_every_schedule([](TestSystem& system) {
     Fixture f{system, {}, {{.id = "x"}}};
     const auto infos = troupe::which_children(f.supervisor).await();
@@ -143,15 +160,19 @@ TEST_CASE("C12 only an id is needed: permanent, worker, 5 s; a supervisor's limi
   });
 }
 
-TEST_CASE("C17 a dynamic supervisor's children are named by ref; a stranger is not touched", "[supervision]") {
+TEST_CASE("C17 a dynamic supervisor's children are named by ref; a stranger is not touched",
+          "[supervision]") {
   on_every_schedule([](TestSystem& system) {
     Fixture f{system, {.strategy = troupe::dynamic}, {}};
     const auto one = f.start({.id = "one"});
     REQUIRE(one.has_value());
-    REQUIRE(problem(troupe::restart_child(f.supervisor, "one").await()) == ChildProblem::not_for_dynamic);
-    REQUIRE(problem(troupe::delete_child(f.supervisor, "one").await()) == ChildProblem::not_for_dynamic);
+    REQUIRE(problem(troupe::restart_child(f.supervisor, "one").await()) ==
+            ChildProblem::not_for_dynamic);
+    REQUIRE(problem(troupe::delete_child(f.supervisor, "one").await()) ==
+            ChildProblem::not_for_dynamic);
     Probe<Ping> stranger{system};
-    REQUIRE(problem(troupe::terminate_child(f.supervisor, Ref<>{stranger.ref()}).await()) == ChildProblem::not_found);
+    REQUIRE(problem(troupe::terminate_child(f.supervisor, Ref<>{stranger.ref()}).await()) ==
+            ChildProblem::not_found);
     stranger.ref().tell(Ping{});
     stranger.expect<Ping>();
     REQUIRE(troupe::terminate_child(f.supervisor, *one).await().has_value());
@@ -159,20 +180,24 @@ TEST_CASE("C17 a dynamic supervisor's children are named by ref; a stranger is n
   });
 }
 
-TEST_CASE("C18 administering what is gone fails at once; what is no supervisor refuses", "[supervision]") {
+TEST_CASE("C18 administering what is gone fails at once; what is no supervisor refuses",
+          "[supervision]") {
   on_every_schedule([](TestSystem& system) {
     Fixture f{system};
     system.stop(f.supervisor).await();
     const auto before = system.now();
-    REQUIRE(troupe::count_children(f.supervisor).try_await().error().kind == troupe::AskErrorKind::receiver_down);
-    REQUIRE(troupe::restart_child(f.supervisor, "a").try_await().error().kind == troupe::AskErrorKind::receiver_down);
+    REQUIRE(troupe::count_children(f.supervisor).try_await().error().kind ==
+            troupe::AskErrorKind::receiver_down);
+    REQUIRE(troupe::restart_child(f.supervisor, "a").try_await().error().kind ==
+            troupe::AskErrorKind::receiver_down);
     REQUIRE(system.now() == before);
     Probe<Ping> plain{system};
     REQUIRE_THROWS_AS(troupe::which_children(plain.ref()).await(), troupe::Refused);
   });
 }
 
-TEST_CASE("C19 thousands of children: counts are exact, and zero when all are gone", "[supervision]") {
+TEST_CASE("C19 thousands of children: counts are exact, and zero when all are gone",
+          "[supervision]") {
   TestSystem system{1, troupe::testkit::Schedule::threads};
   Fixture f{system, {.strategy = troupe::dynamic, .restarts_max = 10000}, {}};
   std::vector<Ref<>> refs;
@@ -188,9 +213,12 @@ TEST_CASE("C19 thousands of children: counts are exact, and zero when all are go
   REQUIRE(troupe::count_children(f.supervisor).await().specs == 0);
 }
 
-TEST_CASE("C20 children stuck in failing restarts are workers that are not active", "[supervision]") {
+TEST_CASE("C20 children stuck in failing restarts are workers that are not active",
+          "[supervision]") {
   on_every_schedule([](TestSystem& system) {
-    Fixture f{system, {.restarts_max = 1000, .backoff = troupe::Backoff{.min = 1s, .max = 1s, .jitter = 0}}};
+    Fixture f{
+        system,
+        {.restarts_max = 1000, .backoff = troupe::Backoff{.min = 1s, .max = 1s, .jitter = 0}}};
     {
       std::lock_guard guard(f.script->mutex);
       f.script->failing_starts["a"] = f.script->failing_starts["b"] = 5;
@@ -202,7 +230,8 @@ TEST_CASE("C20 children stuck in failing restarts are workers that are not activ
     REQUIRE(counts.workers == 3);
     system.advance(60s);
     REQUIRE(troupe::count_children(f.supervisor).await().active == 3);
-    for (const char* id : {"a", "b", "c"}) REQUIRE(troupe::terminate_child(f.supervisor, id).await().has_value());
+    for (const char* id : {"a", "b", "c"})
+      REQUIRE(troupe::terminate_child(f.supervisor, id).await().has_value());
     counts = troupe::count_children(f.supervisor).await();
     REQUIRE(counts.active == 0);
     REQUIRE(counts.specs == 3);
@@ -236,11 +265,13 @@ class SlowStarter : public troupe::Supervisor<StartWith> {
 };
 }  // namespace
 
-TEST_CASE("C38 a start that takes longer than its limit fails then, and no actor remains", "[supervision]") {
+TEST_CASE("C38 a start that takes longer than its limit fails then, and no actor remains",
+          "[supervision]") {
   on_every_schedule([](TestSystem& system) {
     Probe<Ping> never{system};
     Probe<End> out{system};
-    auto supervisor = system.spawn<SlowStarter>({.guardian = troupe::Guardian::no}, never.ref(), out.ref());
+    auto supervisor =
+        system.spawn<SlowStarter>({.guardian = troupe::Guardian::no}, never.ref(), out.ref());
     const auto before = system.now();
     supervisor.tell(StartWith{{.id = "slow", .start_timeout = 100ms}});
     REQUIRE(std::string(out.expect<End>().why.text()).find("slow") != std::string::npos);

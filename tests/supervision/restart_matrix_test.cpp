@@ -1,4 +1,5 @@
-// Restart type x exit reason x strategy, as a generated table (OTP's supervisor_SUITE enumerates it likewise).
+// Restart type x exit reason x strategy, as a generated table (OTP's supervisor_SUITE enumerates it
+// likewise).
 #include <troupe/supervision/supervisor.hpp>
 
 #include "supervision/support.hpp"
@@ -26,7 +27,9 @@ void end(TestSystem& system, const troupe::Ref<Child>& child, How how) {
   system.settle();
 }
 
-bool is_abnormal(How how) { return how == How::failure || how == How::killed; }
+bool is_abnormal(How how) {
+  return how == How::failure || how == How::killed;
+}
 
 /// What SEMANTICS 61 and 62 say becomes of the middle one of three children, and of its siblings.
 struct Expected {
@@ -35,27 +38,34 @@ struct Expected {
   int starts_before, starts_itself, starts_after;
 };
 Expected expected(Restart restart, How how, Strategy strategy) {
-  const bool restarted = restart == Restart::permanent || (restart == Restart::transient && is_abnormal(how));
+  const bool restarted =
+      restart == Restart::permanent || (restart == Restart::transient && is_abnormal(how));
   const bool all = restarted && strategy == Strategy::one_for_all;
-  const bool rest = restarted && (strategy == Strategy::rest_for_one || strategy == Strategy::one_for_all);
+  const bool rest =
+      restarted && (strategy == Strategy::rest_for_one || strategy == Strategy::one_for_all);
   const bool kept = restart != Restart::temporary && (restarted || strategy != Strategy::dynamic);
   return {restarted, kept, all ? 2 : 1, restarted ? 2 : 1, rest ? 2 : 1};
 }
 
 }  // namespace
 
-TEST_CASE("S61 S62 C1 C2 C3 C4 the restart matrix: 3 types x 5 reasons x 4 strategies", "[supervision]") {
+TEST_CASE("S61 S62 C1 C2 C3 C4 the restart matrix: 3 types x 5 reasons x 4 strategies",
+          "[supervision]") {
   int cases = 0;
   for (const Restart restart : {Restart::permanent, Restart::transient, Restart::temporary}) {
-    for (const How how : {How::normal, How::shutdown, How::shutdown_with_text, How::failure, How::killed}) {
-      for (const Strategy strategy : {troupe::one_for_one, troupe::one_for_all, troupe::rest_for_one, troupe::dynamic}) {
+    for (const How how :
+         {How::normal, How::shutdown, How::shutdown_with_text, How::failure, How::killed}) {
+      for (const Strategy strategy :
+           {troupe::one_for_one, troupe::one_for_all, troupe::rest_for_one, troupe::dynamic}) {
         ++cases;
         on_every_schedule([&](TestSystem& system) {
-          INFO("restart " << int(restart) << ", how " << int(how) << ", strategy " << int(strategy));
+          INFO("restart " << int(restart) << ", how " << int(how) << ", strategy "
+                          << int(strategy));
           auto script = std::make_shared<Script>();
           std::vector<ChildSpec> specs{{.id = "a"}, {.id = "b", .restart = restart}, {.id = "c"}};
-          auto supervisor = system.spawn<TestSupervisor>({.guardian = troupe::Guardian::no},
-                                                         troupe::SupervisorOptions{.strategy = strategy}, script, specs);
+          auto supervisor = system.spawn<TestSupervisor>(
+              {.guardian = troupe::Guardian::no}, troupe::SupervisorOptions{.strategy = strategy},
+              script, specs);
           system.settle();
           auto b = supervisor.ask(FindChild{"b"}).await();
           end(system, b, how);
@@ -74,12 +84,16 @@ TEST_CASE("S61 S62 C1 C2 C3 C4 the restart matrix: 3 types x 5 reasons x 4 strat
   REQUIRE(cases == 60);
 }
 
-TEST_CASE("S62 a temporary child that a sibling's failure took along is not restarted", "[supervision]") {
+TEST_CASE("S62 a temporary child that a sibling's failure took along is not restarted",
+          "[supervision]") {
   on_every_schedule([](TestSystem& system) {
     auto script = std::make_shared<Script>();
-    std::vector<ChildSpec> specs{{.id = "a"}, {.id = "t", .restart = Restart::temporary}, {.id = "c", .restart = Restart::transient}};
-    auto supervisor = system.spawn<TestSupervisor>({.guardian = troupe::Guardian::no},
-                                                   troupe::SupervisorOptions{.strategy = troupe::one_for_all}, script, specs);
+    std::vector<ChildSpec> specs{{.id = "a"},
+                                 {.id = "t", .restart = Restart::temporary},
+                                 {.id = "c", .restart = Restart::transient}};
+    auto supervisor = system.spawn<TestSupervisor>(
+        {.guardian = troupe::Guardian::no},
+        troupe::SupervisorOptions{.strategy = troupe::one_for_all}, script, specs);
     system.settle();
     supervisor.ask(FindChild{"a"}).await().tell(Fail{});
     system.settle();

@@ -9,7 +9,8 @@ using namespace std::chrono_literals;
 using troupe::RestartWindow;
 using troupe::TimePoint;
 
-TEST_CASE("S63 exactly restarts_max within the window is tolerated, one more is not", "[supervision]") {
+TEST_CASE("S63 exactly restarts_max within the window is tolerated, one more is not",
+          "[supervision]") {
   RestartWindow window(3, 5s);
   const TimePoint t{1000s};
   REQUIRE(window.add(t));

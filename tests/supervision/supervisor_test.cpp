@@ -17,10 +17,11 @@ using Lines = std::vector<std::string>;
 namespace {
 
 struct Fixture {
-  explicit Fixture(TestSystem& s, troupe::SupervisorOptions options = {}, std::vector<ChildSpec> specs = three())
+  explicit Fixture(TestSystem& s, troupe::SupervisorOptions options = {},
+                   std::vector<ChildSpec> specs = three())
       : system(s) {
-    supervisor = system.spawn<TestSupervisor>({.guardian = troupe::Guardian::no}, std::move(options),
-                                              script, std::move(specs));
+    supervisor = system.spawn<TestSupervisor>({.guardian = troupe::Guardian::no},
+                                              std::move(options), script, std::move(specs));
     system.settle();
   }
   Ref<Child> child(const std::string& id) { return supervisor.ask(FindChild{id}).await(); }
@@ -44,31 +45,37 @@ TEST_CASE("S60 children start in order and stop in reverse", "[supervision]") {
   });
 }
 
-TEST_CASE("S60 if one start fails, those started are stopped in reverse and the supervisor's start fails", "[supervision]") {
+TEST_CASE(
+    "S60 if one start fails, those started are stopped in reverse and the supervisor's start fails",
+    "[supervision]") {
   on_every_schedule([](TestSystem& system) {
     auto script = std::make_shared<Script>();
     script->failing_starts["c"] = 1;
-    system.spawn<TestSupervisor>({.guardian = troupe::Guardian::no}, troupe::SupervisorOptions{}, script, three());
+    system.spawn<TestSupervisor>({.guardian = troupe::Guardian::no}, troupe::SupervisorOptions{},
+                                 script, three());
     system.settle();
     REQUIRE(system.actor_count() == 0);
     REQUIRE(script->take() == Lines{"supervisor starts", "start a", "start b", "stop b", "stop a"});
   });
 }
 
-TEST_CASE("S61 C24 one_for_one: only the failed child is restarted, with its ref and mailbox", "[supervision]") {
+TEST_CASE("S61 C24 one_for_one: only the failed child is restarted, with its ref and mailbox",
+          "[supervision]") {
   on_every_schedule([](TestSystem& system) {
     Fixture f{system};
     f.take();
     auto b = f.child("b");
     REQUIRE(b.ask(Ping{}).await() == 1);
     b.tell(Fail{});
-    REQUIRE(b.ask(Ping{}).await() == 1);  // waited through the restart; the new incarnation counts from 1 (S42)
+    REQUIRE(b.ask(Ping{}).await() ==
+            1);  // waited through the restart; the new incarnation counts from 1 (S42)
     REQUIRE(f.take() == Lines{"stop b", "start b"});
     REQUIRE(f.child("b") == b);
   });
 }
 
-TEST_CASE("S61 C26 one_for_all: the others stop in reverse, then all start in order", "[supervision]") {
+TEST_CASE("S61 C26 one_for_all: the others stop in reverse, then all start in order",
+          "[supervision]") {
   on_every_schedule([](TestSystem& system) {
     Fixture f{system, {.strategy = troupe::one_for_all}};
     f.take();
@@ -80,7 +87,8 @@ TEST_CASE("S61 C26 one_for_all: the others stop in reverse, then all start in or
   });
 }
 
-TEST_CASE("S61 C28 rest_for_one: those after the failed child go with it, those before stay", "[supervision]") {
+TEST_CASE("S61 C28 rest_for_one: those after the failed child go with it, those before stay",
+          "[supervision]") {
   on_every_schedule([](TestSystem& system) {
     Fixture f{system, {.strategy = troupe::rest_for_one}};
     REQUIRE(f.child("a").ask(Ping{}).await() == 1);
@@ -91,7 +99,9 @@ TEST_CASE("S61 C28 rest_for_one: those after the failed child go with it, those 
   });
 }
 
-TEST_CASE("S42 C76 watchers hear nothing of restarts; the message that failed is lost, the others wait", "[supervision]") {
+TEST_CASE(
+    "S42 C76 watchers hear nothing of restarts; the message that failed is lost, the others wait",
+    "[supervision]") {
   on_every_schedule([](TestSystem& system) {
     Fixture f{system, {.restarts_max = 2}};
     Probe<Terminated> probe{system};
@@ -126,7 +136,9 @@ TEST_CASE("S53 a monitor of each incarnation hears of restarts", "[supervision]"
   });
 }
 
-TEST_CASE("S63 C24 one failure too many: all children stop, then the supervisor, with reason shutdown", "[supervision]") {
+TEST_CASE(
+    "S63 C24 one failure too many: all children stop, then the supervisor, with reason shutdown",
+    "[supervision]") {
   auto recorder = std::make_shared<Recorder>();
   on_every_schedule(
       [&](TestSystem& system) {
@@ -162,7 +174,9 @@ TEST_CASE("C31 a sliding window, not a count for life", "[supervision]") {
   });
 }
 
-TEST_CASE("S64 C25 restarts that fail count too; when spent, the supervisor and its healthy children end", "[supervision]") {
+TEST_CASE(
+    "S64 C25 restarts that fail count too; when spent, the supervisor and its healthy children end",
+    "[supervision]") {
   on_every_schedule([](TestSystem& system) {
     Fixture f{system, {.restarts_max = 4, .within = 5s}};
     Probe<Terminated> probe{system};
@@ -179,7 +193,9 @@ TEST_CASE("S64 C25 restarts that fail count too; when spent, the supervisor and 
   });
 }
 
-TEST_CASE("C53 failures while restarting are further failures; finally a working incarnation answers", "[supervision]") {
+TEST_CASE(
+    "C53 failures while restarting are further failures; finally a working incarnation answers",
+    "[supervision]") {
   on_every_schedule([](TestSystem& system) {
     Fixture f{system, {.restarts_max = 5}};
     auto b = f.child("b");
@@ -193,10 +209,15 @@ TEST_CASE("C53 failures while restarting are further failures; finally a working
   });
 }
 
-TEST_CASE("C36 rest_for_one with a child stuck in restarting: later ones don't run, earlier ones are untouched",
-          "[supervision]") {
+TEST_CASE(
+    "C36 rest_for_one with a child stuck in restarting: later ones don't run, earlier ones are "
+    "untouched",
+    "[supervision]") {
   on_every_schedule([](TestSystem& system) {
-    Fixture f{system, {.strategy = troupe::rest_for_one, .restarts_max = 100, .backoff = troupe::Backoff{.min = 1s, .jitter = 0}}};
+    Fixture f{system,
+              {.strategy = troupe::rest_for_one,
+               .restarts_max = 100,
+               .backoff = troupe::Backoff{.min = 1s, .jitter = 0}}};
     REQUIRE(f.child("a").ask(Ping{}).await() == 1);
     {
       std::lock_guard guard(f.script->mutex);
@@ -214,9 +235,13 @@ TEST_CASE("C36 rest_for_one with a child stuck in restarting: later ones don't r
   });
 }
 
-TEST_CASE("S72 backoff: the child is down for growing delays, its mail waits, quiet time resets", "[supervision]") {
+TEST_CASE("S72 backoff: the child is down for growing delays, its mail waits, quiet time resets",
+          "[supervision]") {
   on_every_schedule([](TestSystem& system) {
-    Fixture f{system, {.restarts_max = 100, .within = 1s, .backoff = troupe::Backoff{.min = 1s, .max = 8s, .jitter = 0, .reset_after = 20s}}};
+    Fixture f{system,
+              {.restarts_max = 100,
+               .within = 1s,
+               .backoff = troupe::Backoff{.min = 1s, .max = 8s, .jitter = 0, .reset_after = 20s}}};
     auto a = f.child("a");
     const auto down_for = [&] {
       const auto before = system.now();
@@ -234,9 +259,12 @@ TEST_CASE("S72 backoff: the child is down for growing delays, its mail waits, qu
   });
 }
 
-TEST_CASE("S73 decisions by type of failure: resume keeps state, stop ends, escalate gives up", "[supervision]") {
+TEST_CASE("S73 decisions by type of failure: resume keeps state, stop ends, escalate gives up",
+          "[supervision]") {
   on_every_schedule([](TestSystem& system) {
-    auto decider = troupe::Decider{}.on<OtherFailure>(troupe::Decision::resume).on<std::runtime_error>(troupe::Decision::stop);
+    auto decider = troupe::Decider{}
+                       .on<OtherFailure>(troupe::Decision::resume)
+                       .on<std::runtime_error>(troupe::Decision::stop);
     Fixture f{system, {.decider = decider}};
     auto a = f.child("a");
     REQUIRE(a.ask(Ping{}).await() == 1);
@@ -247,7 +275,9 @@ TEST_CASE("S73 decisions by type of failure: resume keeps state, stop ends, esca
     REQUIRE(f.take() == Lines{"stop a"});
     REQUIRE(troupe::count_children(f.supervisor).await().active == 2);
 
-    Fixture g{system, {.decider = troupe::Decider{}.otherwise(troupe::Decision::escalate)}, {{.id = "x"}}};
+    Fixture g{system,
+              {.decider = troupe::Decider{}.otherwise(troupe::Decision::escalate)},
+              {{.id = "x"}}};
     Probe<Terminated> probe{system};
     probe.watch(g.supervisor);
     g.child("x").tell(Fail{"grave"});
@@ -260,10 +290,13 @@ namespace {
 class Nested : public troupe::Supervisor<FindChild> {
  public:
   Nested(ScriptPtr script, std::uint32_t outer_max, std::uint32_t inner_max)
-      : Supervisor({.restarts_max = outer_max, .within = 1h}), script_(std::move(script)), inner_max_(inner_max) {}
+      : Supervisor({.restarts_max = outer_max, .within = 1h}),
+        script_(std::move(script)),
+        inner_max_(inner_max) {}
   void on_start() override {
-    inner_ = start_child<TestSupervisor>({.id = "inner"}, troupe::SupervisorOptions{.restarts_max = inner_max_, .within = 1h},
-                                         script_, std::vector<ChildSpec>{{.id = "leaf"}});
+    inner_ = start_child<TestSupervisor>(
+        {.id = "inner"}, troupe::SupervisorOptions{.restarts_max = inner_max_, .within = 1h},
+        script_, std::vector<ChildSpec>{{.id = "leaf"}});
   }
   Ref<Child> receive(const FindChild& m) { return inner_.ask(m).await(); }
 
@@ -274,7 +307,8 @@ class Nested : public troupe::Supervisor<FindChild> {
 };
 }  // namespace
 
-TEST_CASE("S65 over two levels a leaf that always fails starts (outer + 1) * (inner + 1) times", "[supervision]") {
+TEST_CASE("S65 over two levels a leaf that always fails starts (outer + 1) * (inner + 1) times",
+          "[supervision]") {
   on_every_schedule([](TestSystem& system) {
     auto script = std::make_shared<Script>();
     Probe<Terminated> probe{system};
@@ -291,23 +325,31 @@ TEST_CASE("S65 over two levels a leaf that always fails starts (outer + 1) * (in
   });
 }
 
-TEST_CASE("S49 a top-level supervisor that gives up shuts the System down; one that is stopped does not", "[supervision]") {
+TEST_CASE(
+    "S49 a top-level supervisor that gives up shuts the System down; one that is stopped does not",
+    "[supervision]") {
   on_every_schedule([](TestSystem& system) {
     auto script = std::make_shared<Script>();
     auto stopped = system.spawn<TestSupervisor>(troupe::SupervisorOptions{}, script, three());
     system.settle();
     system.stop(stopped).await();
     system.settle();
-    REQUIRE_NOTHROW(system.spawn<TestSupervisor>({.guardian = troupe::Guardian::no}, troupe::SupervisorOptions{}, script, three()));
-    auto gives_up = system.spawn<TestSupervisor>(troupe::SupervisorOptions{.restarts_max = 0}, script, three());
+    REQUIRE_NOTHROW(system.spawn<TestSupervisor>({.guardian = troupe::Guardian::no},
+                                                 troupe::SupervisorOptions{}, script, three()));
+    auto gives_up =
+        system.spawn<TestSupervisor>(troupe::SupervisorOptions{.restarts_max = 0}, script, three());
     system.settle();
     gives_up.ask(FindChild{"a"}).await().tell(Fail{});
     system.settle();
-    REQUIRE_THROWS_AS(system.spawn<TestSupervisor>(troupe::SupervisorOptions{}, script, three()), troupe::UsageError);
+    REQUIRE_THROWS_AS(system.spawn<TestSupervisor>(troupe::SupervisorOptions{}, script, three()),
+                      troupe::UsageError);
   });
 }
 
-TEST_CASE("C9 S66 a child busy beyond its shutdown limit is killed at the limit; its siblings end in order", "[supervision]") {
+TEST_CASE(
+    "C9 S66 a child busy beyond its shutdown limit is killed at the limit; its siblings end in "
+    "order",
+    "[supervision]") {
   on_every_schedule([](TestSystem& system) {
     Fixture f{system, {}, {{.id = "good"}, {.id = "busy", .shutdown = troupe::Shutdown{1s}}}};
     f.child("busy").tell(Stall{});
@@ -323,7 +365,8 @@ TEST_CASE("C9 S66 a child busy beyond its shutdown limit is killed at the limit;
 
 TEST_CASE("C10 S66 brutal kill ends a busy child without grace", "[supervision]") {
   on_every_schedule([](TestSystem& system) {
-    Fixture f{system, {}, {{.id = "good"}, {.id = "busy", .shutdown = troupe::Shutdown::brutal_kill()}}};
+    Fixture f{
+        system, {}, {{.id = "good"}, {.id = "busy", .shutdown = troupe::Shutdown::brutal_kill()}}};
     Probe<Terminated> probe{system};
     probe.watch(f.child("busy"));
     f.child("busy").tell(Stall{});
@@ -335,7 +378,8 @@ TEST_CASE("C10 S66 brutal kill ends a busy child without grace", "[supervision]"
   });
 }
 
-TEST_CASE("C11 an unlimited shutdown is legal for workers: it waits as long as the child does", "[supervision]") {
+TEST_CASE("C11 an unlimited shutdown is legal for workers: it waits as long as the child does",
+          "[supervision]") {
   on_every_schedule([](TestSystem& system) {
     Fixture f{system, {}, {{.id = "busy", .shutdown = troupe::Shutdown::infinity()}}};
     auto busy = f.child("busy");
@@ -349,11 +393,15 @@ TEST_CASE("C11 an unlimited shutdown is legal for workers: it waits as long as t
   });
 }
 
-TEST_CASE("C32 S69 a dynamic supervisor stops its children in parallel: the time of the slowest, not the sum", "[supervision]") {
+TEST_CASE(
+    "C32 S69 a dynamic supervisor stops its children in parallel: the time of the slowest, not the "
+    "sum",
+    "[supervision]") {
   on_every_schedule([](TestSystem& system) {
     Fixture f{system, {.strategy = troupe::dynamic}, {}};
     const auto limit = troupe::Shutdown{2s};
-    for (const char* id : {"x", "y", "z"}) f.supervisor.tell(StartWith{{.id = id, .shutdown = limit}});
+    for (const char* id : {"x", "y", "z"})
+      f.supervisor.tell(StartWith{{.id = id, .shutdown = limit}});
     for (const char* id : {"x", "y", "z"}) f.child(id).tell(Stall{});
     system.settle();
     const auto before = system.now();
@@ -363,7 +411,9 @@ TEST_CASE("C32 S69 a dynamic supervisor stops its children in parallel: the time
   });
 }
 
-TEST_CASE("C34 S68 a supervisor's restart brings its static children back, and not those added later", "[supervision]") {
+TEST_CASE(
+    "C34 S68 a supervisor's restart brings its static children back, and not those added later",
+    "[supervision]") {
   on_every_schedule([](TestSystem& system) {
     auto script = std::make_shared<Script>();
     auto top = system.spawn<Nested>({.guardian = troupe::Guardian::no}, script, 5u, 1u);
@@ -371,7 +421,10 @@ TEST_CASE("C34 S68 a supervisor's restart brings its static children back, and n
     auto infos = troupe::which_children(top).await();
     REQUIRE(infos.size() == 1);
     const Ref<> inner_ref = infos[0].ref;
-    REQUIRE(troupe::start_child(inner_ref, {.id = "extra"}, troupe::factory<Child>(script, std::string("extra"))).await().has_value());
+    REQUIRE(troupe::start_child(inner_ref, {.id = "extra"},
+                                troupe::factory<Child>(script, std::string("extra")))
+                .await()
+                .has_value());
     REQUIRE(troupe::count_children(inner_ref).await().specs == 2);
     auto leaf = top.ask(FindChild{"leaf"}).await();
     leaf.tell(Fail{});
@@ -384,7 +437,8 @@ TEST_CASE("C34 S68 a supervisor's restart brings its static children back, and n
   });
 }
 
-TEST_CASE("S71 a supervisor answers while a child is slow to stop and another is being restarted", "[supervision]") {
+TEST_CASE("S71 a supervisor answers while a child is slow to stop and another is being restarted",
+          "[supervision]") {
   on_every_schedule([](TestSystem& system) {
     Fixture f{system, {.strategy = troupe::one_for_all, .restarts_max = 10}};
     f.child("c").tell(Stall{});
@@ -399,26 +453,35 @@ TEST_CASE("S71 a supervisor answers while a child is slow to stop and another is
   });
 }
 
-TEST_CASE("S67 C23 auto-shutdown: any, all, or never; only ends of significant children of their own count", "[supervision]") {
+TEST_CASE(
+    "S67 C23 auto-shutdown: any, all, or never; only ends of significant children of their own "
+    "count",
+    "[supervision]") {
   using troupe::AutoShutdown;
   const auto significant = [](const char* id) {
     return ChildSpec{.id = id, .restart = Restart::transient, .significant = true};
   };
   on_every_schedule([&](TestSystem& system) {
     Probe<Terminated> probe{system};
-    Fixture any{system, {.auto_shutdown = AutoShutdown::any_significant}, {significant("a"), significant("b"), {.id = "c"}}};
+    Fixture any{system,
+                {.auto_shutdown = AutoShutdown::any_significant},
+                {significant("a"), significant("b"), {.id = "c"}}};
     probe.watch(any.supervisor);
     any.child("a").tell(End{ExitReason::normal()});
     REQUIRE(probe.expect<Terminated>().why.kind() == ExitReason::Kind::shutdown);
 
-    Fixture every{system, {.auto_shutdown = AutoShutdown::all_significant}, {significant("a2"), significant("b2"), {.id = "c2"}}};
+    Fixture every{system,
+                  {.auto_shutdown = AutoShutdown::all_significant},
+                  {significant("a2"), significant("b2"), {.id = "c2"}}};
     probe.watch(every.supervisor);
     every.child("a2").tell(End{ExitReason::normal()});
     probe.expect_no_message();
     every.child("b2").tell(End{ExitReason::normal()});
     REQUIRE(probe.expect<Terminated>().why.kind() == ExitReason::Kind::shutdown);
 
-    Fixture by_hand{system, {.auto_shutdown = AutoShutdown::any_significant}, {significant("a3"), {.id = "c3"}}};
+    Fixture by_hand{system,
+                    {.auto_shutdown = AutoShutdown::any_significant},
+                    {significant("a3"), {.id = "c3"}}};
     probe.watch(by_hand.supervisor);
     REQUIRE(troupe::terminate_child(by_hand.supervisor, "a3").await().has_value());  // S70
     probe.expect_no_message();
@@ -430,7 +493,8 @@ TEST_CASE("S45 C22 a temporary child's arguments are not kept", "[supervision]")
     auto script = std::make_shared<Script>();
     Fixture f{system, {}, {{.id = "t", .restart = Restart::temporary}, {.id = "p"}}};
     system.settle();
-    // The script is held by: the fixture, the supervisor, two children, and the maker of the permanent one.
+    // The script is held by: the fixture, the supervisor, two children, and the maker of the
+    // permanent one.
     REQUIRE(f.script.use_count() == 5);
   });
 }

@@ -19,7 +19,7 @@ struct Script {
   std::vector<std::string> log;
   std::map<std::string, int> failing_starts;  ///< how many further starts of an id fail
   std::map<std::string, int> starts;
-  std::set<std::string> slow_to_stop;         ///< ids whose on_stop never ends by itself
+  std::set<std::string> slow_to_stop;  ///< ids whose on_stop never ends by itself
   void add(std::string text) {
     std::lock_guard guard(mutex);
     log.push_back(std::move(text));
@@ -98,9 +98,12 @@ class TestSupervisor : public Supervisor<StartWith, FindChild> {
       : Supervisor(std::move(options)), script_(std::move(script)), specs_(std::move(specs)) {}
   void on_start() override {
     script_->add("supervisor starts");
-    for (const ChildSpec& spec : specs_) refs_[spec.id] = start_child<Child>(spec, script_, spec.id);
+    for (const ChildSpec& spec : specs_)
+      refs_[spec.id] = start_child<Child>(spec, script_, spec.id);
   }
-  void receive(const StartWith& m) { refs_[m.spec.id] = start_child<Child>(m.spec, script_, m.spec.id); }
+  void receive(const StartWith& m) {
+    refs_[m.spec.id] = start_child<Child>(m.spec, script_, m.spec.id);
+  }
   Ref<Child> receive(const FindChild& m) { return refs_[m.id]; }
 
  private:
@@ -110,7 +113,9 @@ class TestSupervisor : public Supervisor<StartWith, FindChild> {
 };
 
 inline std::vector<ChildSpec> three(Restart restart = Restart::permanent) {
-  return {{.id = "a", .restart = restart}, {.id = "b", .restart = restart}, {.id = "c", .restart = restart}};
+  return {{.id = "a", .restart = restart},
+          {.id = "b", .restart = restart},
+          {.id = "c", .restart = restart}};
 }
 
 }  // namespace troupe::test

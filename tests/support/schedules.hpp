@@ -46,12 +46,19 @@ class Recorder final : public Observer {
     std::string text;
   };
   void dead_letter(const DeadLetter& letter) override {
-    add("dead_letter", letter.receiver, std::string(letter.message_type) + ": " + std::string(to_string(letter.reason)));
+    add("dead_letter", letter.receiver,
+        std::string(letter.message_type) + ": " + std::string(to_string(letter.reason)));
   }
-  void failed(const Ref<>& who, const ExitReason& why) override { add("failed", who, why.to_string()); }
+  void failed(const Ref<>& who, const ExitReason& why) override {
+    add("failed", who, why.to_string());
+  }
   void restarted(const Ref<>& who, std::uint32_t) override { add("restarted", who, ""); }
-  void ended(const Ref<>& who, const ExitReason& why) override { add("ended", who, why.to_string()); }
-  void escalated(const Ref<>& who, const ExitReason& why) override { add("escalated", who, why.to_string()); }
+  void ended(const Ref<>& who, const ExitReason& why) override {
+    add("ended", who, why.to_string());
+  }
+  void escalated(const Ref<>& who, const ExitReason& why) override {
+    add("escalated", who, why.to_string());
+  }
 
   std::size_t count(std::string_view what) {
     std::lock_guard guard(mutex_);

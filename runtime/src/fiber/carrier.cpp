@@ -1,11 +1,11 @@
 #include "carrier.hpp"
 
+#include <cxxabi.h>
 #include <cerrno>
 #include <cstdint>
-#include <cxxabi.h>
 
-#include <boost/context/detail/fcontext.hpp>
 #include <pthread.h>
+#include <boost/context/detail/fcontext.hpp>
 
 #if defined(__SANITIZE_ADDRESS__)
 #define TROUPE_ASAN 1
@@ -34,7 +34,8 @@ namespace ctx = boost::context::detail;
 
 namespace {
 
-// The Itanium ABI's per-thread record of exceptions in flight: it belongs to the frame, not to the thread.
+// The Itanium ABI's per-thread record of exceptions in flight: it belongs to the frame, not to the
+// thread.
 struct EhGlobals {
   void* caught;
   unsigned uncaught;
@@ -60,7 +61,8 @@ struct Carrier::Switch {
 };
 
 struct Carrier::Entry {
-  /// Runs on the carrier that was switched to. `s` lies on the stack of `from`: copied before anybody may resume it.
+  /// Runs on the carrier that was switched to. `s` lies on the stack of `from`: copied before
+  /// anybody may resume it.
   static void arrive(ctx::transfer_t transfer) {
     const Switch s = *static_cast<Switch*>(transfer.data);
     s.from->context_ = transfer.fctx;
@@ -68,7 +70,8 @@ struct Carrier::Entry {
     const void* low = nullptr;
     std::size_t bytes = 0;
     __sanitizer_finish_switch_fiber(s.to->asan_fake_stack_, &low, &bytes);
-    if (s.from->stack_.low == nullptr) {  // a thread's own stack: learnt from the first switch away from it
+    if (s.from->stack_.low ==
+        nullptr) {  // a thread's own stack: learnt from the first switch away from it
       s.from->asan_low_ = low;
       s.from->asan_bytes_ = bytes;
     }
@@ -84,7 +87,7 @@ struct Carrier::Entry {
   }
 };
 
-Carrier::Carrier() {
+void Carrier::adopt_thread() noexcept {
 #if defined(TROUPE_TSAN)
   tsan_fiber_ = __tsan_get_current_fiber();
 #endif

@@ -16,7 +16,8 @@ constexpr std::size_t page_bytes = 4096;
 constexpr std::size_t stacks_per_mapping = 64;
 
 bool guard(void* page) noexcept {
-  return madvise(page, page_bytes, MADV_GUARD_INSTALL) == 0 || mprotect(page, page_bytes, PROT_NONE) == 0;
+  return madvise(page, page_bytes, MADV_GUARD_INSTALL) == 0 ||
+         mprotect(page, page_bytes, PROT_NONE) == 0;
 }
 }  // namespace
 

@@ -22,7 +22,8 @@ class StackPool {
   StackPool& operator=(const StackPool&) = delete;
   ~StackPool();
 
-  /// Throws std::bad_alloc when the kernel gives no more address space or guards (vm.max_map_count).
+  /// Throws std::bad_alloc when the kernel gives no more address space or guards
+  /// (vm.max_map_count).
   Stack take();
   /// Gives a stack back; its pages below the top one return to the system.
   void give(Stack stack) noexcept;

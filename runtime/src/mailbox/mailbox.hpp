@@ -1,15 +1,17 @@
 // The mailbox and the token of an actor's cell.
 //
 // Design. A mailbox has two lanes.
-//  * The user lane is an intrusive FIFO (Vyukov's multi-producer single-consumer queue): one exchange per send, no retry
-//    loop. The link taken last stays in the queue as its dummy, so a message's memory is valid until the next pop.
+//  * The user lane is an intrusive FIFO (Vyukov's multi-producer single-consumer queue): one
+//  exchange per send, no retry
+//    loop. The link taken last stays in the queue as its dummy, so a message's memory is valid
+//    until the next pop.
 //  * The command lane is a stack pushed by compare-and-swap, taken whole and reversed by the owner.
 // Exactly one token exists per cell, and it is in exactly one place:
 //  * nowhere to be seen: the cell is queued or running; whoever runs it is the owner;
 //  * `asleep`, bit 0 of tail: idle, or dead, or free. Mail and commands wake it;
 //  * `waiting`, bit 0 of commands: suspended in an await, or held. Only commands wake it.
-// Whoever clears a mark owns the cell and schedules it; nothing else schedules. tests/model/token.pml is this protocol,
-// checked by spin.
+// Whoever clears a mark owns the cell and schedules it; nothing else schedules.
+// tests/model/token.pml is this protocol, checked by spin.
 #pragma once
 
 #include <atomic>
@@ -39,24 +41,29 @@ struct BasicMailbox {
   static void init(Inlet& in, Outlet& out) {
     out.head = &in.stub;
     in.stub.next.store(nullptr, std::memory_order_relaxed);  // published by the store of tail below
-    in.tail.store(address(&in.stub) | mark, std::memory_order_release);  // partner: the claim or push that wakes it
+    in.tail.store(address(&in.stub) | mark,
+                  std::memory_order_release);  // partner: the claim or push that wakes it
   }
 
   /// Any thread. True: the caller took the token and has to schedule the cell.
   static bool push(Inlet& in, Link* link) {
     link->next.store(nullptr, std::memory_order_relaxed);  // published by the exchange
-    // Release: the message is seen by whoever pops it. Acquire: a taken token brings the last owner's writes.
+    // Release: the message is seen by whoever pops it. Acquire: a taken token brings the last
+    // owner's writes.
     const std::uintptr_t before = in.tail.exchange(address(link), std::memory_order_acq_rel);
-    pointer<Link>(before)->next.store(link, std::memory_order_release);  // partner: the acquire load in pop
+    pointer<Link>(before)->next.store(
+        link, std::memory_order_release);  // partner: the acquire load in pop
     return (before & mark) != 0;
   }
 
   /// Any thread. True: the caller took the token and has to schedule the cell.
   static bool push_command(Inlet& in, Outlet& out, Command* command) {
-    std::uintptr_t before = out.commands.load(std::memory_order_relaxed);  // only a guess for the exchange
+    std::uintptr_t before =
+        out.commands.load(std::memory_order_relaxed);  // only a guess for the exchange
     do {
       command->next = pointer<Command>(before);
-    } while (!out.commands.compare_exchange_weak(before, address(command), std::memory_order_seq_cst));
+    } while (
+        !out.commands.compare_exchange_weak(before, address(command), std::memory_order_seq_cst));
     if ((before & mark) != 0) return true;
     return claim(in);  // seq_cst pair with go_idle: it sees the command, or this sees the mark
   }
@@ -79,15 +86,17 @@ struct BasicMailbox {
       out.head = next;
       return Pop::message;
     }
-    return in.tail.load(std::memory_order_relaxed) == address(head) ? Pop::empty : Pop::half_pushed;  // a hint
+    return in.tail.load(std::memory_order_relaxed) == address(head) ? Pop::empty
+                                                                    : Pop::half_pushed;  // a hint
   }
 
-  /// Owner of an empty lane: gives the token up. Unless it is `not_empty` or `commands_came`, the caller owns the cell
-  /// no longer and must not touch it. `done` is the dummy that is free now.
+  /// Owner of an empty lane: gives the token up. Unless it is `not_empty` or `commands_came`, the
+  /// caller owns the cell no longer and must not touch it. `done` is the dummy that is free now.
   static Idle go_idle(Inlet& in, Outlet& out, Link*& done) {
     Link* head = out.head;
     done = nullptr;
-    if (head != &in.stub) in.stub.next.store(nullptr, std::memory_order_relaxed);  // published by the exchange below
+    if (head != &in.stub)
+      in.stub.next.store(nullptr, std::memory_order_relaxed);  // published by the exchange below
     out.head = &in.stub;
     std::uintptr_t expected = address(head);
     const std::uintptr_t asleep = address(&in.stub) | mark;
@@ -97,21 +106,26 @@ struct BasicMailbox {
     }
     if (head != &in.stub) done = head;
     // From here on the cell is anybody's: only its atomics may be touched.
-    if (out.commands.load(std::memory_order_seq_cst) == 0) return Idle::asleep;  // pair: push_command
+    if (out.commands.load(std::memory_order_seq_cst) == 0)
+      return Idle::asleep;  // pair: push_command
     expected = asleep;
-    return in.tail.compare_exchange_strong(expected, asleep & ~mark, std::memory_order_seq_cst) ? Idle::commands_came
-                                                                                               : Idle::other_owner;
+    return in.tail.compare_exchange_strong(expected, asleep & ~mark, std::memory_order_seq_cst)
+               ? Idle::commands_came
+               : Idle::other_owner;
   }
 
-  /// Owner: gives the token up until a command comes. False: commands are there already, the caller still owns.
+  /// Owner: gives the token up until a command comes. False: commands are there already, the caller
+  /// still owns.
   static bool go_waiting(Outlet& out) {
     std::uintptr_t expected = 0;
-    // Release: the next owner sees this one's writes (partner: push_command). Relaxed on failure: take_commands follows.
+    // Release: the next owner sees this one's writes (partner: push_command). Relaxed on failure:
+    // take_commands follows.
     return out.commands.compare_exchange_strong(expected, mark, std::memory_order_seq_cst);
   }
 
   static bool has_commands(const Outlet& out) {
-    return out.commands.load(std::memory_order_relaxed) != 0;  // take_commands acquires; a late look is made good in go_*
+    return out.commands.load(std::memory_order_relaxed) !=
+           0;  // take_commands acquires; a late look is made good in go_*
   }
 
   /// Owner: all commands, oldest first.

@@ -43,7 +43,8 @@ void BlockingPool::serve() {
   std::unique_lock lock(mutex_);
   for (;;) {
     ++idle_;
-    const bool woken = job_came_.wait_for(lock, idle_thread_leaves_after, [&] { return first_ != nullptr || stopping_; });
+    const bool woken = job_came_.wait_for(lock, idle_thread_leaves_after,
+                                          [&] { return first_ != nullptr || stopping_; });
     --idle_;
     if (!woken || first_ == nullptr) break;
     BlockingJob& job = *std::exchange(first_, first_->next);

@@ -18,8 +18,8 @@ class BlockingPool {
   BlockingPool& operator=(const BlockingPool&) = delete;
   /// Waits for the jobs that run.
   ~BlockingPool();
-  /// Runs the job soon. Beyond `threads_max` jobs wait for a thread. Throws std::system_error when not a single thread
-  /// can be started.
+  /// Runs the job soon. Beyond `threads_max` jobs wait for a thread. Throws std::system_error when
+  /// not a single thread can be started.
   void run(BlockingJob& job);
 
  private:

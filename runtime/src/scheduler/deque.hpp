@@ -1,8 +1,9 @@
 // The work-stealing deque of a worker.
 //
-// Chase and Lev, "Dynamic circular work-stealing deque" (SPAA 2005), with the C11 orders of Le, Pop, Cohen and Zappa
-// Nardelli (PPoPP 2013); of fixed size, since what does not fit goes to the inject queue. The owner pushes at the bottom
-// and takes from the top as thieves do, so that it works first come, first served.
+// Chase and Lev, "Dynamic circular work-stealing deque" (SPAA 2005), with the C11 orders of Le,
+// Pop, Cohen and Zappa Nardelli (PPoPP 2013); of fixed size, since what does not fit goes to the
+// inject queue. The owner pushes at the bottom and takes from the top as thieves do, so that it
+// works first come, first served.
 #pragma once
 
 #include <atomic>
@@ -19,11 +20,13 @@ class Deque {
  public:
   /// False when it is full.
   bool push(T* item) noexcept {
-    const std::uint64_t bottom = bottom_.load(std::memory_order_relaxed);  // written by this thread only
-    const std::uint64_t top = top_.load(std::memory_order_acquire);        // partner: the exchange in take
+    const std::uint64_t bottom =
+        bottom_.load(std::memory_order_relaxed);  // written by this thread only
+    const std::uint64_t top =
+        top_.load(std::memory_order_acquire);  // partner: the exchange in take
     if (bottom - top >= Size) return false;
     items_[bottom & (Size - 1)].store(item, std::memory_order_relaxed);  // published by bottom
-    bottom_.store(bottom + 1, std::memory_order_release);                // partner: the load of bottom in take
+    bottom_.store(bottom + 1, std::memory_order_release);  // partner: the load of bottom in take
     return true;
   }
 
@@ -32,7 +35,8 @@ class Deque {
     std::uint64_t top = top_.load(std::memory_order_seq_cst);
     for (;;) {
       if (top >= bottom_.load(std::memory_order_seq_cst)) return nullptr;
-      T* item = items_[top & (Size - 1)].load(std::memory_order_relaxed);  // valid if the exchange below succeeds
+      T* item = items_[top & (Size - 1)].load(
+          std::memory_order_relaxed);  // valid if the exchange below succeeds
       if (top_.compare_exchange_weak(top, top + 1, std::memory_order_seq_cst)) return item;
     }
   }

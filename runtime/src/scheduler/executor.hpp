@@ -16,8 +16,8 @@ struct Command;
 struct Envelope;
 class SystemCore;
 
-/// Holds back what is sent until the schedule delivers it: first in, first out for each pair of sender and receiver and
-/// lane, any order between pairs (DESIGN.md D6).
+/// Holds back what is sent until the schedule delivers it: first in, first out for each pair of
+/// sender and receiver and lane, any order between pairs (DESIGN.md D6).
 class Delivery {
  public:
   virtual void post_message(std::uint32_t sender, Cell& to, Envelope* message) = 0;
@@ -48,10 +48,10 @@ class Executor {
   virtual void submit_blocking(BlockingJob& job) = 0;
   /// The earliest timer may have changed.
   virtual void timers_changed() = 0;
-  /// Waits on a thread outside until `over()`, or until the deadline on the System's clock. `word` changes and is
-  /// woken when `over` may have become true.
-  virtual void wait_outside(const std::function<bool()>& over, const std::atomic<std::uint32_t>& word,
-                            TimePoint deadline) = 0;
+  /// Waits on a thread outside until `over()`, or until the deadline on the System's clock. `word`
+  /// changes and is woken when `over` may have become true.
+  virtual void wait_outside(const std::function<bool()>& over,
+                            const std::atomic<std::uint32_t>& word, TimePoint deadline) = 0;
   /// Null where sends reach the mailbox at once.
   virtual Delivery* delivery() { return nullptr; }
   /// Runs f on a thread that may wait for actors; soon, and once.

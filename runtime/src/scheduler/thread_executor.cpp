@@ -12,13 +12,15 @@ namespace troupe::detail {
 namespace {
 constexpr std::uint32_t workers_limit = 64;          // bits of sleepers_
 constexpr std::uint32_t slot_runs_in_a_row_max = 3;  // then the deque gets its turn (R15)
-constexpr std::uint32_t inject_look_interval = 61;   // a prime, so that it falls into step with nothing
+constexpr std::uint32_t inject_look_interval =
+    61;  // a prime, so that it falls into step with nothing
 constexpr auto service_tick = std::chrono::milliseconds(1);
 }  // namespace
 
 class ThreadWorker final : public Worker {
  public:
-  ThreadWorker(ThreadExecutor& executor, SystemCore& system, StackPool& stacks, std::uint64_t seed, std::uint32_t number)
+  ThreadWorker(ThreadExecutor& executor, SystemCore& system, StackPool& stacks, std::uint64_t seed,
+               std::uint32_t number)
       : Worker(system, stacks, seed), index(number), executor_(executor) {}
 
   void push(Runnable& runnable) override {
@@ -37,10 +39,11 @@ class ThreadWorker final : public Worker {
 
   const std::uint32_t index;
   std::atomic<Runnable*> slot{nullptr};
-  std::atomic<bool> slot_for_thieves{false};  ///< set by the service thread when this worker is stuck
-  std::atomic<std::uint32_t> runs{0};         ///< changes with each runnable taken
-  std::uint32_t runs_at_last_tick = 0;        ///< the service thread's
-  std::atomic<std::uint32_t> awake{1};        ///< futex: 0 asleep
+  std::atomic<bool> slot_for_thieves{
+      false};                           ///< set by the service thread when this worker is stuck
+  std::atomic<std::uint32_t> runs{0};   ///< changes with each runnable taken
+  std::uint32_t runs_at_last_tick = 0;  ///< the service thread's
+  std::atomic<std::uint32_t> awake{1};  ///< futex: 0 asleep
   Deque<Runnable> deque;
 
  private:
@@ -48,7 +51,8 @@ class ThreadWorker final : public Worker {
     const std::uint32_t run = runs.load(std::memory_order_relaxed) + 1;
     runs.store(run, std::memory_order_relaxed);  // read by the service thread, which needs no order
     for (;;) {
-      if (executor_.stopping_.load(std::memory_order_relaxed)) return nullptr;  // set for good; seen soon enough
+      if (executor_.stopping_.load(std::memory_order_relaxed))
+        return nullptr;  // set for good; seen soon enough
       if (run % inject_look_interval == 0) {
         if (Runnable* r = executor_.take_injected()) return r;
       }
@@ -66,8 +70,9 @@ class ThreadWorker final : public Worker {
       slot_streak_ = 0;
       if (Runnable* r = deque.take()) return r;
     }
-    if (slot.load(std::memory_order_relaxed) != nullptr) {
-      if (Runnable* r = slot.exchange(nullptr, std::memory_order_acq_rel)) {  // partner: a thief's exchange
+    if (slot.load(std::memory_order_relaxed) != nullptr) {  // the exchange decides
+      if (Runnable* r =
+              slot.exchange(nullptr, std::memory_order_acq_rel)) {  // partner: a thief's exchange
         ++slot_streak_;
         return r;
       }
@@ -88,7 +93,8 @@ ThreadExecutor::~ThreadExecutor() {
 void ThreadExecutor::start(SystemCore& core) {
   core_ = &core;
   const SystemOptions& options = core.options();
-  std::uint32_t count = options.workers != 0 ? options.workers : std::thread::hardware_concurrency();
+  std::uint32_t count =
+      options.workers != 0 ? options.workers : std::thread::hardware_concurrency();
   count = std::clamp(count, 1u, workers_limit);
   stacks_ = std::make_unique<StackPool>(core.stack_bytes());
   blocking_ = std::make_unique<BlockingPool>(options.blocking_threads_max);
@@ -104,6 +110,7 @@ void ThreadExecutor::start(SystemCore& core) {
       flush_block_cache();
       done_being_busy();
       running_threads_.fetch_sub(1);
+      futex_wake_all(running_threads_);
     });
   }
   if (drive_timers_) service_ = std::thread([this] { serve(); });
@@ -141,7 +148,8 @@ Runnable* ThreadExecutor::steal(ThreadWorker& thief) {
     if (&victim == &thief) continue;
     found = victim.deque.take();
     if (found == nullptr && victim.slot_for_thieves.exchange(false)) {
-      found = victim.slot.exchange(nullptr, std::memory_order_acq_rel);  // partner: push and take_own of the victim
+      found = victim.slot.exchange(
+          nullptr, std::memory_order_acq_rel);  // partner: push and take_own of the victim
     }
   }
   searching_.fetch_sub(1, std::memory_order_seq_cst);
@@ -153,9 +161,12 @@ Runnable* ThreadExecutor::steal(ThreadWorker& thief) {
 }
 
 bool ThreadExecutor::sees_work(const ThreadWorker& worker) const noexcept {
-  if (injected_.load(std::memory_order_seq_cst) != 0 || worker.slot.load(std::memory_order_seq_cst) != nullptr) return true;
+  if (injected_.load(std::memory_order_seq_cst) != 0 ||
+      worker.slot.load(std::memory_order_seq_cst) != nullptr)
+    return true;
   return std::any_of(workers_.begin(), workers_.end(), [&](const auto& w) {
-    return !w->deque.empty() || (w.get() != &worker && w->slot_for_thieves.load(std::memory_order_seq_cst));
+    return !w->deque.empty() ||
+           (w.get() != &worker && w->slot_for_thieves.load(std::memory_order_seq_cst));
   });
 }
 
@@ -167,8 +178,10 @@ void ThreadExecutor::work_was_queued() {
 
 void ThreadExecutor::wake(std::uint32_t index) {
   const std::uint64_t bit = std::uint64_t{1} << index;
-  if ((sleepers_.fetch_and(~bit, std::memory_order_seq_cst) & bit) == 0) return;  // somebody else woke it
-  busy_.fetch_add(1, std::memory_order_seq_cst);  // on its behalf, so that nobody sees quiescence in between
+  if ((sleepers_.fetch_and(~bit, std::memory_order_seq_cst) & bit) == 0)
+    return;  // somebody else woke it
+  busy_.fetch_add(
+      1, std::memory_order_seq_cst);  // on its behalf, so that nobody sees quiescence in between
   ThreadWorker& worker = *workers_[index];
   worker.awake.store(1, std::memory_order_seq_cst);
   futex_wake_one(worker.awake);
@@ -180,13 +193,16 @@ bool ThreadExecutor::sleep(ThreadWorker& worker) {
   sleepers_.fetch_or(bit, std::memory_order_seq_cst);
   if (sees_work(worker) || stopping_.load(std::memory_order_seq_cst)) {
     if ((sleepers_.fetch_and(~bit, std::memory_order_seq_cst) & bit) != 0) return !stopping_.load();
-    done_being_busy();  // a waker counted this worker already: give back the count it had of its own
+    done_being_busy();  // a waker counted this worker already: give back the count it had of its
+                        // own
     return !stopping_.load();
   }
   done_being_busy();
   while (worker.awake.load(std::memory_order_seq_cst) == 0) futex_wait(worker.awake, 0);
-  // A waker that was late with its store may have woken a later sleep than it meant: then nobody counted this worker.
-  if ((sleepers_.fetch_and(~bit, std::memory_order_seq_cst) & bit) != 0) busy_.fetch_add(1, std::memory_order_seq_cst);
+  // A waker that was late with its store may have woken a later sleep than it meant: then nobody
+  // counted this worker.
+  if ((sleepers_.fetch_and(~bit, std::memory_order_seq_cst) & bit) != 0)
+    busy_.fetch_add(1, std::memory_order_seq_cst);
   if (drive_timers_ && workers_.size() > 1 && !ticking_.exchange(true)) timers_changed();
   return !stopping_.load(std::memory_order_seq_cst);
 }
@@ -241,11 +257,12 @@ void ThreadExecutor::serve() {
     core_->timers().fire_due(core_->now());
     const auto wake_at = core_->timers().next_wake();
     bool tick_on = busy_.load(std::memory_order_seq_cst) != 0 && workers_.size() > 1;
-    if (!tick_on && ticking_.exchange(false) && busy_.load(std::memory_order_seq_cst) != 0) continue;
-    std::optional<Duration> sleep_for;
-    if (wake_at) sleep_for = std::max(*wake_at - core_->now(), Duration::zero());
-    if (tick_on) sleep_for = std::min<Duration>(sleep_for.value_or(service_tick), service_tick);
-    futex_wait(service_word_, seen, sleep_for);
+    if (!tick_on && ticking_.exchange(false) && busy_.load(std::memory_order_seq_cst) != 0)
+      continue;
+    std::optional<Duration> nap;
+    if (wake_at) nap = std::max(*wake_at - core_->now(), Duration::zero());
+    if (tick_on) nap = std::min<Duration>(nap.value_or(service_tick), service_tick);
+    futex_wait(service_word_, seen, nap);
     if (tick_on) tick();
   }
   flush_block_cache();
@@ -254,8 +271,10 @@ void ThreadExecutor::serve() {
 /// Lets thieves at the slot of a worker that has been in one handler since the last tick.
 void ThreadExecutor::tick() {
   for (auto& worker : workers_) {
-    const std::uint32_t runs = worker->runs.load(std::memory_order_relaxed);  // any recent value will do
-    const bool stuck = runs == worker->runs_at_last_tick && worker->slot.load(std::memory_order_relaxed) != nullptr;
+    const std::uint32_t runs =
+        worker->runs.load(std::memory_order_relaxed);  // any recent value will do
+    const bool stuck = runs == worker->runs_at_last_tick &&
+                       worker->slot.load(std::memory_order_relaxed) != nullptr;
     worker->runs_at_last_tick = runs;
     if (!stuck || sleepers_.load(std::memory_order_seq_cst) == 0) continue;
     worker->slot_for_thieves.store(true, std::memory_order_seq_cst);
@@ -263,8 +282,8 @@ void ThreadExecutor::tick() {
   }
 }
 
-void ThreadExecutor::wait_outside(const std::function<bool()>& over, const std::atomic<std::uint32_t>& word,
-                                  TimePoint deadline) {
+void ThreadExecutor::wait_outside(const std::function<bool()>& over,
+                                  const std::atomic<std::uint32_t>& word, TimePoint deadline) {
   for (;;) {
     const std::uint32_t seen = word.load(std::memory_order_seq_cst);
     if (over()) return;
@@ -287,13 +306,11 @@ bool ThreadExecutor::stop(Duration limit) {
   for (std::uint32_t i = 0; i < workers_.size(); ++i) wake(i);
   timers_changed();
   if (service_.joinable()) service_.join();
-  const auto give_up = std::chrono::steady_clock::now() + limit;  // lint:allow(clock) real threads end in real time
-  while (running_threads_.load() != 0) {
-    if (std::chrono::steady_clock::now() > give_up) {  // lint:allow(clock) the same
-      for (auto& thread : threads_) thread.detach();
-      return false;
-    }
-    std::this_thread::sleep_for(std::chrono::microseconds(100));  // lint:allow(sleep) a thread on its way out
+  while (const std::uint32_t left = running_threads_.load(std::memory_order_seq_cst)) {
+    futex_wait(running_threads_, left, limit);  // each thread that ends begins the limit anew
+    if (running_threads_.load(std::memory_order_seq_cst) != left) continue;
+    for (auto& thread : threads_) thread.detach();
+    return false;
   }
   for (auto& thread : threads_) thread.join();
   blocking_.reset();

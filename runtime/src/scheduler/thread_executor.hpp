@@ -1,12 +1,13 @@
 // Work-stealing threads.
 //
-// Design. Each worker has a LIFO slot (the cell it woke last, whose data is warm), a deque that thieves may take from,
-// and shares the inject queue for work from outside. Filling an empty slot wakes nobody; displacing one puts the older
-// into the deque and wakes at most one sleeper, and none while another worker searches.
-// Parking: announce in `sleepers_` (seq_cst), look at every queue again, sleep on the own futex. Waking: publish the work
-// (seq_cst), then read `sleepers_`. One of the two sees the other; tests/model/park.pml is this protocol.
-// The service thread drives the timers. While workers are busy it ticks each millisecond and lets thieves take the slot
-// of a worker that is stuck in one handler; while all sleep it sleeps too, until the next timer.
+// Design. Each worker has a LIFO slot (the cell it woke last, whose data is warm), a deque that
+// thieves may take from, and shares the inject queue for work from outside. Filling an empty slot
+// wakes nobody; displacing one puts the older into the deque and wakes at most one sleeper, and
+// none while another worker searches. Parking: announce in `sleepers_` (seq_cst), look at every
+// queue again, sleep on the own futex. Waking: publish the work (seq_cst), then read `sleepers_`.
+// One of the two sees the other; tests/model/park.pml is this protocol. The service thread drives
+// the timers. While workers are busy it ticks each millisecond and lets thieves take the slot of a
+// worker that is stuck in one handler; while all sleep it sleeps too, until the next timer.
 #pragma once
 
 #include <memory>
@@ -40,8 +41,11 @@ class ThreadExecutor final : public Executor {
   void run_aside(std::function<void()> f) override;
   bool stop(Duration limit) override;
 
-  /// Nothing is queued and nothing runs. Stays so until something is sent from outside or a timer fires.
-  [[nodiscard]] bool is_quiescent() const noexcept { return busy_.load(std::memory_order_seq_cst) == 0; }
+  /// Nothing is queued and nothing runs. Stays so until something is sent from outside or a timer
+  /// fires.
+  [[nodiscard]] bool is_quiescent() const noexcept {
+    return busy_.load(std::memory_order_seq_cst) == 0;
+  }
   /// Sleeps until is_quiescent or `word` no longer holds `value`.
   void wait_quiescent();
 
@@ -64,10 +68,10 @@ class ThreadExecutor final : public Executor {
   std::vector<std::thread> threads_;
   std::unique_ptr<BlockingPool> blocking_;
 
-  alignas(64) std::atomic<std::uint64_t> sleepers_{0};   // a bit per worker
+  alignas(64) std::atomic<std::uint64_t> sleepers_{0};  // a bit per worker
   std::atomic<std::uint32_t> searching_{0};
-  std::atomic<std::uint32_t> busy_{0};                   // workers awake, and blocking jobs
-  std::atomic<std::uint32_t> quiescence_{0};             // changes when busy_ reaches 0
+  std::atomic<std::uint32_t> busy_{0};        // workers awake, and blocking jobs
+  std::atomic<std::uint32_t> quiescence_{0};  // changes when busy_ reaches 0
   std::atomic<std::uint32_t> running_threads_{0};
   std::atomic<bool> stopping_{false};
 

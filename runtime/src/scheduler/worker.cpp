@@ -10,12 +10,13 @@ namespace troupe::detail {
 
 namespace {
 
-constinit thread_local Worker* this_thread = nullptr;  // with the arena the only thing that is not passed in
+constinit thread_local Worker* this_thread =
+    nullptr;  // with the arena the only thing that is not passed in
 
 constexpr std::uint32_t parked_carriers_max = 64;  // beyond it their stacks go back to the pool
 
-/// jump_fcontext saves and loads MXCSR; where the sticky flags of two carriers differ, that costs 150 ns. All set
-/// beforehand, they never differ.
+/// jump_fcontext saves and loads MXCSR; where the sticky flags of two carriers differ, that costs
+/// 150 ns. All set beforehand, they never differ.
 void preset_float_flags() noexcept {
 #if defined(__x86_64__)
   _mm_setcsr(0x1fbf);
@@ -24,7 +25,8 @@ void preset_float_flags() noexcept {
 
 }  // namespace
 
-Worker::Worker(SystemCore& system, StackPool& stacks, std::uint64_t seed) : core(system), random(seed), stacks_(stacks) {}
+Worker::Worker(SystemCore& system, StackPool& stacks, std::uint64_t seed)
+    : core(system), random(seed), stacks_(stacks) {}
 
 Worker::~Worker() {
   while (parked_ != nullptr) {
@@ -46,9 +48,11 @@ void Worker::enter() {
   const unsigned float_state = _mm_getcsr();
 #endif
   preset_float_flags();
+  thread_.adopt_thread();
   Carrier& first = take_carrier();
   carrier_ = &first;
-  Carrier::switch_to(thread_, first, [](void*) {}, nullptr);
+  Carrier::switch_to(
+      thread_, first, [](void*) {}, nullptr);
 #if defined(__x86_64__)
   _mm_setcsr(float_state);
 #endif
@@ -75,7 +79,8 @@ void Worker::suspend(Runnable& go_on) {
   Carrier& to = take_carrier();
   continuation_ = &go_on;
   carrier_ = &to;
-  Carrier::switch_to(from, to, [](void*) {}, nullptr);
+  Carrier::switch_to(
+      from, to, [](void*) {}, nullptr);
 }
 
 void Worker::resume(Carrier& suspended) {

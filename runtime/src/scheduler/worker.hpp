@@ -24,12 +24,14 @@ inline constexpr std::size_t cell_classes = 4;
 
 /// Counts of one thread, on cache lines of their own; summed when read.
 struct alignas(64) Counters {
-  std::atomic<std::uint64_t> handled{0}, spawned{0}, ended{0}, restarted{0}, failed{0}, refused{0}, steals{0}, parks{0};
+  std::atomic<std::uint64_t> handled{0}, spawned{0}, ended{0}, restarted{0}, failed{0}, refused{0},
+      steals{0}, parks{0};
   std::array<std::atomic<std::uint64_t>, drop_reasons> dropped{};
 
   /// For a counter that one thread writes.
   static void add(std::atomic<std::uint64_t>& counter, std::uint64_t n = 1) noexcept {
-    counter.store(counter.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);  // single writer; read any time
+    counter.store(counter.load(std::memory_order_relaxed) + n,
+                  std::memory_order_relaxed);  // single writer; read any time
   }
 };
 
@@ -41,8 +43,8 @@ class Worker {
   Worker& operator=(const Worker&) = delete;
   virtual ~Worker();
 
-  /// The worker that runs on this thread, or null. Re-read after everything that may switch carriers: the frame may
-  /// have moved to another thread.
+  /// The worker that runs on this thread, or null. Re-read after everything that may switch
+  /// carriers: the frame may have moved to another thread.
   [[nodiscard]] static Worker* current() noexcept;
 
   /// Queues a runnable, from this worker's thread.
@@ -50,15 +52,17 @@ class Worker {
 
   /// Runs on the calling thread until next() returns null.
   void enter();
-  /// Leaves the running carrier, suspended, in place of which `go_on` runs next here. Returns when resumed.
+  /// Leaves the running carrier, suspended, in place of which `go_on` runs next here. Returns when
+  /// resumed.
   void suspend(Runnable& go_on);
   [[nodiscard]] Carrier& carrier() noexcept { return *carrier_; }
-  /// Goes on with a suspended carrier. Returns, much later, on a carrier that holds nothing: return to the loop.
+  /// Goes on with a suspended carrier. Returns, much later, on a carrier that holds nothing: return
+  /// to the loop.
   void resume(Carrier& suspended);
 
   SystemCore& core;
-  Cell* cell = nullptr;   ///< whose turn it is
-  Turn* turn = nullptr;   ///< what it handles
+  Cell* cell = nullptr;  ///< whose turn it is
+  Turn* turn = nullptr;  ///< what it handles
   Random random;
   Counters counters;
   std::array<std::vector<Cell*>, cell_classes> free_cells;

@@ -12,7 +12,8 @@ TimerService::~TimerService() {
   wheel_.take_due(TimePoint::max(), due_);
   for (WheelEntry* entry : due_) {
     auto* timer = static_cast<TimerRecord*>(entry);
-    TROUPE_CHECK(timer->purpose == TimerPurpose::delayed_send, "an actor's timer outlived its actor");
+    TROUPE_CHECK(timer->purpose == TimerPurpose::delayed_send,
+                 "an actor's timer outlived its actor");
     destroy_envelope(timer->message);
     delete timer;
   }

@@ -20,13 +20,14 @@ enum class TimerPurpose : std::uint8_t {
   delayed_send,   ///< a message for anybody
 };
 
-/// One timer. Belongs to its actor (or, delayed_send, to itself); due, its command travels to the actor.
+/// One timer. Belongs to its actor (or, delayed_send, to itself); due, its command travels to the
+/// actor.
 struct TimerRecord : Command, WheelEntry {
   TimerPurpose purpose{};
-  bool armed = false;         ///< in the wheel, or its command is under way
-  bool cancelled = false;     ///< free it when its command comes
-  bool tick_waits = false;    ///< its tick is in the mailbox
-  std::uint32_t missed = 0;   ///< periods that passed meanwhile
+  bool armed = false;        ///< in the wheel, or its command is under way
+  bool cancelled = false;    ///< free it when its command comes
+  bool tick_waits = false;   ///< its tick is in the mailbox
+  std::uint32_t missed = 0;  ///< periods that passed meanwhile
   Address target;
   TimerKey key{0};
   Duration period{};

@@ -10,7 +10,8 @@ namespace troupe::detail {
 TimingWheel::TimingWheel(TimePoint now) : tick_(tick_of(now)) {}
 
 std::uint64_t TimingWheel::tick_of(TimePoint time) noexcept {
-  return static_cast<std::uint64_t>(std::max<std::int64_t>(time.time_since_epoch().count(), 0)) >> tick_shift;
+  return static_cast<std::uint64_t>(std::max<std::int64_t>(time.time_since_epoch().count(), 0)) >>
+         tick_shift;
 }
 
 void TimingWheel::insert(WheelEntry& entry, TimePoint due) {
@@ -59,7 +60,8 @@ void TimingWheel::empty_slot(int level, std::uint32_t slot) {
   }
 }
 
-/// Moves the present to `to_tick`: the slots it enters, on every level, are spread over the levels below.
+/// Moves the present to `to_tick`: the slots it enters, on every level, are spread over the levels
+/// below.
 void TimingWheel::cascade(std::uint64_t to_tick) {
   const std::uint64_t from = tick_;
   tick_ = to_tick;
@@ -79,7 +81,8 @@ void TimingWheel::take_due(TimePoint now, std::vector<WheelEntry*>& out) {
   const std::uint64_t from = tick_;
   const std::uint64_t to = std::max(tick_of(now), tick_);
   const std::size_t first_new = out.size();
-  // Everything in the level-0 slots passed over is due; the slot of the present may hold some that are not.
+  // Everything in the level-0 slots passed over is due; the slot of the present may hold some that
+  // are not.
   std::vector<WheelEntry*> candidates;
   const auto collect = [&] {
     for (std::uint64_t left = occupied_[0]; left != 0; left &= left - 1) {
@@ -94,9 +97,10 @@ void TimingWheel::take_due(TimePoint now, std::vector<WheelEntry*>& out) {
     remove(*e);
     out.push_back(e);
   }
-  std::sort(out.begin() + static_cast<std::ptrdiff_t>(first_new), out.end(), [](const auto* a, const auto* b) {
-    return a->due != b->due ? a->due < b->due : a->sequence < b->sequence;
-  });
+  std::sort(out.begin() + static_cast<std::ptrdiff_t>(first_new), out.end(),
+            [](const auto* a, const auto* b) {
+              return a->due != b->due ? a->due < b->due : a->sequence < b->sequence;
+            });
 }
 
 std::optional<TimePoint> TimingWheel::next_wake() const {
@@ -105,11 +109,13 @@ std::optional<TimePoint> TimingWheel::next_wake() const {
     const auto present = static_cast<int>(tick_ >> (bits * level)) & static_cast<int>(slots - 1);
     const int ahead = std::countr_zero(std::rotr(occupied_[level], present));
     if (level > 0) {  // where the slot begins, it cascades
-      const std::uint64_t tick = ((tick_ >> (bits * level)) + static_cast<std::uint64_t>(ahead)) << (bits * level);
+      const std::uint64_t tick = ((tick_ >> (bits * level)) + static_cast<std::uint64_t>(ahead))
+                                 << (bits * level);
       return TimePoint{Duration{static_cast<std::int64_t>(tick << tick_shift)}};
     }
     TimePoint earliest = TimePoint::max();
-    for (const WheelEntry* e = slots_[0][(present + ahead) & static_cast<int>(slots - 1)]; e != nullptr; e = e->following) {
+    for (const WheelEntry* e = slots_[0][(present + ahead) & static_cast<int>(slots - 1)];
+         e != nullptr; e = e->following) {
       earliest = std::min(earliest, e->due);
     }
     return earliest;

@@ -1,8 +1,9 @@
 // A hierarchical timing wheel: a pure data structure, told the time by its user.
 //
-// Varghese and Lauck, "Hashed and hierarchical timing wheels" (SOSP 1987), scheme 7: levels of 64 slots, each level 64
-// times as coarse as the one below. A timer sits in the level of the highest digit in which its tick differs from the
-// present one and moves down as time comes near. Timers due in one tick come out in order of their due times.
+// Varghese and Lauck, "Hashed and hierarchical timing wheels" (SOSP 1987), scheme 7: levels of 64
+// slots, each level 64 times as coarse as the one below. A timer sits in the level of the highest
+// digit in which its tick differs from the present one and moves down as time comes near. Timers
+// due in one tick come out in order of their due times.
 #pragma once
 
 #include <array>
@@ -35,15 +36,16 @@ class TimingWheel {
   bool remove(WheelEntry& entry);
   /// Takes out everything due at `now`, in order of due time, then of insertion. Never early.
   void take_due(TimePoint now, std::vector<WheelEntry*>& out);
-  /// When to look again: not after the earliest due time, and not before now. None: the wheel is empty.
+  /// When to look again: not after the earliest due time, and not before now. None: the wheel is
+  /// empty.
   [[nodiscard]] std::optional<TimePoint> next_wake() const;
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
 
  private:
   static constexpr int bits = 6;
   static constexpr std::uint32_t slots = 1u << bits;
-  static constexpr int levels = 8;            // 64^8 ticks of 2^20 ns: 9,000 years
-  static constexpr int tick_shift = 20;       // a tick is 1.05 ms
+  static constexpr int levels = 8;       // 64^8 ticks of 2^20 ns: 9,000 years
+  static constexpr int tick_shift = 20;  // a tick is 1.05 ms
   static std::uint64_t tick_of(TimePoint time) noexcept;
   void place(WheelEntry& entry);
   void cascade(std::uint64_t to_tick);

@@ -18,7 +18,8 @@ using troupe::detail::Runnable;
 /// Runs what it is given and comes back.
 class SeededExecutor::OneStepWorker final : public troupe::detail::Worker {
  public:
-  OneStepWorker(SeededExecutor& executor, troupe::detail::SystemCore& system, troupe::detail::StackPool& stacks)
+  OneStepWorker(SeededExecutor& executor, troupe::detail::SystemCore& system,
+                troupe::detail::StackPool& stacks)
       : Worker(system, stacks, 1), executor_(executor) {}
   void push(Runnable& runnable) override { executor_.submit(runnable); }
   void run_one(Runnable& runnable) {
@@ -43,9 +44,15 @@ void SeededExecutor::start(troupe::detail::SystemCore& core) {
   core.add_counters(worker_->counters);
 }
 
-void SeededExecutor::submit(Runnable& runnable) { ready_.push_back(&runnable); }
-void SeededExecutor::submit_blocking(BlockingJob& job) { jobs_.push_back(&job); }
-void SeededExecutor::run_aside(std::function<void()> f) { aside_.push_back(std::move(f)); }
+void SeededExecutor::submit(Runnable& runnable) {
+  ready_.push_back(&runnable);
+}
+void SeededExecutor::submit_blocking(BlockingJob& job) {
+  jobs_.push_back(&job);
+}
+void SeededExecutor::run_aside(std::function<void()> f) {
+  aside_.push_back(std::move(f));
+}
 
 SeededExecutor::Pair& SeededExecutor::pair_of(std::uint32_t sender, Cell& to) {
   const std::uint64_t key = std::uint64_t{sender} << 32 | to.serial;
@@ -66,7 +73,9 @@ void SeededExecutor::post_command(std::uint32_t sender, Cell& to, Command* comma
   pair_of(sender, to).queue.push_back({nullptr, command});
 }
 
-void SeededExecutor::note(std::uint64_t event) noexcept { trace_ = (trace_ ^ event) * 1099511628211ull; }
+void SeededExecutor::note(std::uint64_t event) noexcept {
+  trace_ = (trace_ ^ event) * 1099511628211ull;
+}
 
 void SeededExecutor::deliver(std::size_t index) {
   Pair& pair = *pairs_[index];
@@ -113,8 +122,8 @@ bool SeededExecutor::step() {
   return true;
 }
 
-void SeededExecutor::wait_outside(const std::function<bool()>& over, const std::atomic<std::uint32_t>&,
-                                  TimePoint deadline) {
+void SeededExecutor::wait_outside(const std::function<bool()>& over,
+                                  const std::atomic<std::uint32_t>&, TimePoint deadline) {
   while (!over()) {
     if (!aside_.empty()) {
       const auto f = std::move(aside_.front());

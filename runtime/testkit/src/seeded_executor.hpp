@@ -1,8 +1,9 @@
 // One thread, virtual time, and a seed that decides everything else.
 //
-// A step is one of: a runnable has its turn, a message or command that is under way is delivered, a blocking job runs.
-// Among all steps that are possible the seed picks one. First in, first out holds for each pair of sender and receiver
-// and lane; between pairs any order is possible, so that code which relies on more than S2 and S3 fails (S4).
+// A step is one of: a runnable has its turn, a message or command that is under way is delivered, a
+// blocking job runs. Among all steps that are possible the seed picks one. First in, first out
+// holds for each pair of sender and receiver and lane; between pairs any order is possible, so that
+// code which relies on more than S2 and S3 fails (S4).
 #pragma once
 
 #include <deque>
@@ -29,13 +30,16 @@ class SeededExecutor final : public troupe::detail::Executor, public troupe::det
   void submit(troupe::detail::Runnable& runnable) override;
   void submit_blocking(troupe::detail::BlockingJob& job) override;
   void timers_changed() override {}
-  void wait_outside(const std::function<bool()>& over, const std::atomic<std::uint32_t>& word, TimePoint deadline) override;
+  void wait_outside(const std::function<bool()>& over, const std::atomic<std::uint32_t>& word,
+                    TimePoint deadline) override;
   void run_aside(std::function<void()> f) override;
   Delivery* delivery() override { return this; }
   bool stop(Duration limit) override;
 
-  void post_message(std::uint32_t sender, troupe::detail::Cell& to, troupe::detail::Envelope* message) override;
-  void post_command(std::uint32_t sender, troupe::detail::Cell& to, troupe::detail::Command* command) override;
+  void post_message(std::uint32_t sender, troupe::detail::Cell& to,
+                    troupe::detail::Envelope* message) override;
+  void post_command(std::uint32_t sender, troupe::detail::Cell& to,
+                    troupe::detail::Command* command) override;
 
   [[nodiscard]] std::uint64_t trace_hash() const noexcept { return trace_; }
 

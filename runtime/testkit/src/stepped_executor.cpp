@@ -11,8 +11,8 @@ void SteppedExecutor::run_aside(std::function<void()> f) {
   aside_.push_back(std::move(f));
 }
 
-void SteppedExecutor::wait_outside(const std::function<bool()>& over, const std::atomic<std::uint32_t>&,
-                                   TimePoint deadline) {
+void SteppedExecutor::wait_outside(const std::function<bool()>& over,
+                                   const std::atomic<std::uint32_t>&, TimePoint deadline) {
   for (;;) {
     threads_.wait_quiescent();
     std::unique_lock lock(aside_lock_);

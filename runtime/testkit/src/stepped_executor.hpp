@@ -21,7 +21,8 @@ class SteppedExecutor final : public troupe::detail::Executor {
   void submit(troupe::detail::Runnable& runnable) override { threads_.submit(runnable); }
   void submit_blocking(troupe::detail::BlockingJob& job) override { threads_.submit_blocking(job); }
   void timers_changed() override {}
-  void wait_outside(const std::function<bool()>& over, const std::atomic<std::uint32_t>& word, TimePoint deadline) override;
+  void wait_outside(const std::function<bool()>& over, const std::atomic<std::uint32_t>& word,
+                    TimePoint deadline) override;
   void run_aside(std::function<void()> f) override;
   bool stop(Duration limit) override { return threads_.stop(limit); }
 

@@ -18,7 +18,8 @@ TestParts::TestParts(std::uint64_t s, Schedule schedule, SystemOptions given)
   if (schedule == Schedule::seeded) {
     Random random(options.seed);
     options.executor = std::make_shared<SeededExecutor>(random.next(), clock);
-    options.messages_per_turn_max = 1 + random.below(8);  // short turns, so that more schedules are seen
+    options.messages_per_turn_max =
+        1 + random.below(8);  // short turns, so that more schedules are seen
   } else {
     options.executor = std::make_shared<SteppedExecutor>(clock);
     if (options.workers == 0) options.workers = 2;

@@ -13,7 +13,8 @@
 
 namespace troupe {
 
-/// `static constexpr auto turns = troupe::reentrant;` lets other messages go on while a handler awaits (S137).
+/// `static constexpr auto turns = troupe::reentrant;` lets other messages go on while a handler
+/// awaits (S137).
 struct Turns {
   bool is_reentrant;
 };
@@ -23,7 +24,7 @@ inline constexpr Turns reentrant{true};
 /// Thread safety: a plain value.
 class TimerKey {
  public:
-  TimerKey(const char* text) : text_(text) {}            // NOLINT: keys are written in place
+  TimerKey(const char* text) : text_(text) {}             // NOLINT: keys are written in place
   TimerKey(std::string text) : text_(std::move(text)) {}  // NOLINT
   template <std::integral I>
   TimerKey(I number) : number_(static_cast<std::uint64_t>(number)) {}  // NOLINT
@@ -52,10 +53,12 @@ class ActorLog {
 /// Thread safety: on the actor, in the handler it was taken in.
 class CurrentRequest {
  public:
-  CurrentRequest(Ref<> sender, TimePoint deadline) noexcept : sender_(sender), deadline_(deadline) {}
+  CurrentRequest(Ref<> sender, TimePoint deadline) noexcept
+      : sender_(sender), deadline_(deadline) {}
   /// The actor that sent the message; empty when it came from outside or from a timer.
   [[nodiscard]] const Ref<>& sender() const noexcept { return sender_; }
-  /// Until when the asker waits; TimePoint::max() for a told message. Not inherited by the handler's own asks.
+  /// Until when the asker waits; TimePoint::max() for a told message. Not inherited by the
+  /// handler's own asks.
   [[nodiscard]] TimePoint deadline() const noexcept { return deadline_; }
 
  private:
@@ -73,7 +76,8 @@ class NewCell {
   NewCell& operator=(const NewCell&) = delete;
   ~NewCell();
   [[nodiscard]] void* where() const noexcept;
-  /// The actor exists from here on: its on_start is its first turn. `started` (or null) is told when it has returned.
+  /// The actor exists from here on: its on_start is its first turn. `started` (or null) is told
+  /// when it has returned.
   Address launch(const RequestPort& started = {});
 
  private:
@@ -81,8 +85,8 @@ class NewCell {
 };
 
 template <class T, class... Args>
-Address spawn_in(Cell* parent, System* system, const SpawnOptions* options, const RequestPort& started,
-                 Args&&... args) {
+Address spawn_in(Cell* parent, System* system, const SpawnOptions* options,
+                 const RequestPort& started, Args&&... args) {
   static_assert(fine<decltype(why_not_spawn<T, Args...>())>);
   NewCell cell{parent, system, actor_type<T>, options};
   ::new (cell.where()) T(std::forward<Args>(args)...);
@@ -112,16 +116,16 @@ void forward_request(const RequestPort& port, const Address& to, RequestEnvelope
 RequestEnvelope* new_forwarded(const MessageType& type);
 CurrentRequest current_request(Cell& self);
 TimePoint now_of(const Cell& self);
-void on_answer(Cell& self, const RequestPort& ask, void* function, void (*run)(void*, const RequestPort&, Cell&),
-               void (*drop)(void*));
+void on_answer(Cell& self, const RequestPort& ask, void* function,
+               void (*run)(void*, const RequestPort&, Cell&), void (*drop)(void*));
 Address address_of(const Cell& self) noexcept;
 Ask<void> stop_and_wait(const Address& actor, Duration deadline);
 void run_blocking(void* call, void (*run)(void*));
 
 }  // namespace detail
 
-/// The base of Actor: life cycle and context. Its members may be used from on_start on, on the actor only.
-/// Thread safety: everything runs on the actor, one turn at a time.
+/// The base of Actor: life cycle and context. Its members may be used from on_start on, on the
+/// actor only. Thread safety: everything runs on the actor, one turn at a time.
 class ActorBase : public detail::ActorTag {
  public:
   ActorBase() = default;
@@ -129,27 +133,27 @@ class ActorBase : public detail::ActorTag {
   ActorBase& operator=(const ActorBase&) = delete;
   virtual ~ActorBase() = default;
 
-  /// The first turn of each incarnation, before any message. May await. What it throws is a failure.
+  /// The first turn of each incarnation, before any message. May await. What it throws is a
+  /// failure.
   virtual void on_start() {}
-  /// The last turn of each incarnation whose on_start ran, on every way out (S40). What it throws is logged.
+  /// The last turn of each incarnation whose on_start ran, on every way out (S40). What it throws
+  /// is logged.
   virtual void on_stop(StopReason /*why*/) {}
 
  protected:
-  /// Spawns a child: runs the constructor here and returns at once. Throws what the constructor throws, NameTaken, and
-  /// UsageError when this actor is ending.
+  /// Spawns a child: runs the constructor here and returns at once. Throws what the constructor
+  /// throws, NameTaken, and UsageError when this actor is ending.
   template <class T, class... Args, class Why = decltype(detail::why_not_spawn<T, Args...>())>
-    requires detail::fine<Why>
-  Ref<T> spawn(Args&&... args) {
+  requires detail::fine<Why> Ref<T> spawn(Args&&... args) {
     return Ref<T>{detail::spawn_in<T>(cell(), nullptr, nullptr, {}, std::forward<Args>(args)...)};
   }
   template <class T, class... Args, class Why = decltype(detail::why_not_spawn<T, Args...>())>
-    requires detail::fine<Why>
-  Ref<T> spawn(const SpawnOptions& options, Args&&... args) {
+  requires detail::fine<Why> Ref<T> spawn(const SpawnOptions& options, Args&&... args) {
     return Ref<T>{detail::spawn_in<T>(cell(), nullptr, &options, {}, std::forward<Args>(args)...)};
   }
   template <class T, class... Args, class Why = decltype(detail::why_not_spawn<T, Args...>())>
-    requires(!detail::fine<Why>)
-  Ref<T> spawn(Args&&... args) = delete;
+  requires(!detail::fine<Why>) Ref<T> spawn(Args&&... args)
+  = delete;
   /// Spawns a child of a factory.
   template <class... Ps>
   Ref<Ps...> spawn(const Factory<Ps...>& factory, const SpawnOptions& options = {}) {
@@ -157,11 +161,12 @@ class ActorBase : public detail::ActorTag {
   }
   /// Spawns a child and waits for its on_start. Throws also StartFailed.
   template <class T, class... Args, class Why = decltype(detail::why_not_spawn<T, Args...>())>
-    requires detail::fine<Why>
-  Ref<T> start(const SpawnOptions& options, Args&&... args) {
-    const detail::RequestPort port = detail::open_slot({}, default_timeout, &detail::destroy_reply<void>);
+  requires detail::fine<Why> Ref<T> start(const SpawnOptions& options, Args&&... args) {
+    const detail::RequestPort port =
+        detail::open_slot({}, default_timeout, &detail::destroy_reply<void>);
     Ask<void> started{port};
-    const Ref<T> child{detail::spawn_in<T>(cell(), nullptr, &options, port, std::forward<Args>(args)...)};
+    const Ref<T> child{
+        detail::spawn_in<T>(cell(), nullptr, &options, port, std::forward<Args>(args)...)};
     if (auto result = started.try_await(); !result) {
       stop(child);
       throw StartFailed(result.error().what);
@@ -178,34 +183,44 @@ class ActorBase : public detail::ActorTag {
   /// Ends another actor at once: its await is cancelled. Can't be trapped.
   void kill(const Ref<>& other) { detail::kill_actor(other.address()); }
 
-  /// One Terminated when `other` has ended, however often this is called (S50). Unhandled, it ends this actor (S54).
+  /// One Terminated when `other` has ended, however often this is called (S50). Unhandled, it ends
+  /// this actor (S54).
   void watch(const Ref<>& other) { detail::watch_actor(*cell(), other.address()); }
   /// No Terminated of `other` is processed any more, even if it waits already (S52).
   void unwatch(const Ref<>& other) { detail::unwatch_actor(*cell(), other.address()); }
   /// One Down per token (S53).
-  MonitorToken monitor(const Ref<>& other) { return detail::monitor_actor(*cell(), other.address(), false); }
+  MonitorToken monitor(const Ref<>& other) {
+    return detail::monitor_actor(*cell(), other.address(), false);
+  }
   MonitorToken monitor(const Ref<>& other, EachIncarnation) {
     return detail::monitor_actor(*cell(), other.address(), true);
   }
   void demonitor(MonitorToken token) { detail::demonitor_actor(*cell(), token); }
-  /// Ties both: if one ends abnormally, the other gets an exit signal. Repeating it changes nothing (S58).
+  /// Ties both: if one ends abnormally, the other gets an exit signal. Repeating it changes nothing
+  /// (S58).
   void link(const Ref<>& other) { detail::link_actor(*cell(), other.address()); }
   void unlink(const Ref<>& other) { detail::unlink_actor(*cell(), other.address()); }
-  /// Sends an exit signal as if a linked actor had ended with this reason; `killed` can't be trapped (S59).
-  void exit(const Ref<>& other, ExitReason why) { detail::exit_actor(*cell(), other.address(), std::move(why)); }
+  /// Sends an exit signal as if a linked actor had ended with this reason; `killed` can't be
+  /// trapped (S59).
+  void exit(const Ref<>& other, ExitReason why) {
+    detail::exit_actor(*cell(), other.address(), std::move(why));
+  }
 
   /// Hands the request being handled to `to`, which answers the asker; the deadline stays.
   template <class... Ps, class M>
   Forwarded<ReplyOf<std::remove_cvref_t<M>>> forward(const Ref<Ps...>& to, M&& m) {
     using D = std::remove_cvref_t<M>;
-    static_assert(detail::fine<decltype(detail::why_not_ask<M, Ps...>())>, "the receiver does not take this request");
-    detail::EnvelopeGuard<detail::RequestEnvelope> e{detail::new_forwarded(detail::message_type<D>)};
+    static_assert(detail::fine<decltype(detail::why_not_ask<M, Ps...>())>,
+                  "the receiver does not take this request");
+    detail::EnvelopeGuard<detail::RequestEnvelope> e{
+        detail::new_forwarded(detail::message_type<D>)};
     ::new (detail::payload(*e)) D(std::forward<M>(m));
     detail::forward_request(detail::take_request(*cell()), to.address(), e.release());
     return {};
   }
 
-  /// Stops the timer `key`; false when there was none. A tick that waits already is not delivered (S32).
+  /// Stops the timer `key`; false when there was none. A tick that waits already is not delivered
+  /// (S32).
   bool cancel_timer(const TimerKey& key) { return detail::cancel_actor_timer(*cell(), key); }
 
   [[nodiscard]] ActorLog log() const { return ActorLog{*cell()}; }
@@ -221,9 +236,9 @@ class ActorBase : public detail::ActorTag {
   detail::Cell* cell_ = nullptr;
 };
 
-/// Base of actor classes: `class Account : public troupe::Actor<Deposit, GetBalance>`. `Ms` are messages, protocols and
-/// at most one `Private<...>`. The class has one public `receive` per message (API.md 2).
-/// Thread safety: as ActorBase.
+/// Base of actor classes: `class Account : public troupe::Actor<Deposit, GetBalance>`. `Ms` are
+/// messages, protocols and at most one `Private<...>`. The class has one public `receive` per
+/// message (API.md 2). Thread safety: as ActorBase.
 template <class... Ms>
 class Actor : public ActorBase {
  public:
@@ -237,7 +252,8 @@ class Actor : public ActorBase {
   struct RefTo<detail::TypeList<As...>> {
     using type = Ref<As...>;
   };
-  using troupe_own_messages = typename detail::Concat<troupe_public_messages, troupe_private_messages>::type;
+  using troupe_own_messages =
+      typename detail::Concat<troupe_public_messages, troupe_private_messages>::type;
 
   /// A ref to this actor that also takes its private messages.
   [[nodiscard]] auto self() const {
@@ -250,16 +266,18 @@ class Actor : public ActorBase {
     check_own<M>();
     detail::start_actor_timer(*cell(), key, delay, make_tick(std::forward<M>(m)), nullptr);
   }
-  /// Sends copies of m to this actor, the first after `period` and then one each `period` (fixed rate).
+  /// Sends copies of m to this actor, the first after `period` and then one each `period` (fixed
+  /// rate).
   template <class M>
   void every(const TimerKey& key, Duration period, const M& m) {
     check_own<M>();
     static_assert(std::is_copy_constructible_v<M>, "a repeated message must be copyable");
-    detail::start_actor_timer(*cell(), key, period, make_tick(M(m)),
-                              [](void* to, const void* from) { ::new (to) M(*static_cast<const M*>(from)); });
+    detail::start_actor_timer(
+        *cell(), key, period, make_tick(M(m)),
+        [](void* to, const void* from) { ::new (to) M(*static_cast<const M*>(from)); });
   }
-  /// When the answer has come, `f(Result<R, AskError>)` makes a message of it for this actor. `f` may run on any thread
-  /// and must own what it captures: never `this`.
+  /// When the answer has come, `f(Result<R, AskError>)` makes a message of it for this actor. `f`
+  /// may run on any thread and must own what it captures: never `this`.
   template <class R, class F>
   void pipe_to_self(Ask<R> ask, F f) {
     using M = std::invoke_result_t<F&, Result<R, AskError>>;
@@ -269,7 +287,8 @@ class Actor : public ActorBase {
       static void run(void* pipe, const detail::RequestPort& port, detail::Cell& self) {
         Ask<R> answer{port};
         auto result = answer.try_await();  // it is over: this does not wait
-        detail::send(detail::address_of(self), detail::envelop(static_cast<Pipe*>(pipe)->function(std::move(result))));
+        detail::send(detail::address_of(self),
+                     detail::envelop(static_cast<Pipe*>(pipe)->function(std::move(result))));
       }
       static void drop(void* pipe) { delete static_cast<Pipe*>(pipe); }
     };
@@ -287,7 +306,8 @@ class Actor : public ActorBase {
   template <class M>
   static void check_own() {
     static_assert(detail::contains<std::remove_cvref_t<M>, troupe_own_messages>,
-                  "the message is not in this actor's list: add it, in Private<...> if only the actor itself sends it");
+                  "the message is not in this actor's list: add it, in Private<...> if only the "
+                  "actor itself sends it");
   }
 };
 
@@ -295,8 +315,10 @@ class Actor : public ActorBase {
 template <class T>
 concept ValidActor = detail::fine<decltype(detail::why_not_actor<T>())>;
 
-/// Runs f on the blocking pool while the actor waits (where it is reentrant, other messages go on), and returns what it returns; what f throws is thrown here. f may use `this` and locals: even kill
-/// waits for it. Outside an actor f runs in place. Throws Cancelled after f when the actor was killed meanwhile.
+/// Runs f on the blocking pool while the actor waits (where it is reentrant, other messages go on),
+/// and returns what it returns; what f throws is thrown here. f may use `this` and locals: even
+/// kill waits for it. Outside an actor f runs in place. Throws Cancelled after f when the actor was
+/// killed meanwhile.
 template <class F>
 auto blocking(F&& f) -> std::invoke_result_t<F&> {
   using R = std::invoke_result_t<F&>;

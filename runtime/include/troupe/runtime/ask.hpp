@@ -20,12 +20,12 @@ namespace detail {
 
 inline constexpr std::size_t reply_inline_bytes = 24;
 template <class R>
-inline constexpr bool reply_is_inline =
-    sizeof(R) <= reply_inline_bytes && alignof(R) <= 8 && std::is_nothrow_move_constructible_v<R>;
+inline constexpr bool reply_is_inline = sizeof(R) <= reply_inline_bytes &&
+                                        alignof(R) <= 8 && std::is_nothrow_move_constructible_v<R>;
 
-/// Waits until the ask is over: answered, failed, timed out or cancelled. Inside an actor it suspends the actor,
-/// elsewhere it blocks the thread or drives the test executor. Throws Cancelled; UsageError where waiting would
-/// deadlock.
+/// Waits until the ask is over: answered, failed, timed out or cancelled. Inside an actor it
+/// suspends the actor, elsewhere it blocks the thread or drives the test executor. Throws
+/// Cancelled; UsageError where waiting would deadlock.
 void await_slot(const RequestPort& ask);
 /// The storage of the answer, or null when the ask failed. Only after await_slot.
 void* slot_value(const RequestPort& ask) noexcept;
@@ -41,7 +41,8 @@ void fail_reply(const RequestPort& port, AskErrorKind kind, std::string_view wha
 void drop_reply(const RequestPort& port) noexcept;
 
 /// An ask slot with nothing sent yet. `callee`: whose end of it is meant; needed outside of actors.
-RequestPort open_slot(const Address& callee, std::chrono::nanoseconds timeout, void (*destroy)(void* answer) noexcept);
+RequestPort open_slot(const Address& callee, std::chrono::nanoseconds timeout,
+                      void (*destroy)(void* answer) noexcept);
 
 template <class R>
 void answer(const RequestPort& port, R&& value) {
@@ -84,15 +85,16 @@ void destroy_reply(void* storage) noexcept {
 
 }  // namespace detail
 
-/// An answer on its way. Dropping it cancels the ask: the answer, if one comes, is counted and thrown away.
-/// Thread safety: one thread at a time, and only the actor (or thread) that asked may wait for it.
+/// An answer on its way. Dropping it cancels the ask: the answer, if one comes, is counted and
+/// thrown away. Thread safety: one thread at a time, and only the actor (or thread) that asked may
+/// wait for it.
 template <class R>
 class [[nodiscard("a dropped Ask is cancelled at once; await it, or tell instead")]] Ask {
  public:
   using Reply = R;
 
   explicit Ask(detail::RequestPort port) noexcept : port_(port) {}
-  Ask(Ask&& other) noexcept : port_(std::exchange(other.port_, {})) {}
+  Ask(Ask && other) noexcept : port_(std::exchange(other.port_, {})) {}
   Ask& operator=(Ask&& other) noexcept {
     std::swap(port_, other.port_);
     return *this;
@@ -101,8 +103,9 @@ class [[nodiscard("a dropped Ask is cancelled at once; await it, or tell instead
     if (port_.slot != nullptr) detail::release_slot(port_);
   }
 
-  /// Waits for the answer and returns it. Throws AskFailed (by kind: AskTimeout, ReceiverDown, Refused, ...), Cancelled
-  /// when the waiting actor is killed, and UsageError on a thread of ours that runs no actor.
+  /// Waits for the answer and returns it. Throws AskFailed (by kind: AskTimeout, ReceiverDown,
+  /// Refused, ...), Cancelled when the waiting actor is killed, and UsageError on a thread of ours
+  /// that runs no actor.
   R await() {
     detail::await_slot(port_);
     void* value = detail::slot_value(port_);
@@ -110,7 +113,8 @@ class [[nodiscard("a dropped Ask is cancelled at once; await it, or tell instead
     if constexpr (!std::is_void_v<R>) return std::move(detail::stored_reply<R>(value));
   }
 
-  /// Waits for the answer or the reason why there is none. Throws Cancelled and UsageError as await does.
+  /// Waits for the answer or the reason why there is none. Throws Cancelled and UsageError as await
+  /// does.
   Result<R, AskError> try_await() {
     detail::await_slot(port_);
     void* value = detail::slot_value(port_);
@@ -123,7 +127,9 @@ class [[nodiscard("a dropped Ask is cancelled at once; await it, or tell instead
   }
 
   /// For the runtime: gives up the handle.
-  detail::RequestPort release() noexcept { return std::exchange(port_, {}); }
+  detail::RequestPort release() noexcept {
+    return std::exchange(port_, {});
+  }
 
  private:
   detail::RequestPort port_;
@@ -138,8 +144,7 @@ std::tuple<Result<Rs, AskError>...> try_await_all(Ask<Rs>... asks) {
 
 /// Waits for several asks; after all have ended, the values, or the first error as AskFailed.
 template <class... Rs>
-  requires(!std::is_void_v<Rs> && ...)
-std::tuple<Rs...> await_all(Ask<Rs>... asks) {
+requires(!std::is_void_v<Rs> && ...) std::tuple<Rs...> await_all(Ask<Rs>... asks) {
   auto results = try_await_all(std::move(asks)...);
   return std::apply(
       [](auto&... result) {
@@ -152,7 +157,8 @@ std::tuple<Rs...> await_all(Ask<Rs>... asks) {
       results);
 }
 
-/// The duty to answer one request, kept for later. Dropped unanswered it fails the ask with `no_reply`
+/// The duty to answer one request, kept for later. Dropped unanswered it fails the ask with
+/// `no_reply`
 /// (`receiver_down` when its actor ends). A second answer is ignored and counted.
 /// Thread safety: any thread, one at a time.
 template <class R>
@@ -170,15 +176,10 @@ class ReplyTo {
 
   /// Answers. Does nothing when the asker gave up, or was answered already.
   template <class V = R>
-    requires(!std::is_void_v<R> && std::is_convertible_v<V &&, R>)
-  void operator()(V&& value) {
+  requires(!std::is_void_v<R> && std::is_convertible_v<V&&, R>) void operator()(V&& value) {
     detail::answer<R>(std::exchange(port_, {}), R(std::forward<V>(value)));
   }
-  void operator()()
-    requires std::is_void_v<R>
-  {
-    detail::answer_done(std::exchange(port_, {}));
-  }
+  void operator()() requires std::is_void_v<R> { detail::answer_done(std::exchange(port_, {})); }
   /// Turns the request down: the asker gets `refused` with this text.
   void refuse(std::string_view why) {
     const auto port = std::exchange(port_, {});
@@ -189,8 +190,8 @@ class ReplyTo {
   detail::RequestPort port_;
 };
 
-/// What a handler returns that handed its request to somebody else (`return forward(ref, message)`).
-/// Thread safety: a plain value.
+/// What a handler returns that handed its request to somebody else (`return forward(ref,
+/// message)`). Thread safety: a plain value.
 template <class R>
 class Forwarded {};
 

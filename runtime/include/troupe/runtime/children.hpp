@@ -32,7 +32,8 @@ class Maker {
 };
 }  // namespace detail
 
-/// A child spawned with `OnEnd::hold` has failed, ended or been halted and waits for its parent's verdict.
+/// A child spawned with `OnEnd::hold` has failed, ended or been halted and waits for its parent's
+/// verdict.
 struct Ended {
   Ref<> child;
   ExitReason why;
@@ -40,9 +41,9 @@ struct Ended {
   bool starting = false;    ///< it failed before its first message: in the constructor or on_start
 };
 
-/// Derived by an actor class that looks after its children itself. The functions run on the actor, as commands do:
-/// between two messages and also while a handler waits. They must not await, and must not throw.
-/// Thread safety: called on the actor only.
+/// Derived by an actor class that looks after its children itself. The functions run on the actor,
+/// as commands do: between two messages and also while a handler waits. They must not await, and
+/// must not throw. Thread safety: called on the actor only.
 class ChildObserver {
  public:
   /// A held child waits for the verdict.
@@ -60,22 +61,26 @@ class ChildObserver {
   ~ChildObserver() = default;
 };
 
-// All of the following is for an actor class that derives from ChildObserver, on its own turn; elsewhere it throws
-// UsageError. Naming a child that is gone does nothing.
+// All of the following is for an actor class that derives from ChildObserver, on its own turn;
+// elsewhere it throws UsageError. Naming a child that is gone does nothing.
 
-/// A child, and the answer to come when its on_start has returned (or failed, with the reason as text).
+/// A child, and the answer to come when its on_start has returned (or failed, with the reason as
+/// text).
 struct SpawnedChild {
   Ref<> child;
   Ask<void> started;
 };
-/// Spawns a held child (`options.on_end` is set). Throws what its constructor throws, and NameTaken.
-SpawnedChild spawn_held_child(const detail::Maker& maker, SpawnOptions options, Duration start_timeout);
-/// Orderly stop that holds. After `limit` the child is killed; `limit` 0 kills it at once; none waits for ever.
+/// Spawns a held child (`options.on_end` is set). Throws what its constructor throws, and
+/// NameTaken.
+SpawnedChild spawn_held_child(const detail::Maker& maker, SpawnOptions options,
+                              Duration start_timeout);
+/// Orderly stop that holds. After `limit` the child is killed; `limit` 0 kills it at once; none
+/// waits for ever.
 void halt_child(const Ref<>& child, std::optional<Duration> limit);
 
 namespace verdict {
-/// Destroys what is left of the held child and builds its next incarnation in the same cell: ref, mailbox, watchers
-/// and links stay. What the constructor or on_start throws is a further Ended.
+/// Destroys what is left of the held child and builds its next incarnation in the same cell: ref,
+/// mailbox, watchers and links stay. What the constructor or on_start throws is a further Ended.
 void restart(const Ref<>& child, std::shared_ptr<const detail::Maker> maker);
 /// Lets a held child with `can_resume` go on as it was. The message that failed is lost.
 void resume(const Ref<>& child);
@@ -85,13 +90,14 @@ void release(const Ref<>& child);
 
 /// Calls control_timer_due(token) on the calling actor after `delay`, once; also while it waits.
 void start_control_timer(std::uint64_t token, Duration delay);
-/// Ends the calling actor at once, handlers that wait included, and tells log and observers that it gave up.
+/// Ends the calling actor at once, handlers that wait included, and tells log and observers that it
+/// gave up.
 void escalate(ExitReason why);
 /// A number in [0, 1) from the System's randomness.
 double random_unit();
 
-/// Runs `f` on the actor as a command: ahead of its mail and also while it waits. `f` gets null when the actor is no
-/// ChildObserver; it is destroyed unused when the actor has ended. Any thread.
+/// Runs `f` on the actor as a command: ahead of its mail and also while it waits. `f` gets null
+/// when the actor is no ChildObserver; it is destroyed unused when the actor has ended. Any thread.
 void run_as_command(const Ref<>& actor, std::function<void(ChildObserver*)> f);
 
 }  // namespace troupe

@@ -10,10 +10,11 @@ namespace troupe {
 
 /// Why an ask has no answer. The kind says what the caller can do.
 enum class AskErrorKind : unsigned char {
-  timeout,         ///< outcome unknown: the request may have run, may still run
-  receiver_down,   ///< the receiver ended, or was never there; a fresh incarnation may be asked again
-  refused,         ///< the receiver turned the request down (`refuse`, `require`); asking again is no use
-  no_reply,        ///< the receiver let go of the duty to answer
+  timeout,        ///< outcome unknown: the request may have run, may still run
+  receiver_down,  ///< the receiver ended, or was never there; a fresh incarnation may be asked
+                  ///< again
+  refused,   ///< the receiver turned the request down (`refuse`, `require`); asking again is no use
+  no_reply,  ///< the receiver let go of the duty to answer
   mailbox_full,    ///< the receiver's mailbox had no room
   cancelled,       ///< the asker itself gave up
   cycle,           ///< waiting would close a ring of actors that wait for each other
@@ -29,8 +30,8 @@ struct AskError {
   std::string what;
 };
 
-/// An ask's failure as an exception (`await`). Uncaught in a handler it ends the request, not the actor.
-/// Thread safety: as a plain value.
+/// An ask's failure as an exception (`await`). Uncaught in a handler it ends the request, not the
+/// actor. Thread safety: as a plain value.
 class AskFailed : public std::runtime_error {
  public:
   explicit AskFailed(AskError error);
@@ -60,8 +61,8 @@ using SystemStopped = AskFailedOf<AskErrorKind::system_stopped>;
 /// Throws the exception class of `error.kind`.
 [[noreturn]] void throw_ask_error(AskError error);
 
-/// Thrown by an `await` whose actor is killed, exits, or reached its stop deadline. Not a std::exception, so that
-/// ordinary handlers don't swallow it; a `catch (...)` must rethrow it.
+/// Thrown by an `await` whose actor is killed, exits, or reached its stop deadline. Not a
+/// std::exception, so that ordinary handlers don't swallow it; a `catch (...)` must rethrow it.
 struct Cancelled {};
 
 /// A wrong use of Troupe that could only be seen at run time; the text says what to do instead.
@@ -78,8 +79,8 @@ class NameTaken : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-/// `start` or `start_child`: the actor's constructor or `on_start` failed, or took longer than the start timeout.
-/// Thread safety: as a plain value.
+/// `start` or `start_child`: the actor's constructor or `on_start` failed, or took longer than the
+/// start timeout. Thread safety: as a plain value.
 class StartFailed : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;

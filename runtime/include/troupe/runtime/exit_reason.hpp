@@ -32,7 +32,9 @@ class ExitReason {
 
   [[nodiscard]] Kind kind() const noexcept { return kind_; }
   /// normal and shutdown are orderly ends: a transient child isn't restarted after them (S62).
-  [[nodiscard]] bool is_abnormal() const noexcept { return kind_ != Kind::normal && kind_ != Kind::shutdown; }
+  [[nodiscard]] bool is_abnormal() const noexcept {
+    return kind_ != Kind::normal && kind_ != Kind::shutdown;
+  }
   /// What happened, in words; empty when there is nothing to add to the kind.
   [[nodiscard]] std::string_view text() const noexcept;
   /// The exception of a failure, or null.

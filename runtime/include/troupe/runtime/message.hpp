@@ -18,9 +18,13 @@ struct MessageTraits {};
 namespace detail {
 
 template <class M>
-concept HasOwnReply = requires { typename M::Reply; };
+concept HasOwnReply = requires {
+  typename M::Reply;
+};
 template <class M>
-concept HasTraitReply = requires { typename MessageTraits<M>::Reply; };
+concept HasTraitReply = requires {
+  typename MessageTraits<M>::Reply;
+};
 
 struct NoReply {};  // stands for "one way" where a type is needed
 
@@ -45,8 +49,13 @@ consteval std::string_view type_name() {
   return text.substr(first, last - first);
 }
 
-/// A type that two files may both have under one name: in an anonymous namespace, or local to a function.
+/// A type that two files may both have under one name: in an anonymous namespace, or local to a
+/// function. Clang does not say that a type is local, so there a name without any namespace counts
+/// as one.
 consteval bool is_local_name(std::string_view name) {
+#if defined(__clang__)
+  if (name.find("::") == name.npos) return true;
+#endif
   return name.find("(anonymous") != name.npos || name.find("{anonymous") != name.npos ||
          name.find("<unnamed") != name.npos || name.find(")::") != name.npos;
 }
@@ -60,7 +69,8 @@ consteval std::uint64_t hash_name(std::string_view name) {
 
 /// What the runtime knows of a message type: one constant per type, no RTTI.
 struct MessageType {
-  std::uint64_t id;  ///< hash of the qualified name; 0: compare the address of this constant instead
+  std::uint64_t
+      id;  ///< hash of the qualified name; 0: compare the address of this constant instead
   const char* name;
   std::uint32_t name_size;
   std::uint32_t size;

@@ -20,7 +20,8 @@ class Executor;
 struct SystemOptions {
   /// Worker threads; 0: one per core.
   std::uint32_t workers = 0;
-  /// Messages an actor handles before others get their turn: long enough to stay in the cache, short enough for fairness.
+  /// Messages an actor handles before others get their turn: long enough to stay in the cache,
+  /// short enough for fairness.
   std::uint32_t messages_per_turn_max = 64;
   /// How long an ask waits unless it says otherwise: long for a machine, bearable for a person.
   Duration ask_timeout = std::chrono::seconds(5);
@@ -30,18 +31,20 @@ struct SystemOptions {
   Duration shutdown_timeout = std::chrono::seconds(10);
   /// Phases of the shutdown, replaced as a whole.
   std::vector<ShutdownPhase> shutdown_phases = default_shutdown_phases();
-  /// Address space of a fiber's stack, in bytes; memory is used as it is touched. Quadrupled under sanitizers.
+  /// Address space of a fiber's stack, in bytes; memory is used as it is touched. Quadrupled under
+  /// sanitizers.
   std::size_t stack_bytes = 256 * 1024;
   /// Threads of the blocking pool: started when needed, ended when idle.
   std::uint32_t blocking_threads_max = 64;
   /// Dead letters logged each second before the rest is summed up in one line.
   std::uint32_t dead_letters_logged_per_second_max = 10;
 
-  std::shared_ptr<Clock> clock = {};        ///< none: the machine's monotonic clock
-  std::uint64_t seed = 0;                   ///< of every random choice; 0: from the operating system
-  std::shared_ptr<Log> log = {};            ///< none: standard error from `info` on
+  std::shared_ptr<Clock> clock = {};  ///< none: the machine's monotonic clock
+  std::uint64_t seed = 0;             ///< of every random choice; 0: from the operating system
+  std::shared_ptr<Log> log = {};      ///< none: standard error from `info` on
   std::vector<std::shared_ptr<Observer>> observers = {};
-  std::shared_ptr<detail::Executor> executor = {};  ///< none: work-stealing threads. Test kits give their own
+  std::shared_ptr<detail::Executor> executor =
+      {};  ///< none: work-stealing threads. Test kits give their own
 };
 
 }  // namespace troupe

@@ -6,12 +6,13 @@
 
 namespace troupe {
 
-/// Base of a named list of messages: `struct AccountApi : troupe::Protocol<Deposit, GetBalance> {};`
-/// The entries are messages, other protocols, or actor classes.
+/// Base of a named list of messages: `struct AccountApi : troupe::Protocol<Deposit, GetBalance>
+/// {};` The entries are messages, other protocols, or actor classes.
 template <class... Ms>
 struct Protocol;
 
-/// Marks messages of an actor that only the actor itself can send (timers, `pipe_to_self`, `self()`).
+/// Marks messages of an actor that only the actor itself can send (timers, `pipe_to_self`,
+/// `self()`).
 template <class... Ms>
 struct Private {};
 
@@ -23,7 +24,9 @@ struct ProtocolBase {};
 struct ActorTag {};
 
 template <class T>
-concept Complete = requires { sizeof(T); };
+concept Complete = requires {
+  sizeof(T);
+};
 
 template <class T>
 inline constexpr bool is_private = false;
@@ -103,13 +106,15 @@ struct FirstUndefined {
 };
 template <class P, class... Ps>
 struct FirstUndefined<P, Ps...> {
-  using type = std::conditional_t<is_undefined<P>(), std::type_identity<P>, FirstUndefined<Ps...>>::type;
+  using type =
+      std::conditional_t<is_undefined<P>(), std::type_identity<P>, FirstUndefined<Ps...>>::type;
 };
 
 template <class List, class... Ps>
 inline constexpr bool covers_all = false;
 template <class... Ms, class... Ps>
-inline constexpr bool covers_all<TypeList<Ms...>, Ps...> = (contains<Ms, PublicMessages<Ps...>> && ...);
+inline constexpr bool covers_all<TypeList<Ms...>, Ps...> = (contains<Ms, PublicMessages<Ps...>> &&
+                                                            ...);
 
 }  // namespace detail
 

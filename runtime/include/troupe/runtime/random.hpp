@@ -6,9 +6,9 @@
 
 namespace troupe {
 
-/// A small random generator (SplitMix64; Steele, Lea, Flood, OOPSLA 2014). Good for jitter, schedules and victims; not
-/// for secrets. `split` gives each purpose its own stream, so that a draw added in one place shifts no other.
-/// Thread safety: one thread at a time.
+/// A small random generator (SplitMix64; Steele, Lea, Flood, OOPSLA 2014). Good for jitter,
+/// schedules and victims; not for secrets. `split` gives each purpose its own stream, so that a
+/// draw added in one place shifts no other. Thread safety: one thread at a time.
 class Random {
  public:
   explicit Random(std::uint64_t seed) noexcept : state_(seed) {}
@@ -19,8 +19,8 @@ class Random {
     z = (z ^ (z >> 27)) * 0x94D049BB133111EBull;
     return z ^ (z >> 31);
   }
-  /// A number in [0, bound); 0 when bound is 0. Multiply-shift (Lemire, ACM TOMACS 2019) of 32 bits: the bias is below
-  /// bound / 2^32.
+  /// A number in [0, bound); 0 when bound is 0. Multiply-shift (Lemire, ACM TOMACS 2019) of 32
+  /// bits: the bias is below bound / 2^32.
   std::uint32_t below(std::uint32_t bound) noexcept {
     return static_cast<std::uint32_t>(((next() >> 32) * bound) >> 32);
   }

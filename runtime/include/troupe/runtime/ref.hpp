@@ -16,7 +16,7 @@ namespace detail {
 
 template <class M>
 inline constexpr bool movable_and_owned =
-    std::is_object_v<M> && std::is_move_constructible_v<M> && std::is_destructible_v<M>;
+    std::is_object_v<M>&& std::is_move_constructible_v<M>&& std::is_destructible_v<M>;
 
 template <class M, class... Ps>
 consteval bool is_private_of_one() {
@@ -36,12 +36,13 @@ consteval auto why_not_tell() {
   using M = std::remove_cvref_t<Given>;
   using Undefined = typename FirstUndefined<Ps...>::type;
   if constexpr (!std::is_void_v<Undefined>) {
-    return static_cast<why::include_the_definition_of_this_incomplete_type<typename Undefined::type>*>(nullptr);
+    return static_cast<why::include_the_definition_of_this_incomplete_type<Undefined>*>(nullptr);
   } else if constexpr (!contains<M, PublicMessages<Ps...>>) {
     if constexpr (is_private_of_one<M, Ps...>()) {
       return static_cast<why::only_the_actor_itself_may_send_this_private_message<M>*>(nullptr);
     } else {
-      return static_cast<why::the_actor_does_not_accept_this_message_add_it_to_its_list<M>*>(nullptr);
+      return static_cast<why::the_actor_does_not_accept_this_message_add_it_to_its_list<M>*>(
+          nullptr);
     }
   } else if constexpr (!movable_and_owned<M>) {
     return static_cast<why::a_message_must_be_movable_and_owned<M>*>(nullptr);
@@ -104,10 +105,14 @@ class RefBase {
 
 }  // namespace detail
 
-/// Sends to one actor. `Ps` are messages, protocols or actor classes; `Ref<>` names an actor and accepts nothing.
-/// 16 trivially copyable bytes; keeps nothing alive; survives the actor's restarts, not its termination. Sending to an
-/// empty or stale ref is a dead letter, and fails an ask.
-/// Thread safety: a plain value; every operation is allowed on any thread.
+/// The answer to come to a message of type M.
+template <class M>
+using AskFor = Ask<std::remove_reference_t<ReplyOf<std::remove_cvref_t<M>>>>;
+
+/// Sends to one actor. `Ps` are messages, protocols or actor classes; `Ref<>` names an actor and
+/// accepts nothing. 16 trivially copyable bytes; keeps nothing alive; survives the actor's
+/// restarts, not its termination. Sending to an empty or stale ref is a dead letter, and fails an
+/// ask. Thread safety: a plain value; every operation is allowed on any thread.
 template <class... Ps>
 class Ref : public detail::RefBase {
  public:
@@ -115,43 +120,45 @@ class Ref : public detail::RefBase {
 
   /// Narrows: from any ref that accepts at least these messages.
   template <class... Qs>
-    requires(!std::is_same_v<Ref<Qs...>, Ref<Ps...>> && detail::covers_all<detail::PublicMessages<Ps...>, Qs...>)
-  Ref(const Ref<Qs...>& other) noexcept : RefBase(other.address()) {}  // NOLINT: narrowing is meant to be implicit
+  requires(!std::is_same_v<Ref<Qs...>, Ref<Ps...>> &&
+           detail::covers_all<detail::PublicMessages<Ps...>, Qs...>) Ref(const Ref<Qs...>& other)
+  noexcept : RefBase(other.address()) {}  // NOLINT: narrowing is meant to be implicit
 
-  /// Sends m. Never waits, never throws on overflow; what is not `Sent::ok` is already counted and a dead letter.
-  /// Throws only what copying or moving m throws.
+  /// Sends m. Never waits, never throws on overflow; what is not `Sent::ok` is already counted and
+  /// a dead letter. Throws only what copying or moving m throws.
   template <class M, class Why = decltype(detail::why_not_tell<M, Ps...>())>
-    requires detail::fine<Why>
-  Sent tell(M&& m) const {
+  requires detail::fine<Why> Sent tell(M&& m)
+  const {
     static_assert(detail::fine<decltype(detail::why_not_tell<M, Ps...>())>);
     return detail::send(address_, detail::envelop(std::forward<M>(m)));
   }
   template <class M, class Why = decltype(detail::why_not_tell<M, Ps...>())>
-    requires(!detail::fine<Why>)
-  Sent tell(M&& m) const = delete;  // `Why` says what is wrong
+  requires(!detail::fine<Why>) Sent tell(M&& m)
+  const = delete;  // `Why` says what is wrong
 
   /// Sends m and returns the answer to come. A timeout means that the outcome is unknown.
   template <class M, class Why = decltype(detail::why_not_ask<M, Ps...>())>
-    requires detail::fine<Why>
-  Ask<ReplyOf<std::remove_cvref_t<M>>> ask(M&& m, std::chrono::nanoseconds timeout = default_timeout) const {
+  requires detail::fine<Why> AskFor<M> ask(M&& m,
+                                           std::chrono::nanoseconds timeout = default_timeout)
+  const {
     static_assert(detail::fine<decltype(detail::why_not_ask<M, Ps...>())>);
-    return Ask<ReplyOf<std::remove_cvref_t<M>>>{detail::request(address_, std::forward<M>(m), timeout)};
+    return AskFor<M>{detail::request(address_, std::forward<M>(m), timeout)};
   }
   template <class M, class Why = decltype(detail::why_not_ask<M, Ps...>())>
-    requires(!detail::fine<Why>)
-  Ask<ReplyOf<std::remove_cvref_t<M>>> ask(M&& m, std::chrono::nanoseconds timeout = default_timeout) const = delete;
+  requires(!detail::fine<Why>) AskFor<M> ask(M&& m,
+                                             std::chrono::nanoseconds timeout = default_timeout)
+  const = delete;
 
   /// Sends m after `delay`, on the System's clock. Not cancelled by the sender's end.
   template <class M, class Why = decltype(detail::why_not_tell<M, Ps...>())>
-    requires detail::fine<Why>
-  Sent tell_after(std::chrono::nanoseconds delay, M&& m) const {
-    return detail::send_later(address_, delay, detail::envelop(std::forward<M>(m)));
-  }
+  requires detail::fine<Why> Sent tell_after(std::chrono::nanoseconds delay, M&& m)
+  const { return detail::send_later(address_, delay, detail::envelop(std::forward<M>(m))); }
   template <class M, class Why = decltype(detail::why_not_tell<M, Ps...>())>
-    requires(!detail::fine<Why>)
-  Sent tell_after(std::chrono::nanoseconds delay, M&& m) const = delete;
+  requires(!detail::fine<Why>) Sent tell_after(std::chrono::nanoseconds delay, M&& m)
+  const = delete;
 
-  /// The path of the actor ("/orders/processor-1"), or its serial when it has no name or is gone. For logs.
+  /// The path of the actor ("/orders/processor-1"), or its serial when it has no name or is gone.
+  /// For logs.
   [[nodiscard]] std::string to_string() const { return detail::print(address_); }
 };
 

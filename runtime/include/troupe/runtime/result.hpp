@@ -17,16 +17,18 @@ struct Unexpected {
 template <class E>
 Unexpected(E) -> Unexpected<E>;
 
-/// A value of T or an error of E. Dereferencing an error stops the process (a broken invariant of the caller).
-/// Thread safety: as a plain value: one thread at a time.
+/// A value of T or an error of E. Dereferencing an error stops the process (a broken invariant of
+/// the caller). Thread safety: as a plain value: one thread at a time.
 template <class T, class E>
 class Result {
  public:
   using value_type = T;
   using error_type = E;
 
-  Result(T value) : has_value_(true) { std::construct_at(&value_, std::move(value)); }              // NOLINT
-  Result(Unexpected<E> e) : has_value_(false) { std::construct_at(&error_, std::move(e.error)); }  // NOLINT
+  Result(T value) : has_value_(true) { std::construct_at(&value_, std::move(value)); }  // NOLINT
+  Result(Unexpected<E> e) : has_value_(false) {
+    std::construct_at(&error_, std::move(e.error));
+  }  // NOLINT
   Result(Result&& other) noexcept : has_value_(other.has_value_) { take(std::move(other)); }
   Result(const Result& other) : has_value_(other.has_value_) { take(other); }
   Result& operator=(Result other) noexcept {

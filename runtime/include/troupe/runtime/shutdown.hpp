@@ -16,7 +16,8 @@ struct ShutdownPhase {
   std::string name;
   std::vector<std::string> after = {};
   Duration timeout = std::chrono::seconds(5);
-  bool recover = true;  ///< go on when a task fails or takes too long; otherwise later phases but `terminate` are left out
+  bool recover = true;  ///< go on when a task fails or takes too long; otherwise later phases but
+                        ///< `terminate` are left out
 };
 
 /// The default phases, in order (S76). Actors are stopped in `terminate`.
@@ -26,16 +27,16 @@ struct ShutdownPhase {
 struct Survivor {
   std::string path;
   std::string type;
-  std::string doing;                ///< "in a handler for Deposit", "waiting for an answer from /payments", ...
+  std::string doing;  ///< "in a handler for Deposit", "waiting for an answer from /payments", ...
   std::uint32_t waiting_messages = 0;
 };
 
 /// How a shutdown went.
 struct ShutdownReport {
-  bool complete = true;                ///< every actor ended and every thread came home
-  std::vector<Survivor> survivors;     ///< at most 100 are listed
+  bool complete = true;             ///< every actor ended and every thread came home
+  std::vector<Survivor> survivors;  ///< at most 100 are listed
   std::uint64_t survivor_count = 0;
-  std::vector<std::string> problems;   ///< tasks that failed or took too long, in words
+  std::vector<std::string> problems;  ///< tasks that failed or took too long, in words
   [[nodiscard]] std::string to_string() const;
 };
 

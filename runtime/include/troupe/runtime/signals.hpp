@@ -1,4 +1,5 @@
-// What the runtime tells an actor. Received like messages, without being listed; no ref accepts them.
+// What the runtime tells an actor. Received like messages, without being listed; no ref accepts
+// them.
 #pragma once
 
 #include <cstdint>

@@ -12,25 +12,28 @@ namespace troupe {
 /// What happens to a child that fails, ends, or is halted.
 enum class OnEnd : unsigned char {
   terminate,  ///< it is gone
-  hold,       ///< it keeps cell, mailbox and watchers and waits for its parent's verdict (DESIGN.md 2)
+  hold,  ///< it keeps cell, mailbox and watchers and waits for its parent's verdict (DESIGN.md 2)
 };
 
-/// Whether the end of a top-level actor starts the System's coordinated shutdown. Ignored for children.
+/// Whether the end of a top-level actor starts the System's coordinated shutdown. Ignored for
+/// children.
 enum class Guardian : unsigned char {
   automatic,   ///< supervisors: on_failure; other actors: no
   no,          ///< the System goes on
-  on_failure,  ///< an end that nobody asked for (a failure, a supervisor that gave up) shuts the System down
+  on_failure,  ///< an end that nobody asked for (a failure, a supervisor that gave up) shuts the
+               ///< System down
   always,      ///< any end does
 };
 
 /// How an actor is spawned. Given in braces, before the constructor's arguments.
 struct SpawnOptions {
-  std::string name = {};                 ///< unique among its siblings; letters, digits, "-_.:"; empty: anonymous
-  OnEnd on_end = OnEnd::terminate;       ///< only for children
+  std::string name = {};  ///< unique among its siblings; letters, digits, "-_.:"; empty: anonymous
+  OnEnd on_end = OnEnd::terminate;  ///< only for children
   Guardian guardian = Guardian::automatic;
-  bool trap_exit = false;                ///< exit signals of linked actors become Exit signals (S59)
-  bool linked = false;                   ///< linked with its parent from the start: spawn_link (S58)
-  std::optional<Duration> stop_timeout = {};  ///< how long a stop lets a handler go on waiting; default 5 s (S139)
+  bool trap_exit = false;  ///< exit signals of linked actors become Exit signals (S59)
+  bool linked = false;     ///< linked with its parent from the start: spawn_link (S58)
+  std::optional<Duration> stop_timeout =
+      {};  ///< how long a stop lets a handler go on waiting; default 5 s (S139)
 };
 
 }  // namespace troupe

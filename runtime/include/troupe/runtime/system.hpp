@@ -27,34 +27,32 @@ struct TypeTable<TypeList<Ms...>> {
 /// What went wrong when a name was looked up.
 enum class FindError : unsigned char { not_found, wrong_protocol };
 
-/// An actor system. Touches no signal and no thread but its own. Its destructor is the coordinated shutdown; refs that
-/// outlive it answer "closed".
-/// Thread safety: any thread, except construction and destruction; not from the System's own threads: destruction,
-/// shutdown, run_until_signal.
+/// An actor system. Touches no signal and no thread but its own. Its destructor is the coordinated
+/// shutdown; refs that outlive it answer "closed". Thread safety: any thread, except construction
+/// and destruction; not from the System's own threads: destruction, shutdown, run_until_signal.
 class System {
  public:
   System();
-  /// Throws std::system_error when threads can't be started and UsageError on options that contradict each other.
+  /// Throws std::system_error when threads can't be started and UsageError on options that
+  /// contradict each other.
   explicit System(SystemOptions options);
   System(const System&) = delete;
   System& operator=(const System&) = delete;
   ~System();
 
-  /// Spawns a top-level actor: runs the constructor on this thread and returns at once. Throws what the constructor
-  /// throws, NameTaken, and UsageError when the System is shutting down.
+  /// Spawns a top-level actor: runs the constructor on this thread and returns at once. Throws what
+  /// the constructor throws, NameTaken, and UsageError when the System is shutting down.
   template <class T, class... Args, class Why = decltype(detail::why_not_spawn<T, Args...>())>
-    requires detail::fine<Why>
-  Ref<T> spawn(Args&&... args) {
+  requires detail::fine<Why> Ref<T> spawn(Args&&... args) {
     return Ref<T>{detail::spawn_in<T>(nullptr, this, nullptr, {}, std::forward<Args>(args)...)};
   }
   template <class T, class... Args, class Why = decltype(detail::why_not_spawn<T, Args...>())>
-    requires detail::fine<Why>
-  Ref<T> spawn(const SpawnOptions& options, Args&&... args) {
+  requires detail::fine<Why> Ref<T> spawn(const SpawnOptions& options, Args&&... args) {
     return Ref<T>{detail::spawn_in<T>(nullptr, this, &options, {}, std::forward<Args>(args)...)};
   }
   template <class T, class... Args, class Why = decltype(detail::why_not_spawn<T, Args...>())>
-    requires(!detail::fine<Why>)
-  Ref<T> spawn(Args&&... args) = delete;  // `Why` says what is wrong
+  requires(!detail::fine<Why>) Ref<T> spawn(Args&&... args)
+  = delete;  // `Why` says what is wrong
   template <class... Ps>
   Ref<Ps...> spawn(const Factory<Ps...>& factory, const SpawnOptions& options = {}) {
     return Ref<Ps...>{detail::spawn_from(nullptr, this, options, *factory.maker())};
@@ -66,7 +64,8 @@ class System {
     using Table = detail::TypeTable<detail::PublicMessages<P>>;
     const auto found = find_address(path);
     if (!found) return Unexpected{FindError::not_found};
-    if (!detail::takes_all(*found, Table::entries, Table::count)) return Unexpected{FindError::wrong_protocol};
+    if (!detail::takes_all(*found, Table::entries, Table::count))
+      return Unexpected{FindError::wrong_protocol};
     return Ref<P>{*found};
   }
 
@@ -75,18 +74,20 @@ class System {
   /// Ends an actor at once: its await is cancelled.
   void kill(const Ref<>& actor);
 
-  /// Adds a task to a phase of the shutdown. Tasks of one phase run in parallel on the blocking pool, and see their
-  /// stop token when the phase's time is up. Throws UsageError for an unknown phase; too late, it is not run (S75).
-  void at_shutdown(std::string_view phase, std::string name, std::function<void(std::stop_token)> task);
-  /// Shuts down: runs the phases, stops all actors, and returns when all has ended or the deadline is over. Further
-  /// calls wait for the first and return its report.
+  /// Adds a task to a phase of the shutdown. Tasks of one phase run in parallel on the blocking
+  /// pool, and see their stop token when the phase's time is up. Throws UsageError for an unknown
+  /// phase; too late, it is not run (S75).
+  void at_shutdown(std::string_view phase, std::string name,
+                   std::function<void(std::stop_token)> task);
+  /// Shuts down: runs the phases, stops all actors, and returns when all has ended or the deadline
+  /// is over. Further calls wait for the first and return its report.
   ShutdownReport shutdown(std::string why = "shutdown() was called");
   /// Starts the shutdown and returns at once; for actors and signal handlers of one's own.
   void begin_shutdown(std::string why);
-  /// Waits for SIGINT, SIGTERM or the shutdown itself, then shuts down. Returns the process's exit code: 0, 1 when a
-  /// guardian failed, 128 + signal, or 3 when something could not be stopped (the report goes to standard error; leave
-  /// through std::_Exit then). Signals are taken over while it runs only; throws UsageError when another System of
-  /// this process does so already.
+  /// Waits for SIGINT, SIGTERM or the shutdown itself, then shuts down. Returns the process's exit
+  /// code: 0, 1 when a guardian failed, 128 + signal, or 3 when something could not be stopped (the
+  /// report goes to standard error; leave through std::_Exit then). Signals are taken over while it
+  /// runs only; throws UsageError when another System of this process does so already.
   int run_until_signal();
 
   [[nodiscard]] Metrics metrics() const;

@@ -42,12 +42,12 @@ enum class ChildType : unsigned char { worker, supervisor };
 
 /// Describes one child. Only the id is needed.
 struct ChildSpec {
-  std::string id;                           ///< unique among the children; also the actor's name
+  std::string id;  ///< unique among the children; also the actor's name
   Restart restart = Restart::permanent;
-  std::optional<Shutdown> shutdown = {};    ///< default: 5 s for workers, infinity for supervisors
-  std::optional<ChildType> type = {};       ///< default: what the class is
-  bool significant = false;                 ///< its own end may end the supervisor (AutoShutdown)
-  std::optional<Backoff> backoff = {};      ///< default: the supervisor's
+  std::optional<Shutdown> shutdown = {};  ///< default: 5 s for workers, infinity for supervisors
+  std::optional<ChildType> type = {};     ///< default: what the class is
+  bool significant = false;               ///< its own end may end the supervisor (AutoShutdown)
+  std::optional<Backoff> backoff = {};    ///< default: the supervisor's
   Duration start_timeout = std::chrono::seconds(5);  ///< for on_start; no_timeout: for ever
 };
 
@@ -85,7 +85,7 @@ class ChildRefused : public StartFailed {
 /// One line of which_children.
 struct ChildInfo {
   std::string id;
-  Ref<> ref;               ///< empty when it does not run
+  Ref<> ref;  ///< empty when it does not run
   ChildType type{};
   Restart restart{};
   bool is_restarting = false;

@@ -12,7 +12,8 @@ namespace troupe {
 /// What a supervisor does about a child's failure.
 enum class Decision : unsigned char {
   restart,   ///< by the child's restart type and the strategy
-  resume,    ///< the child goes on with its state; the message is lost. Impossible after a failed start: then restart
+  resume,    ///< the child goes on with its state; the message is lost. Impossible after a failed
+             ///< start: then restart
   stop,      ///< the child ends and is not restarted
   escalate,  ///< the supervisor itself gives up
 };

@@ -1,4 +1,5 @@
-// Supervisor<Ms...>: an actor that starts children, restarts them when they fail, and gives up when that happens too often.
+// Supervisor<Ms...>: an actor that starts children, restarts them when they fail, and gives up when
+// that happens too often.
 #pragma once
 
 #include <cstdint>
@@ -23,7 +24,8 @@ enum class Strategy : unsigned char {
   one_for_one,   ///< the one
   one_for_all,   ///< all: the others are stopped in reverse order, then all are started in order
   rest_for_one,  ///< it and those started after it
-  dynamic,       ///< the one; children of one kind, come and gone at run time, stopped in parallel (simple_one_for_one)
+  dynamic,       ///< the one; children of one kind, come and gone at run time, stopped in parallel
+                 ///< (simple_one_for_one)
 };
 inline constexpr Strategy one_for_one = Strategy::one_for_one;
 inline constexpr Strategy one_for_all = Strategy::one_for_all;
@@ -33,11 +35,13 @@ inline constexpr Strategy dynamic = Strategy::dynamic;
 /// How a supervisor supervises. The defaults are OTP's.
 struct SupervisorOptions {
   Strategy strategy = one_for_one;
-  std::uint32_t restarts_max = 1;            ///< in any span of `within`; one more and the supervisor gives up (S63)
+  std::uint32_t restarts_max =
+      1;  ///< in any span of `within`; one more and the supervisor gives up (S63)
   Duration within = std::chrono::seconds(5);
   AutoShutdown auto_shutdown = AutoShutdown::never;
-  std::optional<Backoff> backoff = {};       ///< of children that have none of their own; none: restart at once
-  Decider decider = {};                      ///< what to do by type of failure; default: restart
+  std::optional<Backoff> backoff =
+      {};                ///< of children that have none of their own; none: restart at once
+  Decider decider = {};  ///< what to do by type of failure; default: restart
 };
 
 namespace detail {
@@ -47,7 +51,7 @@ using AdminReply = std::shared_ptr<ReplyTo<AdminResult>>;
 
 /// Where a supervised child stands.
 enum class ChildState : std::uint8_t {
-  starting,     ///< spawned, on_start under way
+  starting,  ///< spawned, on_start under way
   running,
   backing_off,  ///< held, waits for its time
   held,         ///< held, waits for its turn in a group restart
@@ -62,23 +66,23 @@ struct SupervisedChild {
   std::shared_ptr<const Maker> maker;
   Ref<> ref;
   ChildState state = ChildState::starting;
-  std::list<SupervisedChild>::iterator at;     ///< itself
-  std::uint64_t number = 0;          ///< names it to timers
+  std::list<SupervisedChild>::iterator at;  ///< itself
+  std::uint64_t number = 0;                 ///< names it to timers
   std::uint32_t restarts_in_row = 0;
   TimePoint last_failure = TimePoint::min();
-  bool by_hand = false;              ///< terminated by hand: no restart, no auto-shutdown (S70)
-  bool erase = false;                ///< no spec is kept
+  bool by_hand = false;  ///< terminated by hand: no restart, no auto-shutdown (S70)
+  bool erase = false;    ///< no spec is kept
   std::vector<AdminReply> end_waiters;
   AdminReply start_waiter;
 };
 
-
 /// The supervisor's part that does not depend on its messages.
 ///
-/// Design. Children are held (OnEnd::hold), so each end is an Ended, and what follows is this class's verdict. Everything
-/// is driven by events, which come as commands: the supervisor awaits nothing but in start_child, and so answers and
-/// takes further failures at any time (S71). A group restart (one_for_all, rest_for_one) is a list of children to halt,
-/// last first, then a list to restart, first first; other children's ends queue until it is done.
+/// Design. Children are held (OnEnd::hold), so each end is an Ended, and what follows is this
+/// class's verdict. Everything is driven by events, which come as commands: the supervisor awaits
+/// nothing but in start_child, and so answers and takes further failures at any time (S71). A group
+/// restart (one_for_all, rest_for_one) is a list of children to halt, last first, then a list to
+/// restart, first first; other children's ends queue until it is done.
 class SupervisorBase : public ChildObserver {
  public:
   /// Throws UsageError when the options contradict themselves.
@@ -91,7 +95,8 @@ class SupervisorBase : public ChildObserver {
 
   // Administration, as commands.
   void start_by_hand(ChildSpec spec, std::shared_ptr<const Maker> maker, AdminReply reply);
-  void terminate_by_hand(const std::function<bool(const SupervisedChild&)>& which, const AdminReply& reply);
+  void terminate_by_hand(const std::function<bool(const SupervisedChild&)>& which,
+                         const AdminReply& reply);
   void restart_by_hand(const std::string& id, const AdminReply& reply);
   void delete_by_hand(const std::string& id, const AdminReply& reply);
   [[nodiscard]] std::vector<ChildInfo> list_children() const;
@@ -110,11 +115,12 @@ class SupervisorBase : public ChildObserver {
 
  private:
   struct Group {
-    std::vector<SupervisedChild*> to_halt;   ///< the next at the back
+    std::vector<SupervisedChild*> to_halt;  ///< the next at the back
     std::deque<SupervisedChild*> to_start;
-    SupervisedChild* current = nullptr;      ///< whose event is awaited
+    SupervisedChild* current = nullptr;  ///< whose event is awaited
   };
-  SupervisedChild& new_child(ChildSpec spec, std::shared_ptr<const Maker> maker, Ask<void>* started);
+  SupervisedChild& new_child(ChildSpec spec, std::shared_ptr<const Maker> maker,
+                             Ask<void>* started);
   void spawn_child(SupervisedChild& child, Ask<void>* started);
   [[nodiscard]] std::optional<ChildRefused> why_refused(const ChildSpec& spec) const;
   [[nodiscard]] SupervisedChild* find(const Ref<>& ref);
@@ -146,9 +152,9 @@ class SupervisorBase : public ChildObserver {
 
 }  // namespace detail
 
-/// An actor with children it supervises, and messages of its own. Derive from it, start the children in on_start, which
-/// runs again when this supervisor is itself restarted. A restarted child keeps its ref.
-/// Thread safety: as Actor.
+/// An actor with children it supervises, and messages of its own. Derive from it, start the
+/// children in on_start, which runs again when this supervisor is itself restarted. A restarted
+/// child keeps its ref. Thread safety: as Actor.
 template <class... Ms>
 class Supervisor : public Actor<Ms...>, public detail::SupervisorBase {
  public:
@@ -157,16 +163,17 @@ class Supervisor : public Actor<Ms...>, public detail::SupervisorBase {
       : detail::SupervisorBase(static_cast<ActorBase&>(*this), std::move(options)) {}
 
  protected:
-  /// Starts a child and waits for its on_start; keeps copies of the arguments to build the next incarnation. Throws
-  /// StartFailed, and ChildRefused (a StartFailed) when the spec is the problem.
+  /// Starts a child and waits for its on_start; keeps copies of the arguments to build the next
+  /// incarnation. Throws StartFailed, and ChildRefused (a StartFailed) when the spec is the
+  /// problem.
   template <class T, class... Args, class Why = decltype(detail::why_not_factory<T, Args...>())>
-    requires detail::fine<Why>
-  Ref<T> start_child(ChildSpec spec, Args&&... args) {
-    return Ref<T>{add_child(std::move(spec), detail::make_maker<T>(std::forward<Args>(args)...)).address()};
+  requires detail::fine<Why> Ref<T> start_child(ChildSpec spec, Args&&... args) {
+    return Ref<T>{
+        add_child(std::move(spec), detail::make_maker<T>(std::forward<Args>(args)...)).address()};
   }
   template <class T, class... Args, class Why = decltype(detail::why_not_factory<T, Args...>())>
-    requires(!detail::fine<Why>)
-  Ref<T> start_child(ChildSpec spec, Args&&... args) = delete;  // `Why` says what is wrong
+  requires(!detail::fine<Why>) Ref<T> start_child(ChildSpec spec, Args&&... args)
+  = delete;  // `Why` says what is wrong
   template <class... Ps>
   Ref<Ps...> start_child(ChildSpec spec, const Factory<Ps...>& factory) {
     return Ref<Ps...>{add_child(std::move(spec), factory.maker()).address()};
@@ -179,24 +186,28 @@ class Supervisor : public Actor<Ms...>, public detail::SupervisorBase {
   [[nodiscard]] TimePoint supervisor_now() const final { return this->now(); }
 };
 
-// Administration of a running supervisor, from anywhere. Served ahead of its mail and while it waits. The asks fail with
-// `refused` when the actor is no supervisor.
+// Administration of a running supervisor, from anywhere. Served ahead of its mail and while it
+// waits. The asks fail with `refused` when the actor is no supervisor.
 
 [[nodiscard]] Ask<std::vector<ChildInfo>> which_children(const Ref<>& supervisor);
 [[nodiscard]] Ask<ChildCounts> count_children(const Ref<>& supervisor);
-/// Starts a further child; lost when the supervisor itself is restarted (S68). Answers with its ref.
+/// Starts a further child; lost when the supervisor itself is restarted (S68). Answers with its
+/// ref.
 [[nodiscard]] Ask<detail::AdminResult> start_child_of(const Ref<>& supervisor, ChildSpec spec,
                                                       std::shared_ptr<const detail::Maker> maker);
 template <class... Ps>
-[[nodiscard]] Ask<detail::AdminResult> start_child(const Ref<>& supervisor, ChildSpec spec, const Factory<Ps...>& factory) {
+[[nodiscard]] Ask<detail::AdminResult> start_child(const Ref<>& supervisor, ChildSpec spec,
+                                                   const Factory<Ps...>& factory) {
   return start_child_of(supervisor, std::move(spec), factory.maker());
 }
-/// Stops a child and keeps its spec (but a temporary one's). Answers, with an empty ref, when it is gone; at once when
-/// it did not run.
-[[nodiscard]] Ask<detail::AdminResult> terminate_child(const Ref<>& supervisor, const std::string& id);
+/// Stops a child and keeps its spec (but a temporary one's). Answers, with an empty ref, when it is
+/// gone; at once when it did not run.
+[[nodiscard]] Ask<detail::AdminResult> terminate_child(const Ref<>& supervisor,
+                                                       const std::string& id);
 [[nodiscard]] Ask<detail::AdminResult> terminate_child(const Ref<>& supervisor, const Ref<>& child);
 /// Starts a child again that is known and does not run. Answers with its ref.
-[[nodiscard]] Ask<detail::AdminResult> restart_child(const Ref<>& supervisor, const std::string& id);
+[[nodiscard]] Ask<detail::AdminResult> restart_child(const Ref<>& supervisor,
+                                                     const std::string& id);
 /// Forgets the spec of a child that does not run.
 [[nodiscard]] Ask<detail::AdminResult> delete_child(const Ref<>& supervisor, const std::string& id);
 

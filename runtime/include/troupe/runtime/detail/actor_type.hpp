@@ -16,7 +16,8 @@ struct ActorType {
   const HandlerEntry* handlers;
   ActorBase* (*base)(void* object) noexcept;
   void (*destroy)(void* object) noexcept;
-  ChildObserver* (*child_observer)(ActorBase&) noexcept;  ///< null: the runtime looks after the children
+  ChildObserver* (*child_observer)(
+      ActorBase&) noexcept;  ///< null: the runtime looks after the children
   bool has_on_start;
   bool reentrant;
 
@@ -24,7 +25,9 @@ struct ActorType {
 };
 
 template <class T>
-concept DeclaresTurns = requires { T::turns; };
+concept DeclaresTurns = requires {
+  T::turns;
+};
 template <class T>
 consteval bool is_reentrant() {
   if constexpr (DeclaresTurns<T>) {
@@ -41,13 +44,15 @@ concept InheritsOnStart = requires {
 
 // Signals a class has handlers for.
 template <class T, class... Ss>
-using HandledSignals = typename Concat<std::conditional_t<HasOneHandler<T, Ss>, TypeList<Ss>, TypeList<>>...>::type;
+using HandledSignals =
+    typename Concat<std::conditional_t<HasOneHandler<T, Ss>, TypeList<Ss>, TypeList<>>...>::type;
 
 template <class T, class List>
 struct HandlerTable;
 template <class T, class... Ms>
 struct HandlerTable<T, TypeList<Ms...>> {
-  static constexpr HandlerEntry entries[sizeof...(Ms) + 1] = {{&message_type<Ms>, &handle<T, Ms>}..., {nullptr, nullptr}};
+  static constexpr HandlerEntry entries[sizeof...(Ms) + 1] = {
+      {&message_type<Ms>, &handle<T, Ms>}..., {nullptr, nullptr}};
   static constexpr std::uint32_t count = sizeof...(Ms);
 };
 
@@ -81,19 +86,23 @@ template <class T>
 consteval ActorType describe_actor() {
   using Table = HandlerTable<T, AllHandled<T>>;
   constexpr std::string_view name = type_name<T>();
-  return {name.data(), static_cast<std::uint32_t>(name.size()),
-          sizeof(T),   alignof(T),
-          Table::count, Table::entries,
-          &base_of<T>, &destroy_object<T>,
-          find_observer<T>(), !InheritsOnStart<T>, is_reentrant<T>()};
+  return {name.data(),        static_cast<std::uint32_t>(name.size()),
+          sizeof(T),          alignof(T),
+          Table::count,       Table::entries,
+          &base_of<T>,        &destroy_object<T>,
+          find_observer<T>(), !InheritsOnStart<T>,
+          is_reentrant<T>()};
 }
 template <class T>
 inline constexpr ActorType actor_type = describe_actor<T>();
 
-// ---- is T an actor, and if not, why ---------------------------------------------------------------------------------
+// ---- is T an actor, and if not, why
+// ---------------------------------------------------------------------------------
 
 template <class T>
-concept NamesOneList = requires { typename T::troupe_public_messages; };
+concept NamesOneList = requires {
+  typename T::troupe_public_messages;
+};
 
 template <class... Ms>
 consteval bool ids_differ(TypeList<Ms...>) {
@@ -130,7 +139,8 @@ consteval auto why_not_actor() {
   } else if constexpr (!NamesOneList<T>) {
     return static_cast<why::an_actor_class_has_one_message_list_this_one_has_two<T>*>(nullptr);
   } else {
-    using Messages = typename Concat<typename T::troupe_public_messages, typename T::troupe_private_messages>::type;
+    using Messages = typename Concat<typename T::troupe_public_messages,
+                                     typename T::troupe_private_messages>::type;
     using Bad = typename FirstBadHandler<T, Messages>::type;
     if constexpr (!std::is_void_v<Bad>) {
       return Bad{};
@@ -154,7 +164,8 @@ consteval auto why_not_factory() {
   if constexpr (!std::is_void_v<Why>) {
     return Why{};
   } else if constexpr (!(std::is_copy_constructible_v<std::decay_t<Args>> && ...)) {
-    return static_cast<why::child_arguments_must_be_copyable_to_build_the_next_incarnation<T>*>(nullptr);
+    return static_cast<why::child_arguments_must_be_copyable_to_build_the_next_incarnation<T>*>(
+        nullptr);
   } else if constexpr (!std::is_constructible_v<T, const std::decay_t<Args>&...>) {
     return static_cast<why::no_constructor_takes<Args...>*>(nullptr);
   }

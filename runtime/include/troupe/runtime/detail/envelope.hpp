@@ -27,12 +27,12 @@ struct MailLink {
 
 enum EnvelopeFlag : std::uint8_t {
   is_request = 1,
-  is_timer_tick = 2,   ///< belongs to a timer record, which frees it
-  is_notice = 4,       ///< what the user sees of a command (Terminated, Down, ...)
-  payload_dead = 8,    ///< the message was destroyed already
-  is_dummy = 16,       ///< still serves the mailbox as its first link
-  is_busy = 32,        ///< a turn still uses the message
-  is_wide = 64,        ///< has the longer header: requests and timer ticks
+  is_timer_tick = 2,  ///< belongs to a timer record, which frees it
+  is_notice = 4,      ///< what the user sees of a command (Terminated, Down, ...)
+  payload_dead = 8,   ///< the message was destroyed already
+  is_dummy = 16,      ///< still serves the mailbox as its first link
+  is_busy = 32,       ///< a turn still uses the message
+  is_wide = 64,       ///< has the longer header: requests and timer ticks
 };
 
 /// One message under way. The message follows the header; see payload_offset.
@@ -68,9 +68,10 @@ M& payload_as(Envelope& e) noexcept {
 
 /// Memory for a message of this type; the message itself is yet to be constructed. Any thread.
 Envelope* new_envelope(const MessageType& type);
-/// The same for a request, with a fresh ask slot whose deadline is `timeout` from now. `destroy` destroys an answer that
-/// nobody takes. Any thread.
-RequestEnvelope* new_request(const Address& to, const MessageType& type, std::chrono::nanoseconds timeout,
+/// The same for a request, with a fresh ask slot whose deadline is `timeout` from now. `destroy`
+/// destroys an answer that nobody takes. Any thread.
+RequestEnvelope* new_request(const Address& to, const MessageType& type,
+                             std::chrono::nanoseconds timeout,
                              void (*destroy)(void* answer) noexcept);
 /// Gives the memory back; does not touch the message.
 void discard_envelope(Envelope* e) noexcept;
@@ -85,7 +86,8 @@ enum class Sent : unsigned char { ok, full, dead, budget, foreign_system };
 
 namespace detail {
 
-/// Puts the envelope into the receiver's mailbox, or bounces it. Never waits, never throws. Any thread.
+/// Puts the envelope into the receiver's mailbox, or bounces it. Never waits, never throws. Any
+/// thread.
 Sent send(const Address& to, Envelope* e) noexcept;
 
 /// Gives the envelope back when the message's constructor throws.

@@ -1,7 +1,8 @@
 // Finds the handler of each message in an actor's class, and says why there is none.
 //
-// A handler is found by passing the whole overload set `&T::receive` to a set of shapes: deduction picks the one member
-// with exactly that parameter, without conversions and base classes (API.md 15).
+// A handler is found by passing the whole overload set `&T::receive` to a set of shapes: deduction
+// picks the one member with exactly that parameter, without conversions and base classes (API.md
+// 15).
 #pragma once
 
 #include <troupe/runtime/ask.hpp>
@@ -45,54 +46,106 @@ constexpr Shape<Pointer, R, IsDeferred> shape(Pointer pointer) {
   return {pointer};
 }
 
+// One name per form of a handler: counting those that fit tells none, one, and several apart.
 template <class M, class C, class R>
-constexpr auto pick(R (C::*f)(const M&)) { return shape<false, R>(f); }
+constexpr auto pick_by_reference(R (C::*f)(const M&)) {
+  return shape<false, R>(f);
+}
 template <class M, class C, class R>
-constexpr auto pick(R (C::*f)(const M&) const) { return shape<false, R>(f); }
+constexpr auto pick_by_reference(R (C::*f)(const M&) const) {
+  return shape<false, R>(f);
+}
 template <class M, class C, class R>
-constexpr auto pick(R (C::*f)(M&&)) { return shape<false, R>(f); }
+constexpr auto pick_by_rvalue(R (C::*f)(M&&)) {
+  return shape<false, R>(f);
+}
 template <class M, class C, class R>
-constexpr auto pick(R (C::*f)(M&&) const) { return shape<false, R>(f); }
+constexpr auto pick_by_rvalue(R (C::*f)(M&&) const) {
+  return shape<false, R>(f);
+}
 template <class M, class C, class R>
-constexpr auto pick(R (C::*f)(M)) { return shape<false, R>(f); }
+constexpr auto pick_by_value(R (C::*f)(M)) {
+  return shape<false, R>(f);
+}
 template <class M, class C, class R>
-constexpr auto pick(R (C::*f)(M) const) { return shape<false, R>(f); }
+constexpr auto pick_by_value(R (C::*f)(M) const) {
+  return shape<false, R>(f);
+}
 template <class M, class C, class R>
-constexpr auto pick(R (C::*f)(const M&, ReplyTo<ReplyOf<M>>)) { return shape<true, R>(f); }
+constexpr auto pick_deferred_by_reference(R (C::*f)(const M&, ReplyTo<ReplyOf<M>>)) {
+  return shape<true, R>(f);
+}
 template <class M, class C, class R>
-constexpr auto pick(R (C::*f)(M&&, ReplyTo<ReplyOf<M>>)) { return shape<true, R>(f); }
+constexpr auto pick_deferred_by_rvalue(R (C::*f)(M&&, ReplyTo<ReplyOf<M>>)) {
+  return shape<true, R>(f);
+}
 template <class M, class C, class R>
-constexpr auto pick(R (C::*f)(M, ReplyTo<ReplyOf<M>>)) { return shape<true, R>(f); }
+constexpr auto pick_deferred_by_value(R (C::*f)(M, ReplyTo<ReplyOf<M>>)) {
+  return shape<true, R>(f);
+}
 
 template <class T, class M>
-concept HasOneHandler = requires { pick<M>(&T::receive); };
+concept TakesByReference = requires {
+  pick_by_reference<M>(&T::receive);
+};
+template <class T, class M>
+concept TakesByRvalue = requires {
+  pick_by_rvalue<M>(&T::receive);
+};
+template <class T, class M>
+concept TakesByValue = requires {
+  pick_by_value<M>(&T::receive);
+};
+template <class T, class M>
+concept TakesDeferredByReference = requires {
+  pick_deferred_by_reference<M>(&T::receive);
+};
+template <class T, class M>
+concept TakesDeferredByRvalue = requires {
+  pick_deferred_by_rvalue<M>(&T::receive);
+};
+template <class T, class M>
+concept TakesDeferredByValue = requires {
+  pick_deferred_by_value<M>(&T::receive);
+};
 
-// Only asked when there is not exactly one: is there none, or are there several?
-template <class M, class C, class R>
-constexpr auto pick_by_reference(R (C::*f)(const M&)) { return shape<false, R>(f); }
-template <class M, class C, class R>
-constexpr auto pick_by_reference(R (C::*f)(const M&) const) { return shape<false, R>(f); }
-template <class M, class C, class R>
-constexpr auto pick_by_rvalue(R (C::*f)(M&&)) { return shape<false, R>(f); }
-template <class M, class C, class R>
-constexpr auto pick_by_value(R (C::*f)(M)) { return shape<false, R>(f); }
-template <class M, class C, class R>
-constexpr auto pick_deferred(R (C::*f)(const M&, ReplyTo<ReplyOf<M>>)) { return shape<true, R>(f); }
-template <class M, class C, class R>
-constexpr auto pick_const(R (C::*f)(const M&) const) { return shape<false, R>(f); }
+/// How many handlers of T take exactly M.
+template <class T, class M>
+inline constexpr int handler_count =
+    TakesByReference<T, M> + TakesByRvalue<T, M> + TakesByValue<T, M> +
+    TakesDeferredByReference<T, M> + TakesDeferredByRvalue<T, M> + TakesDeferredByValue<T, M>;
+template <class T, class M>
+concept HasOneHandler = handler_count<T, M>
+== 1;
+template <class T, class M>
+concept HasSomeHandler = handler_count<T, M> >
+1;
 
 template <class T, class M>
-concept HasSomeHandler =
-    requires { pick_by_reference<M>(&T::receive); } || requires { pick_by_rvalue<M>(&T::receive); } ||
-    requires { pick_by_value<M>(&T::receive); } || requires { pick_deferred<M>(&T::receive); } ||
-    requires { pick_const<M>(&T::receive); };
+consteval auto pick() {
+  if constexpr (TakesByReference<T, M>) {
+    return pick_by_reference<M>(&T::receive);
+  } else if constexpr (TakesByRvalue<T, M>) {
+    return pick_by_rvalue<M>(&T::receive);
+  } else if constexpr (TakesByValue<T, M>) {
+    return pick_by_value<M>(&T::receive);
+  } else if constexpr (TakesDeferredByReference<T, M>) {
+    return pick_deferred_by_reference<M>(&T::receive);
+  } else if constexpr (TakesDeferredByRvalue<T, M>) {
+    return pick_deferred_by_rvalue<M>(&T::receive);
+  } else {
+    return pick_deferred_by_value<M>(&T::receive);
+  }
+}
 template <class T, class M>
-concept HasConvertingHandler = requires(T& t, M& m) { t.receive(m); };
+concept HasConvertingHandler = requires(T& t, M& m) {
+  t.receive(m);
+};
 
 template <class T, class M>
-using HandlerShape = decltype(pick<M>(&T::receive));
+using HandlerShape = decltype(pick<T, M>());
 template <class T, class M>
-inline constexpr auto handler_of = pick<M>(&T::receive);
+inline constexpr auto handler_of = pick<T, M>();
 
 template <class M, class R, bool Deferred>
 consteval bool returns_what_it_should() {
@@ -126,8 +179,9 @@ consteval auto why_no_handler() {
         return static_cast<why::the_message_has_no_Reply_so_tell_it_or_give_it_one<M>*>(nullptr);
       } else {
         using Wanted = std::conditional_t<S::deferred, void, Reply>;
-        return static_cast<
-            why::handler_returns_the_wrong_type<M, why::wants<Wanted>, why::returns<typename S::Result>>*>(nullptr);
+        return static_cast<why::handler_returns_the_wrong_type<M, why::wants<Wanted>,
+                                                               why::returns<typename S::Result>>*>(
+            nullptr);
       }
     }
   }

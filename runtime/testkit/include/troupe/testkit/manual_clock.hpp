@@ -17,7 +17,8 @@ class ManualClock final : public Clock {
   }
 
  private:
-  std::atomic<std::int64_t> now_{std::int64_t{1} << 40};  // not zero, so that "before the start" exists
+  std::atomic<std::int64_t> now_{std::int64_t{1}
+                                 << 40};  // not zero, so that "before the start" exists
 };
 
 }  // namespace troupe::testkit

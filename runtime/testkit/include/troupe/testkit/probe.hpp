@@ -22,7 +22,8 @@ class ExpectationFailed : public std::runtime_error {
 namespace detail {
 
 template <class M>
-inline constexpr bool is_signal = std::is_same_v<M, Terminated> || std::is_same_v<M, Down> || std::is_same_v<M, Exit>;
+inline constexpr bool is_signal =
+    std::is_same_v<M, Terminated> || std::is_same_v<M, Down> || std::is_same_v<M, Exit>;
 
 template <class... Ms>
 struct ProbeItem {
@@ -48,14 +49,8 @@ template <class Log, class M>
 class ProbeHandler {
  public:
   explicit ProbeHandler(Log& log) : log_(&log) {}
-  void receive(M&& m)
-    requires(!Request<M>)
-  {
-    log_->add({std::move(m), nullptr});
-  }
-  void receive(M&& m, ReplyTo<ReplyOf<M>> reply)
-    requires Request<M>
-  {
+  void receive(M&& m) requires(!Request<M>) { log_->add({std::move(m), nullptr}); }
+  void receive(M&& m, ReplyTo<ReplyOf<M>> reply) requires Request<M> {
     log_->add({std::move(m), std::make_shared<ReplyTo<ReplyOf<M>>>(std::move(reply))});
   }
 
@@ -68,16 +63,18 @@ struct ProbeOrder {
 };
 
 template <class... Ms>
-using ProbeMessages = typename troupe::detail::Concat<std::conditional_t<
-    is_signal<Ms>, troupe::detail::TypeList<>, troupe::detail::TypeList<Ms>>...>::type;
+using ProbeMessages =
+    typename troupe::detail::Concat<std::conditional_t<is_signal<Ms>, troupe::detail::TypeList<>,
+                                                       troupe::detail::TypeList<Ms>>...>::type;
 
 template <class List, class... Ms>
 class ProbeActor;
 template <class... Taken, class... Ms>
-class ProbeActor<troupe::detail::TypeList<Taken...>, Ms...> : public Actor<Taken..., Private<ProbeOrder>>,
-                                                            public ProbeHandler<ProbeLog<Ms...>, Ms>... {
+class ProbeActor<troupe::detail::TypeList<Taken...>, Ms...>
+    : public Actor<Taken..., Private<ProbeOrder>>, public ProbeHandler<ProbeLog<Ms...>, Ms>... {
  public:
-  explicit ProbeActor(std::shared_ptr<ProbeLog<Ms...>> log) : ProbeHandler<ProbeLog<Ms...>, Ms>(*log)..., log_(log) {}
+  explicit ProbeActor(std::shared_ptr<ProbeLog<Ms...>> log)
+      : ProbeHandler<ProbeLog<Ms...>, Ms>(*log)..., log_(log) {}
   using ProbeHandler<ProbeLog<Ms...>, Ms>::receive...;
   void receive(const ProbeOrder& order) { order.run(); }
   void on_start() override {}
@@ -97,9 +94,8 @@ class ProbeActor<troupe::detail::TypeList<Taken...>, Ms...> : public Actor<Taken
 
 }  // namespace detail
 
-/// An actor on the test's side. `Ms` are the messages (and signals) it takes. Failed expectations throw
-/// ExpectationFailed with the seed.
-/// Thread safety: the test's thread only.
+/// An actor on the test's side. `Ms` are the messages (and signals) it takes. Failed expectations
+/// throw ExpectationFailed with the seed. Thread safety: the test's thread only.
 template <class... Ms>
 class Probe {
   using TheActor = detail::ProbeActor<detail::ProbeMessages<Ms...>, Ms...>;
@@ -185,7 +181,8 @@ class Probe {
   // The actor tells where its object is, so that orders can run on it.
   class Listening : public TheActor {
    public:
-    Listening(std::shared_ptr<detail::ProbeLog<Ms...>> log, std::shared_ptr<TheActor*> where) : TheActor(std::move(log)) {
+    Listening(std::shared_ptr<detail::ProbeLog<Ms...>> log, std::shared_ptr<TheActor*> where)
+        : TheActor(std::move(log)) {
       *where = this;
     }
   };
@@ -199,7 +196,8 @@ class Probe {
       f(*object);
       done = true;
     }});
-    if (!system_.run_until([&] { return done; }, std::chrono::seconds(1))) fail("the probe has ended");
+    if (!system_.run_until([&] { return done; }, std::chrono::seconds(1)))
+      fail("the probe has ended");
     system_.settle();
   }
   template <class M>

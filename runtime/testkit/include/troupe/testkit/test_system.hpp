@@ -25,17 +25,19 @@ struct TestParts {
 };
 }  // namespace detail
 
-/// A System whose time moves only when a test moves it, and which runs only while a test waits. With a seeded schedule
-/// the same seed and the same program give the same trace. The log is silent unless the options name one.
-/// Thread safety: the test's thread only.
+/// A System whose time moves only when a test moves it, and which runs only while a test waits.
+/// With a seeded schedule the same seed and the same program give the same trace. The log is silent
+/// unless the options name one. Thread safety: the test's thread only.
 class TestSystem : private detail::TestParts, public System {
  public:
-  explicit TestSystem(std::uint64_t seed, Schedule schedule = Schedule::seeded, SystemOptions options = {});
+  explicit TestSystem(std::uint64_t seed, Schedule schedule = Schedule::seeded,
+                      SystemOptions options = {});
 
   [[nodiscard]] std::uint64_t seed() const noexcept { return TestParts::seed; }
   /// Runs until nothing is left to do at the present time. No time passes.
   void settle();
-  /// Lets `d` pass: everything that is due meanwhile runs in order of time, with what it starts in turn (S140).
+  /// Lets `d` pass: everything that is due meanwhile runs in order of time, with what it starts in
+  /// turn (S140).
   void advance(Duration d);
   /// Runs, and lets time pass, until `over()`; at most `limit`. Returns over().
   bool run_until(const std::function<bool()>& over, Duration limit);

@@ -9,19 +9,16 @@ namespace detail {
 template <class M>
 class RefusingHandler {
  public:
-  void receive(const M&)
-    requires(!Request<M>)
-  {}
-  void receive(const M&, ReplyTo<ReplyOf<M>> reply)
-    requires Request<M>
-  {
+  void receive(const M&) requires(!Request<M>) {}
+  void receive(const M&, ReplyTo<ReplyOf<M>> reply) requires Request<M> {
     reply.refuse("unavailable");
   }
 };
 template <class P, class List>
 class UnavailableActor;
 template <class P, class... Ms>
-class UnavailableActor<P, troupe::detail::TypeList<Ms...>> : public Actor<P>, public RefusingHandler<Ms>... {
+class UnavailableActor<P, troupe::detail::TypeList<Ms...>> : public Actor<P>,
+                                                             public RefusingHandler<Ms>... {
  public:
   using RefusingHandler<Ms>::receive...;
 };

@@ -1,0 +1,182 @@
+// Wrong uses, one per case, each compiled after this prelude. See compile_fail.py.
+#include <string>
+
+#include <troupe/runtime/runtime.hpp>
+#include <troupe/supervision/supervision.hpp>
+
+struct Deposit { std::int64_t cents; };
+struct Withdraw { std::int64_t cents; };
+struct GetBalance { using Reply = std::int64_t; };
+struct Tick {};
+struct Owned { std::unique_ptr<int> value; };
+struct Locked { Locked() = default; Locked(Locked&&) = delete; };
+struct Bonus { Bonus(const Deposit&) {} };
+struct Dangling { using Reply = const std::string&; };
+class Account : public troupe::Actor<Deposit, GetBalance, Owned, troupe::Private<Tick>> {
+ public:
+  void receive(const Deposit&) {}
+  std::int64_t receive(const GetBalance&) { return 0; }
+  void receive(Owned&&) {}
+  void receive(const Tick&) {}
+};
+class Declared;
+
+// CASE correct use: compiles
+void use(troupe::Ref<Account> r, troupe::System& s) {
+  r.tell(Deposit{1});
+  s.spawn<Account>();
+  static_cast<void>(r.ask(GetBalance{}));
+}
+
+// CASE tell what is not accepted: the_actor_does_not_accept_this_message_add_it_to_its_list
+void use(troupe::Ref<Account> r) {
+  r.tell(Withdraw{1});  // HERE
+}
+
+// CASE ask what is not accepted: the_actor_does_not_accept_this_message_add_it_to_its_list
+void use(troupe::Ref<Deposit> r) {
+  r.ask(GetBalance{}).await();  // HERE
+}
+
+// CASE tell a private message: only_the_actor_itself_may_send_this_private_message
+void use(troupe::Ref<Account> r) {
+  r.tell(Tick{});  // HERE
+}
+
+// CASE tell what can't be moved: a_message_must_be_movable_and_owned
+void use(troupe::Ref<Locked> r, Locked& m) {
+  r.tell(m);  // HERE
+}
+
+// CASE tell a move-only lvalue: the_message_is_not_copyable_so_move_it
+void use(troupe::Ref<Account> r, Owned& m) {
+  r.tell(m);  // HERE
+}
+
+// CASE ask a one-way message: the_message_has_no_Reply_so_tell_it_or_give_it_one
+void use(troupe::Ref<Account> r) {
+  r.ask(Deposit{1}).await();  // HERE
+}
+
+// CASE tell a class that is only declared: include_the_definition_of_this_incomplete_type
+void use(troupe::Ref<Declared> r) {
+  r.tell(Deposit{1});  // HERE
+}
+
+// CASE ask for a reference: a_Reply_cannot_be_a_reference
+void use(troupe::Ref<Dangling> r) {
+  r.ask(Dangling{}).await();  // HERE
+}
+
+// CASE no handler: missing_handler_public_receive_of
+class Forgetful : public troupe::Actor<Deposit, GetBalance> {
+ public:
+  void receive(const Deposit&) {}
+};
+void use(troupe::System& s) {
+  s.spawn<Forgetful>();  // HERE
+}
+
+// CASE a private handler: missing_handler_public_receive_of
+class Shy : public troupe::Actor<Deposit> {
+  void receive(const Deposit&) {}
+};
+void use(troupe::System& s) {
+  s.spawn<Shy>();  // HERE
+}
+
+// CASE the wrong reply type: handler_returns_the_wrong_type
+class Confused : public troupe::Actor<GetBalance> {
+ public:
+  std::string receive(const GetBalance&) { return "much"; }
+};
+void use(troupe::System& s) {
+  s.spawn<Confused>();  // HERE
+}
+
+// CASE a handler that answers a one-way message: the_message_has_no_Reply_so_tell_it_or_give_it_one
+class Talkative : public troupe::Actor<Deposit> {
+ public:
+  int receive(const Deposit&) { return 1; }
+};
+void use(troupe::System& s) {
+  s.spawn<Talkative>();  // HERE
+}
+
+// CASE two handlers: two_handlers_take_this_message
+class Torn : public troupe::Actor<Deposit> {
+ public:
+  void receive(const Deposit&) {}
+  void receive(Deposit&&) {}
+};
+void use(troupe::System& s) {
+  s.spawn<Torn>();  // HERE
+}
+
+// CASE a handler that would convert: the_only_handler_would_convert_this_message
+class Converts : public troupe::Actor<Deposit> {
+ public:
+  void receive(const Bonus&) {}
+};
+void use(troupe::System& s) {
+  s.spawn<Converts>();  // HERE
+}
+
+// CASE two messages of one name and type id: two_messages_have_the_same_type_id_rename_one
+namespace bank {
+struct One {};
+struct Two {};
+}
+namespace troupe::detail {
+template <>
+inline constexpr MessageType message_type<bank::Two> = message_type<bank::One>;
+}
+class Twins : public troupe::Actor<bank::One, bank::Two> {
+ public:
+  void receive(const bank::One&) {}
+  void receive(const bank::Two&) {}
+};
+void use(troupe::System& s) {
+  s.spawn<Twins>();  // HERE
+}
+
+// CASE spawn what is no actor: this_class_is_not_an_actor_derive_from_troupe_Actor
+void use(troupe::System& s) {
+  s.spawn<Deposit>();  // HERE
+}
+
+// CASE an actor with two lists: an_actor_class_has_one_message_list_this_one_has_two
+class Extended : public Account, public troupe::Protocol<Withdraw> {
+ public:
+  using Account::receive;
+  void receive(const Withdraw&) {}
+};
+void use(troupe::System& s) {
+  s.spawn<Extended>();  // HERE
+}
+
+// CASE wrong constructor arguments: no_constructor_takes
+void use(troupe::System& s) {
+  s.spawn<Account>("account-1");  // HERE
+}
+
+// CASE not copyable: child_arguments_must_be_copyable_to_build_the_next_incarnation
+class Needs : public troupe::Actor<Deposit> {
+ public:
+  explicit Needs(const std::unique_ptr<int>&) {}
+  void receive(const Deposit&) {}
+};
+class Top : public troupe::Supervisor<Tick> {
+ public:
+  void on_start() override {
+    start_child<Needs>({.id = "needs"}, std::make_unique<int>(1));  // HERE
+  }
+  void receive(const Tick&) {}
+};
+
+// CASE asking whether it compiles is a question: compiles
+template <class R>
+concept TakesWithdraw = requires(R r) { r.tell(Withdraw{1}); };
+static_assert(!TakesWithdraw<troupe::Ref<Account>>);
+static_assert(!troupe::ValidActor<Deposit>);
+static_assert(troupe::ValidActor<Account>);

@@ -1,0 +1,52 @@
+#!/usr/bin/env python3
+"""Compiles the C++ code of README.md and the guide; a block that has a main() is run too. Blocks of one page follow each
+other in one file, unless they have a main() of their own. Usage: docs_code.py ROOT BUILD"""
+import glob
+import os
+import re
+import subprocess
+import sys
+import tempfile
+
+root, build = sys.argv[1], sys.argv[2]
+roots = [os.path.join(root, d) for d in ("runtime/include", "runtime/testkit/include", "supervision/include")]
+libraries = [os.path.join(build, f) for f in ("supervision/libtroupe_supervision.a", "runtime/testkit/libtroupe_testkit.a", "runtime/libtroupe_runtime.a")]
+PRELUDE = """#include <troupe/runtime/runtime.hpp>
+#include <troupe/supervision/supervision.hpp>
+#include <troupe/testkit/testkit.hpp>
+#include <chrono>
+#include <iostream>
+using namespace std::chrono_literals;
+"""
+
+
+def compile_and_run(name, code, run):
+    with tempfile.TemporaryDirectory() as folder:
+        source, program = os.path.join(folder, "page.cpp"), os.path.join(folder, "page")
+        with open(source, "w", encoding="utf-8") as f:
+            f.write(code)
+        command = ["g++", "-std=c++20", "-Wall", "-Wextra"] + [x for r in roots for x in ("-I", r)] + [source]
+        command += ["-o", program] + libraries + ["-lboost_context", "-lspdlog", "-lfmt", "-pthread"] if run else ["-fsyntax-only"]
+        result = subprocess.run(command, capture_output=True, text=True)
+        if result.returncode == 0 and run:
+            result = subprocess.run([program], capture_output=True, text=True, timeout=60)
+    if result.returncode != 0:
+        print(f"FAILED: {name}\n{result.stdout}{result.stderr}")
+    return result.returncode == 0
+
+
+passed = failed = 0
+for page in [os.path.join(root, "README.md")] + sorted(glob.glob(os.path.join(root, "docs/guide/*.md"))):
+    with open(page, encoding="utf-8") as f:
+        blocks = re.findall(r"```cpp\n(.*?)```", f.read(), re.S)
+    name = os.path.relpath(page, root)
+    parts = [b for b in blocks if "int main(" not in b]
+    jobs = [(name, PRELUDE + "\n".join(parts), False)] if parts else []
+    jobs += [(name + " (program)", b, True) for b in blocks if "int main(" in b]
+    for job in jobs:
+        if compile_and_run(*job):
+            passed += 1
+        else:
+            failed += 1
+print(f"{passed} passed, {failed} failed")
+sys.exit(1 if failed or not passed else 0)
