@@ -122,16 +122,17 @@ int main(int argc, char** argv) {
   actor_system system{config};
   using namespace bench;
   if (workload == "pingpong") {
-    bench::result("pingpong", timed([&](std::int64_t n) { ping_pong(system, 1, n); }, pingpong_round_trips,
-                             2.0 * pingpong_round_trips));
+    bench::result("pingpong", timed([&](std::int64_t n) { ping_pong(system, 1, n); },
+                                    pingpong_round_trips, 2.0 * pingpong_round_trips));
   } else if (workload == "pairs") {
-    bench::result("pairs", timed([&](std::int64_t n) { ping_pong(system, pairs, n); }, pair_round_trips,
-                          2.0 * pairs * pair_round_trips));
+    bench::result("pairs", timed([&](std::int64_t n) { ping_pong(system, pairs, n); },
+                                 pair_round_trips, 2.0 * pairs * pair_round_trips));
   } else if (workload == "fanin") {
     bench::result("fanin", timed([&](std::int64_t n) { fan_in(system, n); }, fanin_messages,
-                          1.0 * fanin_senders * fanin_messages));
+                                 1.0 * fanin_senders * fanin_messages));
   } else if (workload == "ring") {
-    bench::result("ring", timed([&](std::int64_t n) { ring(system, n); }, ring_hops, 1.0 * ring_hops));
+    bench::result("ring",
+                  timed([&](std::int64_t n) { ring(system, n); }, ring_hops, 1.0 * ring_hops));
   } else if (workload == "spawn") {
     spawn(system);
   }

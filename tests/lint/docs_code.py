@@ -16,6 +16,7 @@ PRELUDE = """#include <troupe/runtime/runtime.hpp>
 #include <troupe/testkit/testkit.hpp>
 #include <chrono>
 #include <iostream>
+#include <map>
 using namespace std::chrono_literals;
 """
 

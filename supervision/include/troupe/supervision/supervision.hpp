@@ -1,6 +1,7 @@
-// Everything for supervising.
+// Everything for supervising, and the runtime.
 #pragma once
 
+#include <troupe/runtime/runtime.hpp>
 #include <troupe/supervision/backoff.hpp>
 #include <troupe/supervision/child_spec.hpp>
 #include <troupe/supervision/decider.hpp>

@@ -8,6 +8,7 @@
 #include <troupe/runtime/ask.hpp>
 #include <troupe/runtime/detail/envelope.hpp>
 #include <troupe/runtime/protocol.hpp>
+#include <troupe/runtime/ref.hpp>
 
 namespace troupe {
 class ActorBase;
