@@ -133,22 +133,17 @@ TEST_CASE("S75 run_until_signal turns SIGTERM into a shutdown and says so in its
   options.log = troupe::no_log();
   troupe::System system{options};
   system.spawn<Stubborn>();
-  std::thread killer([&] {
-    while (system.actor_count() == 0) std::this_thread::yield();
-    std::raise(SIGTERM);
-  });
-  std::signal(SIGTERM, SIG_IGN);  // should the raise come first
-  int code = 0;
-  std::thread poke([&] {
+  // Ignored outside of run_until_signal: the thread below raises until the shutdown has begun.
+  const auto before = std::signal(SIGTERM, SIG_IGN);
+  std::thread raiser([&] {
     while (!system.core().shutdown_begun()) {
       std::raise(SIGTERM);
       std::this_thread::yield();
     }
   });
-  code = system.run_until_signal();
-  killer.join();
-  poke.join();
-  std::signal(SIGTERM, SIG_DFL);
+  const int code = system.run_until_signal();
+  raiser.join();
+  std::signal(SIGTERM, before);
   REQUIRE(code == 128 + SIGTERM);
   REQUIRE(system.actor_count() == 0);
 }
