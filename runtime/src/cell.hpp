@@ -99,7 +99,8 @@ struct CellExtension {
   bool is_named = false;
   bool hold = false;
   bool trap_exit = false;
-  bool stop_pending = false;  ///< ends when the handlers that wait are done
+  bool linked_to_parent = false;  ///< from its launch on
+  bool stop_pending = false;      ///< ends when the handlers that wait are done
   bool ended_by_request = false;
   bool children_told = false;
   bool has_object = false;

@@ -35,6 +35,7 @@ void prepare(Cell& cell, Cell* parent, const SpawnOptions& options, SystemCore& 
   e.has_object = false;
   e.hold = options.on_end == OnEnd::hold;
   e.trap_exit = options.trap_exit;
+  e.linked_to_parent = options.linked && parent != nullptr;
   e.stop_limit = options.stop_timeout;
   e.guardian = parent != nullptr ? Guardian::no : options.guardian;
   if (options.name.empty()) return;
@@ -45,6 +46,19 @@ void prepare(Cell& cell, Cell* parent, const SpawnOptions& options, SystemCore& 
     throw NameTaken("there is an actor named " + path + " already");
   e.path = std::move(path);
   e.is_named = true;
+}
+
+}  // namespace
+
+namespace {
+
+/// spawn_link: the parent's turn and the child before its first, so both tables can be written.
+void link_both(Cell& parent, Cell& child) {
+  const std::uint64_t id = (std::uint64_t{parent.serial} << 32) | ++parent.tokens;
+  Link& down = parent.ext().links[link_key(child.address())];
+  down = {child.address(), id, 0, new LinkRecord};
+  Link& up = child.ext().links[link_key(parent.address())];
+  up = {parent.address(), 0, id, new LinkRecord};
 }
 
 }  // namespace
@@ -123,6 +137,9 @@ Address NewCell::launch(const RequestPort& started) {
     if (p.first_child != nullptr) p.first_child->previous_sibling = &cell;
     p.first_child = &cell;
     ++p.child_count;
+    if (cell.extension != nullptr && cell.extension->linked_to_parent) {
+      link_both(*parent, cell);
+    }
   }
   core.actor_spawned(cell);
   if (type.has_on_start) {

@@ -15,7 +15,8 @@ def tests():
                 continue
             with open(os.path.join(folder, name), encoding="utf-8") as f:
                 text = f.read()
-            for part in re.split(r"\nTEST_CASE\(", text)[1:]:
+            for part in re.split(r"\nTEST_CASE\(\s*", text)[1:]:
+                part = re.sub(r'"\s*\n\s*"', "", part)  # a title broken over lines
                 title = re.match(r'"((?:[^"\\]|\\.)*)"', part)
                 if title:
                     assertions = len(re.findall(r"\bREQUIRE\w*\(|\bexpect(?:_no_message)?[<(]|static_assert\(", part))
@@ -57,4 +58,7 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except BrokenPipeError:  # piped into head
+        sys.stderr.close()

@@ -253,6 +253,11 @@ TEST_CASE("await_all gives all values, or the first error when all have ended", 
   });
 }
 
+TEST_CASE("S55 a held child needs a parent that decides", "[runtime]") {
+  TestSystem system{1};
+  REQUIRE_THROWS_AS(system.spawn<Server>({.on_end = troupe::OnEnd::hold}), troupe::UsageError);
+}
+
 TEST_CASE("an ask that its System outlives not ends with system_stopped", "[runtime]") {
   troupe::Ref<Add> stale;
   {

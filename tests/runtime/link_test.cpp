@@ -98,6 +98,39 @@ TEST_CASE("S59 an explicit kill can't be trapped and shows as killed", "[runtime
   });
 }
 
+namespace {
+class SpawnsLinked : public troupe::Actor<Boom> {
+ public:
+  explicit SpawnsLinked(bool child_fails) : child_fails_(child_fails) {}
+  void on_start() override { child_ = spawn<Linker>({.name = "child", .linked = true}); }
+  void receive(const Boom& m) {
+    if (!child_fails_) throw std::runtime_error("parent");
+    child_.tell(m);
+  }
+
+ private:
+  bool child_fails_;
+  troupe::Ref<Linker> child_;
+};
+}  // namespace
+
+TEST_CASE("S58 a child spawned linked is linked from its first moment", "[runtime]") {
+  on_every_schedule([](TestSystem& system) {
+    Probe<Terminated> probe{system};
+    auto parent = system.spawn<SpawnsLinked>({.name = "parent"}, true);
+    system.settle();
+    probe.watch(parent);
+    parent.tell(Boom{});
+    REQUIRE(probe.expect<Terminated>().why.text() == "boom");
+    system.settle();
+    auto again = system.spawn<SpawnsLinked>({.name = "parent"}, false);
+    system.settle();
+    probe.watch(*system.find<Boom>("/parent/child"));
+    again.tell(Boom{});
+    REQUIRE(probe.expect<Terminated>().why.text() == "its parent ended");  // S45 comes first
+  });
+}
+
 TEST_CASE("linking with an actor that has ended gives an exit signal at once", "[runtime]") {
   on_every_schedule([](TestSystem& system) {
     Probe<Exit> probe{system};

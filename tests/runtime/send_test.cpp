@@ -172,6 +172,74 @@ TEST_CASE("refs are plain values: they narrow, compare, hash, and order by age",
   REQUIRE(std::hash<troupe::Ref<>>{}(who) == std::hash<troupe::Ref<Number>>{}(same));
 }
 
+namespace {
+class Lines final : public troupe::Log {
+ public:
+  void write(troupe::LogLevel, std::string_view, std::string_view text) override {
+    std::lock_guard guard(mutex);
+    lines.emplace_back(text);
+  }
+  std::mutex mutex;
+  std::vector<std::string> lines;
+};
+}  // namespace
+
+TEST_CASE("S8 every drop is counted and observed; a burst is logged by its first and its number",
+          "[runtime]") {
+  auto recorder = std::make_shared<troupe::test::Recorder>();
+  auto lines = std::make_shared<Lines>();
+  troupe::SystemOptions options = troupe::test::observed_by(recorder);
+  options.log = lines;
+  options.dead_letters_logged_per_second_max = 3;
+  TestSystem system{1, troupe::testkit::Schedule::seeded, options};
+  Probe<Number> probe{system};
+  auto gone = system.spawn<Counter>(probe.ref());
+  system.stop(gone).await();
+  system.settle();
+  for (int i = 0; i < 100; ++i) gone.tell(Number{i});
+  REQUIRE(recorder->count("dead_letter") == 100);
+  REQUIRE(system.metrics().dropped_for(troupe::DropReason::no_actor) == 100);
+  REQUIRE(lines->lines.size() == 3);
+  system.advance(2s);
+  gone.tell(Number{1});
+  REQUIRE(lines->lines.size() == 5);
+  REQUIRE(lines->lines[3] == "97 more dead letters before this one");
+}
+
+TEST_CASE("S5 a message sent right after the spawn is never lost", "[runtime]") {
+  on_every_schedule([](TestSystem& system) {
+    Probe<Number> probe{system};
+    Probe<Text> spawner{system};
+    for (int i = 0; i < 20; ++i) {
+      spawner.run_as_actor([&] { system.spawn<Counter>(probe.ref()).tell(Number{i}); });
+      REQUIRE(probe.expect<Number>().value == i);
+    }
+  });
+}
+
+TEST_CASE("S78 an actor with endless mail does not keep others from their turn", "[runtime]") {
+  class Hog : public troupe::Actor<Number> {
+   public:
+    void receive(const Number& m) { self().tell(Number{m.value + 1}); }
+  };
+  troupe::SystemOptions options;
+  options.workers = 1;
+  options.log = troupe::no_log();
+  troupe::System system{options};
+  auto hog = system.spawn<Hog>();
+  hog.tell(Number{0});
+  struct Ask {
+    using Reply = int;
+  };
+  class Polite : public troupe::Actor<Ask> {
+   public:
+    int receive(const Ask&) { return 1; }
+  };
+  auto polite = system.spawn<Polite>();
+  for (int i = 0; i < 100; ++i) REQUIRE(polite.ask(Ask{}, 60s).await() == 1);
+  system.kill(hog);
+}
+
 TEST_CASE("an actor of one System can't tell an actor of another", "[runtime]") {
   TestSystem one{1};
   TestSystem other{2};

@@ -63,6 +63,14 @@ TEST_CASE("S74 phases run in the order of their dependencies, tasks once, late o
   });
 }
 
+TEST_CASE("S76 the default phases, in order", "[runtime]") {
+  const auto phases = troupe::default_shutdown_phases();
+  REQUIRE(phases.size() == 11);
+  REQUIRE(phases.front().name == "before-service-unbind");
+  REQUIRE(phases.back().name == "terminate");
+  REQUIRE(phases.back().after == std::vector<std::string>{"before-terminate"});
+}
+
 TEST_CASE("S74 a task that fails is reported, and the shutdown goes on", "[runtime]") {
   on_every_schedule([](TestSystem& system) {
     bool ran = false;

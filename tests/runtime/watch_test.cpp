@@ -150,7 +150,7 @@ TEST_CASE(
   });
 }
 
-TEST_CASE("C78 in the notice's handler the dead actor's name is free", "[runtime]") {
+TEST_CASE("S57 C78 in the notice's handler the dead actor's name is free", "[runtime]") {
   on_every_schedule([](TestSystem& system) {
     Probe<Terminated> probe{system};
     for (int round = 0; round < 5; ++round) {

@@ -120,6 +120,48 @@ TEST_CASE(
   });
 }
 
+namespace {
+class Family : public troupe::Actor<Fail, Ping> {
+ public:
+  explicit Family(ScriptPtr script) : script_(std::move(script)) {}
+  void on_start() override { spawn<Child>({.name = "kid"}, script_, "kid"); }
+  void on_stop(troupe::StopReason) override { script_->add("stop family"); }
+  ~Family() override { script_->add("family destroyed"); }
+  void receive(const Fail&) { throw std::runtime_error("boom"); }
+  int receive(const Ping&) { return 7; }
+
+ private:
+  ScriptPtr script_;
+};
+class FamilySupervisor : public troupe::Supervisor<FindChild> {
+ public:
+  explicit FamilySupervisor(ScriptPtr script) : script_(std::move(script)) {}
+  void on_start() override { family_ = start_child<Family>({.id = "family"}, script_); }
+  Ref<Child> receive(const FindChild&) {
+    family_.tell(Fail{});
+    static_cast<void>(family_.ask(Ping{}).await());
+    return {};
+  }
+
+ private:
+  ScriptPtr script_;
+  Ref<Family> family_;
+};
+}  // namespace
+
+TEST_CASE("S44 S45a S41 a restart stops the children first, then destroys the old incarnation",
+          "[supervision]") {
+  on_every_schedule([](TestSystem& system) {
+    auto script = std::make_shared<Script>();
+    auto top = system.spawn<FamilySupervisor>({.guardian = troupe::Guardian::no}, script);
+    system.settle();
+    REQUIRE(script->take() == Lines{"start kid"});
+    static_cast<void>(top.ask(FindChild{"family"}).await());
+    system.settle();
+    REQUIRE(script->take() == Lines{"stop family", "stop kid", "family destroyed", "start kid"});
+  });
+}
+
 TEST_CASE("S53 a monitor of each incarnation hears of restarts", "[supervision]") {
   on_every_schedule([](TestSystem& system) {
     Fixture f{system};
@@ -454,7 +496,7 @@ TEST_CASE("S71 a supervisor answers while a child is slow to stop and another is
 }
 
 TEST_CASE(
-    "S67 C23 auto-shutdown: any, all, or never; only ends of significant children of their own "
+    "S67 S70 C23 auto-shutdown: any, all, or never; only ends of significant children of their own "
     "count",
     "[supervision]") {
   using troupe::AutoShutdown;
@@ -488,7 +530,7 @@ TEST_CASE(
   });
 }
 
-TEST_CASE("S45 C22 a temporary child's arguments are not kept", "[supervision]") {
+TEST_CASE("C22 a temporary child's arguments are not kept", "[supervision]") {
   on_every_schedule([](TestSystem& system) {
     auto script = std::make_shared<Script>();
     Fixture f{system, {}, {{.id = "t", .restart = Restart::temporary}, {.id = "p"}}};
