@@ -32,7 +32,7 @@ std::string_view to_string(AskErrorKind kind) noexcept {
   return "unknown";
 }
 
-AskFailed::AskFailed(AskError error)
+AskFailed::AskFailed(const AskError& error)
     : std::runtime_error(error.what.empty() ? std::string(to_string(error.kind)) : error.what),
       kind_(error.kind) {}
 

@@ -4,14 +4,29 @@
 #include <troupe/runtime/runtime.hpp>
 #include <troupe/supervision/supervision.hpp>
 
-struct Deposit { std::int64_t cents; };
-struct Withdraw { std::int64_t cents; };
-struct GetBalance { using Reply = std::int64_t; };
+struct Deposit {
+  std::int64_t cents;
+};
+struct Withdraw {
+  std::int64_t cents;
+};
+struct GetBalance {
+  using Reply = std::int64_t;
+};
 struct Tick {};
-struct Owned { std::unique_ptr<int> value; };
-struct Locked { Locked() = default; Locked(Locked&&) = delete; };
-struct Bonus { Bonus(const Deposit&) {} };
-struct Dangling { using Reply = const std::string&; };
+struct Owned {
+  std::unique_ptr<int> value;
+};
+struct Locked {
+  Locked() = default;
+  Locked(Locked&&) = delete;
+};
+struct Bonus {
+  Bonus(const Deposit&) {}
+};
+struct Dangling {
+  using Reply = const std::string&;
+};
 class Account : public troupe::Actor<Deposit, GetBalance, Owned, troupe::Private<Tick>> {
  public:
   void receive(const Deposit&) {}
@@ -126,7 +141,7 @@ void use(troupe::System& s) {
 namespace bank {
 struct One {};
 struct Two {};
-}
+}  // namespace bank
 namespace troupe::detail {
 template <>
 inline constexpr MessageType message_type<bank::Two> = message_type<bank::One>;
@@ -176,7 +191,9 @@ class Top : public troupe::Supervisor<Tick> {
 
 // CASE asking whether it compiles is a question: compiles
 template <class R>
-concept TakesWithdraw = requires(R r) { r.tell(Withdraw{1}); };
+concept TakesWithdraw = requires(R r) {
+  r.tell(Withdraw{1});
+};
 static_assert(!TakesWithdraw<troupe::Ref<Account>>);
 static_assert(!troupe::ValidActor<Deposit>);
 static_assert(troupe::ValidActor<Account>);

@@ -34,7 +34,7 @@ struct AskError {
 /// actor. Thread safety: as a plain value.
 class AskFailed : public std::runtime_error {
  public:
-  explicit AskFailed(AskError error);
+  explicit AskFailed(const AskError& error);
   [[nodiscard]] AskErrorKind kind() const noexcept { return kind_; }
 
  private:

@@ -106,8 +106,8 @@ struct FirstUndefined {
 };
 template <class P, class... Ps>
 struct FirstUndefined<P, Ps...> {
-  using type =
-      std::conditional_t<is_undefined<P>(), std::type_identity<P>, FirstUndefined<Ps...>>::type;
+  using type = typename std::conditional_t<is_undefined<P>(), std::type_identity<P>,
+                                           FirstUndefined<Ps...>>::type;
 };
 
 template <class List, class... Ps>
