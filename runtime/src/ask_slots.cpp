@@ -203,8 +203,16 @@ void slot_completed(AskSlot& slot, Cell& cell) {
     cell.make_ready(*slot.frame);
   } else if (slot.callback.function != nullptr) {
     const AskCallback callback = std::exchange(slot.callback, {});
-    callback.run(callback.function, {&slot, slot.generation()}, cell);
+    std::exception_ptr error;
+    try {
+      callback.run(callback.function, {&slot, slot.generation()}, cell);
+    } catch (...) {  // the function given to pipe_to_self: a failure of its actor
+      error = std::current_exception();
+    }
     callback.drop(callback.function);
+    if (error && cell.is(Phase::running)) {
+      cell.fail(ExitReason::failure("the function given to pipe_to_self threw", error), false);
+    }
   }
 }
 

@@ -102,11 +102,19 @@ Cell::Next Cell::take_one() {
 
 /// Gives the token up if there is nothing to do.
 Cell::Next Cell::sleep() {
+  // A message that a waiting handler still uses is freed by the end of its turn, which may come
+  // on another thread as soon as the token is gone: so it stops being the dummy before.
+  auto* dummy = out.head != &in.stub ? static_cast<Envelope*>(out.head) : nullptr;
+  const bool is_used = dummy != nullptr && (dummy->flags & is_busy) != 0;
+  if (is_used) dummy->flags &= static_cast<std::uint8_t>(~is_dummy);
   MailLink* done = nullptr;
   const Mailbox::Idle idle = Mailbox::go_idle(in, out, done);
-  if (done != nullptr) finish(static_cast<Envelope*>(done));
-  return idle == Mailbox::Idle::asleep || idle == Mailbox::Idle::other_owner ? Next::left
-                                                                             : Next::go_on;
+  if (idle == Mailbox::Idle::not_empty) {
+    if (is_used) dummy->flags |= is_dummy;
+    return Next::go_on;
+  }
+  if (done != nullptr && !is_used) finish(static_cast<Envelope*>(done));
+  return idle == Mailbox::Idle::commands_came ? Next::go_on : Next::left;
 }
 
 void Cell::yield() {

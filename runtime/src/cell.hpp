@@ -113,7 +113,6 @@ struct CellExtension {
   std::optional<Duration> stop_limit;
   std::shared_ptr<const Maker> maker;  ///< for the rebuild under way
   ChildEndedCommand ended;             ///< to the parent; its verdict comes before the next
-  ChildCommand start_notice;           ///< to the parent; it hears of it before the next end
   RequestPort started;                 ///< who waits for on_start
   std::vector<RequestPort> stop_waiters;
   Cell* first_child = nullptr;
@@ -147,7 +146,8 @@ struct Cell final : Runnable {
   Cell* next_sibling = nullptr;        ///< or next free cell
   Cell* previous_sibling = nullptr;
   std::atomic<Phase> phase{Phase::free};  ///< others read it for reports
-  std::uint8_t cell_class = 0;
+  std::uint8_t cell_class : 4 = 0;
+  std::uint8_t is_held : 1 = 0;  ///< OnEnd::hold; set at spawn
   std::uint16_t incarnation = 0;
   std::uint32_t tokens = 0;  ///< of watches and links given out so far
 

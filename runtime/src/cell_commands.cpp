@@ -297,23 +297,25 @@ void Cell::remove_child(Cell& child) {
 }
 
 void Cell::handle_child(ChildCommand& notice) {
+  const bool is_start = notice.kind == CommandKind::child_started;
   CellExtension& e = ext();
   const Ref<> child{notice.child};
   ChildObserver* o = e.has_object ? observer() : nullptr;
   if (notice.kind == CommandKind::child_gone) {
-    const ExitReason why = std::move(notice.why);
-    notice.~ChildCommand();
     Cell& cell = *notice.child.cell;
+    const ExitReason why = std::move(notice.why);
+    notice.~ChildCommand();  // it lay in the dead object's memory
     remove_child(cell);
     core().give_cell(cell);
     if (o != nullptr) o->child_gone(child, why);
+  } else if (is_start) {
+    if (o != nullptr) o->child_started(child);
+    delete &notice;
   } else if (o == nullptr) {
     verdict::release(child);  // nobody is left to judge
-  } else if (notice.kind == CommandKind::child_ended) {
+  } else {
     const auto& ended = static_cast<ChildEndedCommand&>(notice);
     o->child_ended({child, ended.why, ended.can_resume, ended.starting});
-  } else {
-    o->child_started(child);
   }
 }
 

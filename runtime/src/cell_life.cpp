@@ -25,17 +25,21 @@ void Cell::started_ok() {
   tell_parent_of_start();
 }
 
+/// A held child's parent hears of each incarnation that works. In launch that is the parent's own
+/// turn, and the notice goes straight to its commands: before any that the child will send.
 void Cell::tell_parent_of_start() {
   Cell* const boss = parent.load(std::memory_order_relaxed);  // set at spawn
-  if (boss == nullptr || boss->type.load(std::memory_order_relaxed)->child_observer == nullptr) {
-    return;  // the parent's type was written before this child was spawned
-  }
-  CellExtension& e = ext();
-  e.start_notice.kind = CommandKind::child_started;
-  e.start_notice.to_generation =
+  if (boss == nullptr || !is_held) return;
+  auto* notice = new ChildCommand;
+  notice->kind = CommandKind::child_started;
+  notice->to_generation =
       boss->generation.load(std::memory_order_relaxed);  // constant while it has children
-  e.start_notice.child = address();
-  send_command(*boss, &e.start_notice);
+  notice->child = address();
+  if (Worker::current()->cell == boss) {
+    Mailbox::push_command(boss->in, boss->out, notice);  // its token is held: nobody to schedule
+  } else {
+    send_command(*boss, notice);
+  }
 }
 
 // ---- failure
@@ -176,11 +180,10 @@ void Cell::call_on_stop() {
 void Cell::tell_children_to_stop() {
   CellExtension& e = *extension;
   if (e.child_count == 0) return;
-  if (ChildObserver* o = e.has_object ? observer() : nullptr; o != nullptr) {
-    o->stop_children();
-    return;
-  }
+  ChildObserver* const o = e.has_object ? observer() : nullptr;
+  if (o != nullptr) o->stop_children();
   for (Cell* child = e.first_child; child != nullptr; child = child->next_sibling) {
+    if (o != nullptr && child->is_held) continue;  // the observer's
     auto* stop = new StopCommand;
     stop->kind = CommandKind::stop;
     stop->to_generation =

@@ -79,6 +79,7 @@ NewCell::NewCell(Cell* parent, System* system, const ActorType& type, const Spaw
   cell_->parent.store(parent, std::memory_order_relaxed);  // published with the ref
   cell_->incarnation = 0;
   cell_->frames = nullptr;
+  cell_->is_held = options != nullptr && options->on_end == OnEnd::hold;
   if (!object_is_inline(type.size, type.align)) {
     *reinterpret_cast<void**>(reinterpret_cast<std::byte*>(cell_) + cell_header_bytes) =
         ::operator new (type.size, std::align_val_t{type.align});
@@ -110,9 +111,13 @@ NewCell::~NewCell() {
   }
   cell_->set(Phase::free);
   cell_->generation.fetch_add(1, std::memory_order_relaxed);  // published with the token
-  // Asleep again: whoever finds mail in it (there is none) would bounce it.
-  Mailbox::init(cell_->in, cell_->out);
+  // Asleep again. What came for an earlier actor of this cell meanwhile is bounced.
+  MailLink* none = nullptr;
+  const Mailbox::Idle idle = Mailbox::go_idle(cell_->in, cell_->out, none);
   core.give_cell(*cell_);
+  if (idle == Mailbox::Idle::not_empty || idle == Mailbox::Idle::commands_came) {
+    core.executor().submit(*cell_);
+  }
 }
 
 void* NewCell::where() const noexcept {

@@ -48,7 +48,7 @@ void throw_ask_error(AskError error) {
     case AskErrorKind::wrong_protocol: throw WrongProtocol(std::move(error.what));
     case AskErrorKind::system_stopped: throw SystemStopped(std::move(error.what));
   }
-  throw AskFailed(std::move(error));
+  throw AskFailed(error);
 }
 
 void refuse(std::string why) {

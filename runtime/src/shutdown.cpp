@@ -145,7 +145,8 @@ ShutdownReport SystemCore::run_shutdown() {
   const std::uint64_t left = actor_count();
   report.complete = threads_ended && left == 0;
   if (!threads_ended)
-    report.problems.push_back("a worker is stuck in a handler that neither returns nor awaits");
+    report.problems.push_back(
+        "a thread is stuck: a handler or a blocking call that does not return");
   if (left > 0) list_survivors(report);
   report.survivor_count = left;
   dead_letters_.flush();

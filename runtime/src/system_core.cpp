@@ -60,6 +60,7 @@ SystemCore::SystemCore(SystemOptions options)
 }
 
 SystemCore::~SystemCore() {
+  executor().join_aside();  // it may have waited for the shutdown that somebody else ran
   TROUPE_CHECK(report_.has_value(), "a System is destroyed before it was shut down");
   gate_->core.store(nullptr, std::memory_order_seq_cst);  // pair: SystemGate::enter
   while (gate_->in_flight.load(std::memory_order_acquire) != 0)
@@ -101,12 +102,13 @@ Cell* SystemCore::take_cell(std::size_t cell_class) {
       worker != nullptr && &worker->core == this ? &worker->free_cells[cell_class] : nullptr;
   std::vector<Cell*> few;
   std::vector<Cell*>& cells = own != nullptr ? *own : few;
+  bool was_woken = false;
   for (;;) {
     if (cells.empty()) {
       std::lock_guard guard(cells_lock_);
       auto& depot = free_cells_[cell_class];
       const std::size_t wanted = own != nullptr ? cells_carved_at_once : 1;
-      while (!depot.empty() && cells.size() < wanted) {
+      while (!was_woken && !depot.empty() && cells.size() < wanted) {
         cells.push_back(depot.back());
         depot.pop_back();
       }
@@ -136,8 +138,9 @@ Cell* SystemCore::take_cell(std::size_t cell_class) {
       cell->serial = serial_.fetch_add(1, std::memory_order_relaxed) + 1;  // only has to differ
       return cell;
     }
-    std::lock_guard guard(
-        cells_lock_);  // a stale push has woken it: somebody else's turn comes first
+    // A stale push has woken it: somebody else's turn comes first, and a fresh cell is taken here.
+    was_woken = true;
+    std::lock_guard guard(cells_lock_);
     free_cells_[cell_class].insert(free_cells_[cell_class].begin(), cell);
   }
 }
@@ -186,7 +189,8 @@ void SystemCore::actor_ended(Cell& cell, const ExitReason& why) {
     begin_shutdown("the guardian " + who + " ended: " + why.to_string(),
                    unasked && why.kind() != ExitReason::Kind::normal);
   }
-  Counters::add(Worker::current()->counters.ended);
+  // seq_cst, as the load below: of two last actors at least one sees that none is left.
+  Worker::current()->counters.ended.fetch_add(1, std::memory_order_seq_cst);
   if (counting_down_.load(std::memory_order_seq_cst) && actor_count() == 0) {
     shutdown_word_.fetch_add(1, std::memory_order_seq_cst);
     futex_wake_all(shutdown_word_);
@@ -197,8 +201,8 @@ std::uint64_t SystemCore::actor_count() const {
   std::uint64_t ended = 0;
   std::uint64_t spawned = 0;
   // Ended first: what ends meanwhile is counted as alive, never the other way round.
-  for (const Counters* c : counters_) ended += c->ended.load(std::memory_order_acquire);
-  for (const Counters* c : counters_) spawned += c->spawned.load(std::memory_order_acquire);
+  for (const Counters* c : counters_) ended += c->ended.load(std::memory_order_seq_cst);
+  for (const Counters* c : counters_) spawned += c->spawned.load(std::memory_order_seq_cst);
   return spawned - ended;
 }
 

@@ -17,7 +17,7 @@ void SupervisorBase::start_by_hand(ChildSpec spec, std::shared_ptr<const Maker> 
     SupervisedChild& child = new_child(std::move(spec), std::move(maker), nullptr);
     child.erase = true;  // until it has started
     child.start_waiter = std::move(reply);
-  } catch (const std::exception&) {
+  } catch (...) {  // its constructor's: the answer says that it failed
     (*reply)(AdminResult{Unexpected{ChildProblem::start_failed}});
   }
 }
@@ -34,6 +34,7 @@ void SupervisorBase::terminate_by_hand(const std::function<bool(const Supervised
     child.by_hand = true;
     if (child.state == ChildState::held || child.state == ChildState::backing_off) {
       leave(child);
+      go_on_with_held();
     } else if (child.state != ChildState::leaving && child.state != ChildState::halting) {
       halt(child);
     }
@@ -55,7 +56,7 @@ void SupervisorBase::restart_by_hand(const std::string& id, const AdminReply& re
   try {
     spawn_child(*child, nullptr);
     child->start_waiter = reply;
-  } catch (const std::exception&) {
+  } catch (...) {  // its constructor's: the answer says that it failed
     refuse_with(ChildProblem::start_failed);
   }
 }

@@ -180,12 +180,34 @@ void SupervisorBase::child_ended(const Ended& ended) {
   }
   group_.reset();  // a restart within the group failed: the group begins anew
   decide(*child, ended);
+  go_on_with_held();
+}
+
+/// What a group left held goes on, unless a child is still to be restarted, which takes it along.
+void SupervisorBase::go_on_with_held() {
+  if (group_ || shutting_down_ || gave_up_) return;
+  Group group;
+  for (SupervisedChild& child : children_) {
+    if (child.state == ChildState::backing_off || child.state == ChildState::restarting) return;
+    if (child.state == ChildState::held) group.to_start.push_back(&child);
+  }
+  if (group.to_start.empty()) {
+    end_group();
+    return;
+  }
+  group_ = std::move(group);
+  start_next();
 }
 
 void SupervisorBase::decide(SupervisedChild& child, const Ended& ended) {
   child.state = ChildState::held;
   const bool failed = ended.why.kind() == ExitReason::Kind::failure;
-  const Decision decision = failed ? options_.decider(ended.why) : Decision::restart;
+  Decision decision = Decision::restart;
+  try {
+    if (failed) decision = options_.decider(ended.why);
+  } catch (...) {  // user code: a rule that throws can't be trusted with the decision
+    decision = Decision::escalate;
+  }
   if (decision == Decision::escalate) {
     give_up("child \"" + child.spec.id + "\": " + ended.why.to_string());
     return;
@@ -240,6 +262,7 @@ void SupervisorBase::control_timer_due(std::uint64_t token) {
 }
 
 void SupervisorBase::give_up(const std::string& why) {
+  gave_up_ = true;
   escalate(ExitReason::shutdown(why));
 }
 
@@ -328,6 +351,11 @@ void SupervisorBase::leave(SupervisedChild& child) {
 
 void SupervisorBase::forget(SupervisedChild& child) {
   for (const AdminReply& waiter : child.end_waiters) (*waiter)(AdminResult{Ref<>{}});
+  if (group_) {
+    std::erase(group_->to_halt, &child);
+    std::erase(group_->to_start, &child);
+    if (group_->current == &child) group_->current = nullptr;
+  }
   if (child.ref) by_serial_.erase(child.ref.address().serial);
   by_number_.erase(child.number);
   if (!child.spec.id.empty()) by_id_.erase(child.spec.id);

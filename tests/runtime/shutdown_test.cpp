@@ -174,3 +174,57 @@ TEST_CASE("begin_shutdown from an actor ends run_until_signal with 0", "[runtime
   system.spawn<Ends>(system).ask(Wait{}).await();
   REQUIRE(system.run_until_signal() == 0);
 }
+
+TEST_CASE("S77 a blocking call that never returns does not hold the shutdown up", "[runtime]") {
+  static std::atomic<bool> release{false};
+  static std::atomic<bool> begun{false};
+  class Blocks : public troupe::Actor<Wait> {
+   public:
+    int receive(const Wait&) {
+      return troupe::blocking([] {
+        begun = true;
+        while (!release) std::this_thread::yield();
+        return 1;
+      });
+    }
+  };
+  troupe::ShutdownReport report;
+  {
+    troupe::SystemOptions options;
+    options.log = troupe::no_log();
+    options.shutdown_timeout = 300ms;
+    troupe::System system{options};
+    system.spawn<Blocks>({.name = "blocks"}).tell(Wait{});
+    while (!begun) std::this_thread::yield();
+    report = system.shutdown();
+  }
+  release = true;
+  REQUIRE_FALSE(report.complete);
+  REQUIRE(report.survivor_count == 1);
+  REQUIRE(report.survivors[0].doing.find("a blocking call") != std::string::npos);
+}
+
+namespace {
+class Echo : public troupe::Actor<Wait> {
+ public:
+  int receive(const Wait&) { return 1; }
+};
+class Asks : public troupe::Actor<Wait> {
+ public:
+  static constexpr auto turns = troupe::reentrant;
+  explicit Asks(troupe::Ref<Wait> to) : to_(to) {}
+  int receive(const Wait&) { return to_.ask(Wait{}, 30s).await(); }
+
+ private:
+  troupe::Ref<Wait> to_;
+};
+}  // namespace
+
+TEST_CASE("a reentrant handler that waits while its actor sleeps keeps its message", "[stress]") {
+  troupe::SystemOptions options;
+  options.workers = 2;
+  options.log = troupe::no_log();
+  troupe::System system{options};
+  auto asks = system.spawn<Asks>(system.spawn<Echo>());
+  for (int i = 0; i < 20000; ++i) REQUIRE(asks.ask(Wait{}, 30s).await() == 1);
+}

@@ -19,6 +19,13 @@ BlockingPool::~BlockingPool() {
   thread_left_.wait(lock, [&] { return threads_ == 0; });
 }
 
+bool BlockingPool::stop(Duration limit) {
+  std::unique_lock lock(mutex_);
+  stopping_ = true;
+  job_came_.notify_all();
+  return thread_left_.wait_for(lock, limit, [&] { return threads_ == 0; });
+}
+
 void BlockingPool::run(BlockingJob& job) {
   std::unique_lock lock(mutex_);
   job.next = nullptr;

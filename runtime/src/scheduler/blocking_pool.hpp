@@ -18,6 +18,8 @@ class BlockingPool {
   BlockingPool& operator=(const BlockingPool&) = delete;
   /// Waits for the jobs that run.
   ~BlockingPool();
+  /// Ends the threads. False: a job still runs after `limit`; then the pool must be left to it.
+  bool stop(Duration limit);
   /// Runs the job soon. Beyond `threads_max` jobs wait for a thread. Throws std::system_error when
   /// not a single thread can be started.
   void run(BlockingJob& job);

@@ -56,6 +56,8 @@ class Executor {
   virtual Delivery* delivery() { return nullptr; }
   /// Runs f on a thread that may wait for actors; soon, and once.
   virtual void run_aside(std::function<void()> f) = 0;
+  /// Waits for what run_aside was given.
+  virtual void join_aside() = 0;
   /// Ends the threads. False: one is stuck in user code.
   virtual bool stop(Duration limit) = 0;
 };

@@ -64,6 +64,12 @@ class ThreadWorker final : public Worker {
     }
   }
 
+  Runnable* drain() {
+    if (Runnable* r = take_own()) return r;
+    if (Runnable* r = executor_.take_injected()) return r;
+    return executor_.steal(*this);
+  }
+
   Runnable* take_own() {
     const bool others_first = slot_streak_ >= slot_runs_in_a_row_max;
     if (others_first) {
@@ -87,7 +93,7 @@ class ThreadWorker final : public Worker {
 
 ThreadExecutor::ThreadExecutor(bool drive_timers) : drive_timers_(drive_timers) {}
 ThreadExecutor::~ThreadExecutor() {
-  if (aside_.joinable()) aside_.join();
+  join_aside();
 }
 
 void ThreadExecutor::start(SystemCore& core) {
@@ -301,6 +307,10 @@ void ThreadExecutor::run_aside(std::function<void()> f) {
   aside_ = std::thread(std::move(f));
 }
 
+void ThreadExecutor::join_aside() {
+  if (aside_.joinable()) aside_.join();
+}
+
 bool ThreadExecutor::stop(Duration limit) {
   stopping_.store(true, std::memory_order_seq_cst);
   for (std::uint32_t i = 0; i < workers_.size(); ++i) wake(i);
@@ -313,7 +323,14 @@ bool ThreadExecutor::stop(Duration limit) {
     return false;
   }
   for (auto& thread : threads_) thread.join();
-  blocking_.reset();
+  if (!blocking_->stop(limit)) {
+    static_cast<void>(blocking_.release());  // left to the job that is stuck
+    return false;
+  }
+  // What was queued when the workers left: dead cells with something to bounce.
+  draining_ = true;
+  for (auto& worker : workers_) worker->slot_for_thieves = true;
+  workers_.front()->enter();
   return true;
 }
 

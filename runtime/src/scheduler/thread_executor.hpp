@@ -39,6 +39,7 @@ class ThreadExecutor final : public Executor {
   void wait_outside(const std::function<bool()>& over, const std::atomic<std::uint32_t>& word,
                     TimePoint deadline) override;
   void run_aside(std::function<void()> f) override;
+  void join_aside() override;
   bool stop(Duration limit) override;
 
   /// Nothing is queued and nothing runs. Stays so until something is sent from outside or a timer
@@ -74,6 +75,7 @@ class ThreadExecutor final : public Executor {
   std::atomic<std::uint32_t> quiescence_{0};  // changes when busy_ reaches 0
   std::atomic<std::uint32_t> running_threads_{0};
   std::atomic<bool> stopping_{false};
+  bool draining_ = false;  // the threads have ended; one worker runs what they left
 
   alignas(64) SpinLock inject_lock_;
   Runnable* inject_first_ = nullptr;

@@ -33,6 +33,7 @@ class SeededExecutor final : public troupe::detail::Executor, public troupe::det
   void wait_outside(const std::function<bool()>& over, const std::atomic<std::uint32_t>& word,
                     TimePoint deadline) override;
   void run_aside(std::function<void()> f) override;
+  void join_aside() override { aside_.clear(); }
   Delivery* delivery() override { return this; }
   bool stop(Duration limit) override;
 

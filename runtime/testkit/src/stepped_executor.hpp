@@ -24,6 +24,7 @@ class SteppedExecutor final : public troupe::detail::Executor {
   void wait_outside(const std::function<bool()>& over, const std::atomic<std::uint32_t>& word,
                     TimePoint deadline) override;
   void run_aside(std::function<void()> f) override;
+  void join_aside() override { aside_.clear(); }
   bool stop(Duration limit) override { return threads_.stop(limit); }
 
  private:

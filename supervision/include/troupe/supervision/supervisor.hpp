@@ -136,6 +136,7 @@ class SupervisorBase : public ChildObserver {
   void stop_next();
   void give_up(const std::string& why);
   void end_group();
+  void go_on_with_held();
   void forget(SupervisedChild& child);
 
   SupervisorOptions options_;
@@ -148,6 +149,7 @@ class SupervisorBase : public ChildObserver {
   std::optional<Group> group_;
   std::deque<std::function<void()>> queued_;
   bool shutting_down_ = false;
+  bool gave_up_ = false;
 };
 
 }  // namespace detail
