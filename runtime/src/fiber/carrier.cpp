@@ -23,6 +23,7 @@
 
 #if defined(TROUPE_ASAN)
 #include <sanitizer/common_interface_defs.h>
+#include <sanitizer/lsan_interface.h>
 #endif
 #if defined(TROUPE_TSAN)
 #include <sanitizer/tsan_interface.h>
@@ -99,6 +100,12 @@ Carrier::Carrier(Stack stack, Main main) : stack_(stack), main_(main) {
   asan_bytes_ = stack.bytes;
 #if defined(TROUPE_TSAN)
   tsan_fiber_ = __tsan_create_fiber(0);
+#endif
+}
+
+void Carrier::tell_leak_checker([[maybe_unused]] Carrier* carrier) noexcept {
+#if defined(TROUPE_ASAN)
+  __lsan_ignore_object(carrier);
 #endif
 }
 

@@ -34,6 +34,8 @@ class Carrier {
   /// switches to `from`.
   static void switch_to(Carrier& from, Carrier& to, void (*then)(void*), void* argument);
 
+  /// A suspended carrier is known to its own stack only, where LeakSanitizer does not look.
+  static void tell_leak_checker(Carrier* carrier) noexcept;
   /// This is the calling thread's own context from here on.
   void adopt_thread() noexcept;
   [[nodiscard]] const Stack& stack() const noexcept { return stack_; }

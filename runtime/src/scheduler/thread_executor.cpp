@@ -323,10 +323,7 @@ bool ThreadExecutor::stop(Duration limit) {
     return false;
   }
   for (auto& thread : threads_) thread.join();
-  if (!blocking_->stop(limit)) {
-    static_cast<void>(blocking_.release());  // left to the job that is stuck
-    return false;
-  }
+  if (!blocking_->stop(limit)) return false;  // its System is left behind, and this with it
   // What was queued when the workers left: dead cells with something to bounce.
   draining_ = true;
   for (auto& worker : workers_) worker->slot_for_thieves = true;

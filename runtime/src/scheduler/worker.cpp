@@ -106,7 +106,9 @@ Carrier& Worker::take_carrier() {
     --parked_count_;
     return *std::exchange(parked_, parked_->next_free);
   }
-  return *new Carrier(stacks_.take(), &loop);
+  auto* carrier = new Carrier(stacks_.take(), &loop);
+  Carrier::tell_leak_checker(carrier);
+  return *carrier;
 }
 
 }  // namespace troupe::detail

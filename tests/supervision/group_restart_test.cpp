@@ -1,0 +1,96 @@
+// Group restarts that something comes between, and children the supervisor only spawned.
+#include "supervision/support.hpp"
+
+using namespace std::chrono_literals;
+using namespace troupe::test;
+using troupe::ChildSpec;
+using troupe::ExitReason;
+using troupe::Ref;
+using troupe::Restart;
+using troupe::Terminated;
+using troupe::testkit::Probe;
+using troupe::testkit::TestSystem;
+using Lines = std::vector<std::string>;
+
+namespace {
+
+struct Fixture {
+  explicit Fixture(TestSystem& s, troupe::SupervisorOptions options = {},
+                   std::vector<ChildSpec> specs = three())
+      : system(s) {
+    supervisor = system.spawn<TestSupervisor>({.guardian = troupe::Guardian::no},
+                                              std::move(options), script, std::move(specs));
+    system.settle();
+  }
+  Ref<Child> child(const std::string& id) { return supervisor.ask(FindChild{id}).await(); }
+  Lines take() {
+    system.settle();
+    return script->take();
+  }
+  TestSystem& system;
+  ScriptPtr script = std::make_shared<Script>();
+  Ref<TestSupervisor> supervisor;
+};
+
+}  // namespace
+
+TEST_CASE("a child that is forgotten while a group restart is under way leaves the group",
+          "[supervision]") {
+  on_every_schedule([](TestSystem& system) {
+    Fixture f{system,
+              {.strategy = troupe::one_for_all, .restarts_max = 10},
+              {{.id = "a"}, {.id = "t", .restart = Restart::temporary}, {.id = "b"}}};
+    f.child("b").tell(Stall{});
+    system.settle();
+    f.child("a").tell(Fail{});  // the group halts b first, which takes its 5 s
+    system.advance(1s);
+    REQUIRE(troupe::terminate_child(f.supervisor, "t").await().has_value());
+    system.advance(10s);
+    REQUIRE(f.child("a").ask(Ping{}).await() == 1);
+    REQUIRE(f.child("b").ask(Ping{}).await() == 1);
+    REQUIRE(troupe::count_children(f.supervisor).await().specs == 2);
+  });
+}
+
+TEST_CASE("when the cause of a group restart is not restarted after all, its siblings are",
+          "[supervision]") {
+  on_every_schedule([](TestSystem& system) {
+    auto decider = troupe::Decider{}
+                       .on<OtherFailure>(troupe::Decision::restart)
+                       .otherwise(troupe::Decision::stop);
+    Fixture f{system, {.strategy = troupe::one_for_all, .restarts_max = 10, .decider = decider}};
+    {
+      std::lock_guard guard(f.script->mutex);
+      f.script->failing_starts["a"] = 1;  // a std::runtime_error: the decider says stop
+    }
+    f.child("a").tell(FailOther{});
+    system.settle();
+    REQUIRE(troupe::count_children(f.supervisor).await().active == 2);
+    REQUIRE(f.child("b").ask(Ping{}).await() == 1);
+    REQUIRE(f.child("c").ask(Ping{}).await() == 1);
+  });
+}
+
+namespace {
+class WithHelper : public troupe::Supervisor<FindChild> {
+ public:
+  explicit WithHelper(ScriptPtr script) : script_(std::move(script)) {}
+  void on_start() override { helper_ = spawn<Child>({.name = "helper"}, script_, "helper"); }
+  Ref<Child> receive(const FindChild&) { return helper_; }
+
+ private:
+  ScriptPtr script_;
+  Ref<Child> helper_;
+};
+}  // namespace
+
+TEST_CASE("S45 a supervisor's end takes along children it only spawned", "[supervision]") {
+  on_every_schedule([](TestSystem& system) {
+    auto script = std::make_shared<Script>();
+    auto top = system.spawn<WithHelper>({.guardian = troupe::Guardian::no}, script);
+    system.settle();
+    system.stop(top).await();
+    REQUIRE(system.actor_count() == 0);
+    REQUIRE(script->take() == Lines{"start helper", "stop helper"});
+  });
+}
