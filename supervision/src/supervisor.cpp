@@ -24,7 +24,7 @@ std::string seconds(Duration d) {
 
 }  // namespace
 
-SupervisorBase::SupervisorBase(ActorBase&, SupervisorOptions options)
+SupervisorBase::SupervisorBase(SupervisorOptions options)
     : options_(std::move(options)), window_(options_.restarts_max, options_.within) {
   if (options_.within <= Duration::zero())
     throw UsageError("SupervisorOptions::within must be greater than zero");

@@ -92,15 +92,49 @@ TEST_CASE("S52 C75 after unwatch no Terminated is processed; other watchers stil
   });
 }
 
+namespace {
+struct Pause {
+  using Reply = int;
+};
+struct WatchThen {
+  troupe::Ref<> who;
+  bool unwatches;
+};
+class Changeable : public troupe::Actor<WatchThen> {
+ public:
+  Changeable(troupe::Ref<Pause> pause, troupe::Ref<Number> out) : pause_(pause), out_(out) {}
+  void receive(const WatchThen& m) {
+    watch(m.who);
+    static_cast<void>(pause_.ask(Pause{}, 1h).await());  // the notice comes meanwhile, and waits
+    if (m.unwatches) unwatch(m.who);
+  }
+  void receive(const Terminated&) { out_.tell(Number{1}); }
+
+ private:
+  troupe::Ref<Pause> pause_;
+  troupe::Ref<Number> out_;
+};
+}  // namespace
+
 TEST_CASE("S52 unwatch holds even for a Terminated that waits already", "[runtime]") {
   on_every_schedule([](TestSystem& system) {
-    Probe<Terminated, Number> probe{system};
-    auto target = system.spawn<Target>();
-    probe.watch(target);
-    auto done = system.stop(target);
-    probe.unwatch(target);  // in some schedules the notice is in the mailbox by now
-    done.await();
-    if (probe.waiting() == 0) probe.expect_no_message();
+    for (const bool unwatches : {false, true}) {
+      Probe<Pause> pause{system};
+      Probe<Number> out{system};
+      auto target = system.spawn<Target>();
+      auto watcher = system.spawn<Changeable>(pause.ref(), out.ref());
+      watcher.tell(WatchThen{target, unwatches});
+      pause.expect<Pause>();
+      system.stop(target).await();
+      system.settle();
+      out.expect_no_message(1s);
+      pause.reply<Pause>(1);
+      if (unwatches) {
+        out.expect_no_message();
+      } else {
+        out.expect<Number>();  // it did wait
+      }
+    }
   });
 }
 

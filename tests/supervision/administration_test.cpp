@@ -21,24 +21,6 @@ ChildProblem problem(R result) {
   return result.error();
 }
 
-struct Fixture {
-  explicit Fixture(TestSystem& s, troupe::SupervisorOptions options = {},
-                   std::vector<ChildSpec> specs = three())
-      : system(s) {
-    supervisor = system.spawn<TestSupervisor>({.guardian = troupe::Guardian::no},
-                                              std::move(options), script, std::move(specs));
-    system.settle();
-  }
-  auto start(ChildSpec spec) {
-    const std::string id = spec.id;
-    return troupe::start_child(supervisor, std::move(spec), troupe::factory<Child>(script, id))
-        .await();
-  }
-  TestSystem& system;
-  ScriptPtr script = std::make_shared<Script>();
-  Ref<TestSupervisor> supervisor;
-};
-
 }  // namespace
 
 TEST_CASE("C15 start, terminate, restart and delete a child by id", "[supervision]") {

@@ -12,28 +12,6 @@ using troupe::testkit::Probe;
 using troupe::testkit::TestSystem;
 using Lines = std::vector<std::string>;
 
-namespace {
-
-struct Fixture {
-  explicit Fixture(TestSystem& s, troupe::SupervisorOptions options = {},
-                   std::vector<ChildSpec> specs = three())
-      : system(s) {
-    supervisor = system.spawn<TestSupervisor>({.guardian = troupe::Guardian::no},
-                                              std::move(options), script, std::move(specs));
-    system.settle();
-  }
-  Ref<Child> child(const std::string& id) { return supervisor.ask(FindChild{id}).await(); }
-  Lines take() {
-    system.settle();
-    return script->take();
-  }
-  TestSystem& system;
-  ScriptPtr script = std::make_shared<Script>();
-  Ref<TestSupervisor> supervisor;
-};
-
-}  // namespace
-
 TEST_CASE("a child that is forgotten while a group restart is under way leaves the group",
           "[supervision]") {
   on_every_schedule([](TestSystem& system) {

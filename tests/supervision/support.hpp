@@ -118,4 +118,28 @@ inline std::vector<ChildSpec> three(Restart restart = Restart::permanent) {
           {.id = "c", .restart = restart}};
 }
 
+/// A supervisor with scripted children, at rest.
+struct Fixture {
+  explicit Fixture(testkit::TestSystem& s, SupervisorOptions options = {},
+                   std::vector<ChildSpec> specs = three())
+      : system(s) {
+    supervisor = system.spawn<TestSupervisor>({.guardian = Guardian::no}, std::move(options),
+                                              script, std::move(specs));
+    system.settle();
+  }
+  Ref<Child> child(const std::string& id) { return supervisor.ask(FindChild{id}).await(); }
+  /// Starts a further child from outside.
+  auto start(ChildSpec spec) {
+    const std::string id = spec.id;
+    return start_child(supervisor, std::move(spec), factory<Child>(script, id)).await();
+  }
+  std::vector<std::string> take() {
+    system.settle();
+    return script->take();
+  }
+  testkit::TestSystem& system;
+  ScriptPtr script = std::make_shared<Script>();
+  Ref<TestSupervisor> supervisor;
+};
+
 }  // namespace troupe::test

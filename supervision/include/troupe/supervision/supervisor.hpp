@@ -86,7 +86,7 @@ struct SupervisedChild {
 class SupervisorBase : public ChildObserver {
  public:
   /// Throws UsageError when the options contradict themselves.
-  SupervisorBase(ActorBase& actor, SupervisorOptions options);
+  explicit SupervisorBase(SupervisorOptions options);
   SupervisorBase(const SupervisorBase&) = delete;
   SupervisorBase& operator=(const SupervisorBase&) = delete;
 
@@ -162,7 +162,7 @@ class Supervisor : public Actor<Ms...>, public detail::SupervisorBase {
  public:
   /// Throws UsageError when the options contradict themselves.
   explicit Supervisor(SupervisorOptions options = {})
-      : detail::SupervisorBase(static_cast<ActorBase&>(*this), std::move(options)) {}
+      : detail::SupervisorBase(std::move(options)) {}
 
  protected:
   /// Starts a child and waits for its on_start; keeps copies of the arguments to build the next
