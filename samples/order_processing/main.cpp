@@ -6,10 +6,10 @@
 #include <iostream>
 #include <memory>
 
-#include <unistd.h>
 #include <CLI/CLI.hpp>
 #include <troupe/testkit/test_system.hpp>
 
+#include "progress_bar.hpp"
 #include "run.hpp"
 
 namespace {
@@ -26,17 +26,15 @@ void trap_interrupt() {
 }
 
 orders::Summary run(const orders::Options& options) {
-  const bool show_progress = isatty(STDERR_FILENO) == 1 && !options.json;
-  const auto progress = [show_progress](std::uint64_t lines) {
-    if (show_progress && lines % 16384 == 0)
-      std::fprintf(stderr, "\r%10llu lines read", static_cast<unsigned long long>(lines));
-  };
-  const auto complain = [](const std::string& what) {
+  orders::ProgressBar bar(stderr);
+  const auto progress = [&bar](const orders::Progress& p) { bar.show(p); };
+  const auto complain = [&bar](const std::string& what) {
+    bar.clear();
     std::fprintf(stderr, "order_processing: %s\n", what.c_str());
   };
   troupe::SystemOptions system_options;
-  system_options.log =
-      troupe::no_log();  // crashes are injected by the thousand; the summary counts them
+  // Crashes are injected by the thousand; the summary counts them.
+  system_options.log = troupe::no_log();
   system_options.seed = options.settings.seed;
   if (options.deterministic) {
     troupe::testkit::TestSystem system{options.settings.seed, troupe::testkit::Schedule::seeded,
@@ -47,9 +45,7 @@ orders::Summary run(const orders::Options& options) {
   const unsigned cores = std::thread::hardware_concurrency();
   system_options.workers = options.workers != 0 ? options.workers : std::max(1u, cores - 1);
   troupe::System system{std::move(system_options)};
-  orders::Summary summary = orders::run_orders(system, options, stop, progress, complain);
-  if (show_progress) std::fprintf(stderr, "\r%24s\r", "");
-  return summary;
+  return orders::run_orders(system, options, stop, progress, complain);
 }
 
 }  // namespace

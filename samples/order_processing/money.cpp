@@ -10,7 +10,8 @@ std::optional<Cents> parse_money(std::string_view text, std::string& why) {
   if (negative) text.remove_prefix(1);
   const std::size_t point = std::min(text.find('.'), text.size());
   const std::string_view whole = text.substr(0, point);
-  std::string_view decimals = point < text.size() ? text.substr(point + 1) : std::string_view();
+  const std::string_view decimals =
+      point < text.size() ? text.substr(point + 1) : std::string_view();
   const auto all_digits = [](std::string_view s) {
     return std::all_of(s.begin(), s.end(), [](char c) { return c >= '0' && c <= '9'; });
   };
@@ -18,7 +19,6 @@ std::optional<Cents> parse_money(std::string_view text, std::string& why) {
     why = "total \"" + std::string(given) + "\" is not a plain decimal number";
     return std::nullopt;
   }
-  while (decimals.size() > 2 && decimals.back() == '0') decimals.remove_suffix(1);
   if (decimals.size() > 2) {
     why = "total " + std::string(given) + " has more than two decimals";
     return std::nullopt;

@@ -9,11 +9,11 @@
 namespace orders {
 
 using Cents = std::int64_t;
-inline constexpr Cents total_max =
-    100'000'000'000'000;  // a trillion units: sums of many stay far from overflow
+/// A trillion units: sums of many stay far from overflow.
+inline constexpr Cents total_max = 100'000'000'000'000;
 
-/// "99.99", "100", "-1.5". None when it is no plain decimal number, has more than two decimals that
-/// count, or is beyond total_max; `why` then says so.
+/// "99.99", "100", "-1.5". None when it is no plain decimal number, has more than two decimals, or
+/// is beyond total_max; `why` then says so.
 std::optional<Cents> parse_money(std::string_view text, std::string& why);
 std::string format_money(Cents cents);
 

@@ -189,18 +189,16 @@ std::optional<Order> parse_order(std::string_view line, std::string& why) {
 }
 
 LineReader::LineReader(const std::string& path) : buffer_(256 * 1024) {
-  if (path == "-") {
-    file_ = STDIN_FILENO;
-    return;
-  }
-  file_ = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  const bool standard_input = path == "-";
+  file_ = standard_input ? STDIN_FILENO : open(path.c_str(), O_RDONLY | O_CLOEXEC);
   struct stat status {};
   if (file_ < 0 || fstat(file_, &status) != 0 || S_ISDIR(status.st_mode)) {
     const int error = file_ < 0 ? errno : EISDIR;
-    if (file_ >= 0) close(file_);
+    if (file_ >= 0 && !standard_input) close(file_);
     throw std::runtime_error("can't read " + path + ": " + std::strerror(error));
   }
-  owned_ = true;
+  owned_ = !standard_input;
+  if (S_ISREG(status.st_mode)) bytes_total_ = static_cast<std::uint64_t>(status.st_size);
 }
 
 LineReader::~LineReader() {
@@ -220,6 +218,7 @@ bool LineReader::fill(const std::atomic<bool>& stop) {
     const ssize_t got = read(file_, buffer_.data() + end_, buffer_.size() - end_);
     if (got > 0) {
       end_ += static_cast<std::size_t>(got);
+      bytes_filled_ += static_cast<std::uint64_t>(got);
       return true;
     }
     if (got == 0 || errno != EINTR) return false;

@@ -30,6 +30,10 @@ class LineReader {
   /// The next line without its end; false at the end of the input, or when `stop` was set. A line
   /// beyond line_bytes_max is cut, and `too_long` set. The view is valid until the next call.
   bool next(std::string_view& line, bool& too_long, const std::atomic<bool>& stop);
+  /// Bytes handed out as lines so far.
+  std::uint64_t bytes_read() const { return bytes_filled_ - (end_ - begin_); }
+  /// Size of the file when it was opened; none for a pipe or a terminal.
+  std::optional<std::uint64_t> bytes_total() const { return bytes_total_; }
 
  private:
   bool fill(const std::atomic<bool>& stop);
@@ -38,6 +42,8 @@ class LineReader {
   std::vector<char> buffer_;
   std::size_t begin_ = 0;
   std::size_t end_ = 0;
+  std::uint64_t bytes_filled_ = 0;
+  std::optional<std::uint64_t> bytes_total_;
 };
 
 }  // namespace orders

@@ -13,8 +13,8 @@ namespace orders {
 namespace {
 
 constexpr std::size_t batch_orders = 256;
-constexpr std::size_t batches_under_way_max =
-    4;  // the reader runs ahead of the processors by so much and no more
+// The reader runs ahead of the processors by so much and no more.
+constexpr std::size_t batches_under_way_max = 4;
 
 Stock read_stock(const std::string& path) {
   std::ifstream file(path);
@@ -103,7 +103,7 @@ std::vector<std::string> violations_of(const Summary& s) {
 }  // namespace
 
 Summary run_orders(troupe::System& system, const Options& options, const std::atomic<bool>& stop,
-                   const std::function<void(std::uint64_t)>& progress,
+                   const std::function<void(const Progress&)>& progress,
                    const std::function<void(const std::string&)>& complain) {
   LineReader reader(options.orders);
   troupe::Ref<InventoryApi> inventory =
@@ -120,7 +120,7 @@ Summary run_orders(troupe::System& system, const Options& options, const std::at
   bool too_long = false;
   for (std::uint64_t number = 1; reader.next(line, too_long, stop); ++number) {
     feeder.line(number, line, too_long);
-    if (number % 1024 == 0) progress(number);
+    if (number % 1024 == 0) progress({number, reader.bytes_read(), reader.bytes_total()});
   }
   feeder.finish();
   summary.interrupted = stop;

@@ -35,10 +35,16 @@ struct Summary {
   std::vector<std::string> violations;
 };
 
+struct Progress {
+  std::uint64_t lines = 0;
+  std::uint64_t bytes = 0;
+  std::optional<std::uint64_t> bytes_total;  ///< none when the input is no regular file
+};
+
 /// Throws std::runtime_error when a file can't be read or the stock is malformed.
-/// `progress` is called now and then with the number of orders read; `complain` with each bad line.
+/// `progress` is called now and then while lines are read; `complain` with each bad line.
 Summary run_orders(troupe::System& system, const Options& options, const std::atomic<bool>& stop,
-                   const std::function<void(std::uint64_t)>& progress,
+                   const std::function<void(const Progress&)>& progress,
                    const std::function<void(const std::string&)>& complain);
 
 void print_table(std::ostream& out, const Summary& summary);

@@ -1,4 +1,5 @@
 // The order-processing sample: money, lines, whole runs.
+#include "progress_bar.hpp"
 #include "run.hpp"
 
 #include <cstdio>
@@ -55,7 +56,7 @@ orders::Summary run(const orders::Options& options, troupe::testkit::Schedule sc
   troupe::testkit::TestSystem system{options.settings.seed, schedule};
   const std::atomic<bool> stop{false};
   return orders::run_orders(
-      system, options, stop, [](std::uint64_t) {}, [](const std::string&) {});
+      system, options, stop, [](const orders::Progress&) {}, [](const std::string&) {});
 }
 
 }  // namespace
@@ -66,9 +67,8 @@ TEST_CASE("money is exact, and what is not money says why", "[samples]") {
   REQUIRE(parse_money("100", why) == 10000);
   REQUIRE(parse_money("0.1", why) == 10);
   REQUIRE(parse_money("-5.25", why) == -525);
-  REQUIRE(parse_money("1.500", why) == 150);
-  for (const char* bad :
-       {"", "-", "1.", ".5", "1,5", "1e3", "abc", "1.2.3", " 1", "1.005", "99999999999999999999"}) {
+  for (const char* bad : {"", "-", "1.", ".5", "1,5", "1e3", "abc", "1.2.3", " 1", "1.005", "1.500",
+                          "99999999999999999999"}) {
     INFO(bad);
     REQUIRE_FALSE(parse_money(bad, why).has_value());
     REQUIRE_FALSE(why.empty());
@@ -200,8 +200,8 @@ TEST_CASE("bad lines, duplicates and empty lines: reported by number, counted, n
   troupe::testkit::TestSystem system{1};
   const std::atomic<bool> stop{false};
   const auto summary = orders::run_orders(
-      system, {.orders = file.path(), .stock = {}, .settings = {}}, stop, [](std::uint64_t) {},
-      [&](const std::string& c) { complaints.push_back(c); });
+      system, {.orders = file.path(), .stock = {}, .settings = {}}, stop,
+      [](const orders::Progress&) {}, [&](const std::string& c) { complaints.push_back(c); });
   REQUIRE(summary.statistics.submitted == 4);
   REQUIRE(summary.statistics.outcomes[1] == 1);  // a total of zero is well-formed, and rejected
   REQUIRE(summary.malformed == 3);
@@ -209,6 +209,27 @@ TEST_CASE("bad lines, duplicates and empty lines: reported by number, counted, n
   REQUIRE(complaints[0].find("line 5: not JSON") == 0);
   REQUIRE(complaints[1] == "line 6: duplicate order id \"o0\"");
   REQUIRE(complaints[2].find("line 7: longer than") == 0);
+}
+
+TEST_CASE("progress is a bar where the input's size is known, and what was read where it is not",
+          "[samples]") {
+  REQUIRE(orders::progress_line({0, 0, 1000}) == "[" + std::string(40, '.') + "]   0 %");
+  REQUIRE(orders::progress_line({5, 505, 1000}) ==
+          "[" + std::string(20, '#') + std::string(20, '.') + "]  50 %");
+  REQUIRE(orders::progress_line({9, 1200, 1000}) == "[" + std::string(40, '#') + "] 100 %");
+  REQUIRE(orders::progress_line({40000, 999, std::nullopt}) == "32768 lines read");
+
+  const TemporaryFile file(plain_orders(3000));
+  std::vector<orders::Progress> seen;
+  troupe::testkit::TestSystem system{1};
+  const std::atomic<bool> stop{false};
+  static_cast<void>(orders::run_orders(
+      system, {.orders = file.path(), .stock = {}, .settings = {}}, stop,
+      [&](const orders::Progress& p) { seen.push_back(p); }, [](const std::string&) {}));
+  REQUIRE(seen.size() == 2);
+  REQUIRE(seen[0].lines == 1024);
+  REQUIRE(seen[0].bytes_total == plain_orders(3000).size());
+  REQUIRE(seen[1].bytes == plain_orders(2048).size());
 }
 
 TEST_CASE("what can't be read is an error that names the file", "[samples]") {

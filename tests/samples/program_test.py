@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 
 BUILD = sys.argv[1]
@@ -41,6 +42,14 @@ summary = json.loads(demo.stdout)
 expect(demo.returncode == 0 and summary["malformed"] > 0 and summary["payment_failed"] > 0 and summary["out_of_stock"] > 0
        and sum(p["restarts"] for p in summary["processors"]) > 0 and summary["error"] == 0, "the demo shows every kind of outcome")
 expect("line 29: " in demo.stderr, "bad lines are reported by number")
+
+expect("%" not in demo.stderr, "no progress bar when piped")
+screen, terminal = os.openpty()
+with tempfile.NamedTemporaryFile() as many:
+    subprocess.run([MAKE, "3000"], stdout=many, check=True)
+    subprocess.run([PROGRAM, "--orders", many.name], stdout=subprocess.DEVNULL, stderr=terminal, timeout=120, check=True)
+drawn = os.read(screen, 65536).decode()
+expect(" 68 %" in drawn and "#####" in drawn and drawn.rsplit("\r", 2)[1].strip() == "", "a progress bar on a terminal, taken away at the end")
 
 child = subprocess.Popen([PROGRAM, "--orders", "-", "--json"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 child.stdin.write(orders)
