@@ -35,7 +35,6 @@ CellExtension& Cell::ext() {
 }
 
 // ---- the loop
-// -----------------------------------------------------------------------------------------------
 
 void Cell::run() {
   Worker::current()->cell = this;
@@ -130,7 +129,6 @@ void Cell::finish(Envelope* e) {
 }
 
 // ---- one message
-// -----------------------------------------------------------------------------------------------
 
 namespace {
 
@@ -331,7 +329,6 @@ void Cell::turn_failed(CellTurn& turn, std::exception_ptr error) {
 }
 
 // ---- waiting inside a turn
-// -------------------------------------------------------------------------------------------
 
 void Cell::wait_in_turn(const RequestPort& port, bool lent) {
   auto* turn = static_cast<CellTurn*>(Worker::current()->turn);

@@ -143,7 +143,6 @@ void delete_command(Command* command) noexcept {
 }
 
 // ---- watches, monitors, links
-// ----------------------------------------------------------------------------------------
 
 void Cell::handle_watch_fired(WatchRecord& record) {
   const auto found = ext().watched.find(record.token);
@@ -199,7 +198,6 @@ void Cell::handle_exit_signal(LinkRecord& signal) {
 }
 
 // ---- timers
-// -----------------------------------------------------------------------------------------------
 
 void Cell::handle_timer(TimerRecord& timer) {
   timer.armed = false;
@@ -286,7 +284,6 @@ void Cell::timeout_asks() {
 }
 
 // ---- children
-// -----------------------------------------------------------------------------------------------
 
 void Cell::remove_child(Cell& child) {
   CellExtension& e = *extension;

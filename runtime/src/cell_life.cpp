@@ -8,7 +8,6 @@
 namespace troupe::detail {
 
 // ---- start
-// -----------------------------------------------------------------------------------------------
 
 void Cell::start() {
   CellTurn turn;
@@ -43,7 +42,6 @@ void Cell::tell_parent_of_start() {
 }
 
 // ---- failure
-// -----------------------------------------------------------------------------------------------
 
 void Cell::fail(ExitReason why, bool starting) {
   CellExtension& e = ext();
@@ -87,7 +85,6 @@ void Cell::hold_for_verdict(bool can_resume) {
 }
 
 // ---- the end
-// -----------------------------------------------------------------------------------------------
 
 void Cell::request_stop(StopCommand& stop) {
   CellExtension& e = ext();

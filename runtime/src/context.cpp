@@ -26,7 +26,6 @@ TimePoint now_of(const Cell& self) {
 }
 
 // ---- spawning
-// -----------------------------------------------------------------------------------------------
 
 namespace {
 
@@ -175,7 +174,6 @@ Address spawn_from(Cell* parent, System* system, const SpawnOptions& options, co
 }
 
 // ---- ending others and oneself
-// ---------------------------------------------------------------------------------------
 
 namespace {
 
@@ -241,7 +239,6 @@ Ask<void> stop_and_wait(const Address& actor, Duration deadline) {
 }
 
 // ---- watches, monitors, links
-// ----------------------------------------------------------------------------------------
 
 namespace {
 
@@ -354,7 +351,6 @@ void exit_actor(Cell& self, const Address& target, ExitReason why) {
 }
 
 // ---- timers
-// -----------------------------------------------------------------------------------------------
 
 void start_actor_timer(Cell& self, const TimerKey& key, Duration delay, Envelope* tick,
                        void (*copy)(void* to, const void* from)) {
@@ -384,7 +380,6 @@ bool cancel_actor_timer(Cell& self, const TimerKey& key) {
 }
 
 // ---- requests
-// -----------------------------------------------------------------------------------------------
 
 RequestPort take_request(Cell&) {
   Turn* turn = Worker::current()->turn;
@@ -418,7 +413,6 @@ void on_answer(Cell& self, const RequestPort& ask, void* function,
 }
 
 // ---- blocking
-// -----------------------------------------------------------------------------------------------
 
 namespace {
 struct BlockingCall : BlockingJob {
@@ -456,7 +450,6 @@ void run_blocking(void* call, void (*run)(void*)) {
 namespace troupe {
 
 // ---- the log of an actor
-// ---------------------------------------------------------------------------------------------
 
 namespace {
 void write_log(detail::Cell& cell, LogLevel level, std::string_view text) {

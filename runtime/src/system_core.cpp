@@ -94,7 +94,6 @@ double SystemCore::random_unit() {
 }
 
 // ---- cells
-// -----------------------------------------------------------------------------------------------
 
 Cell* SystemCore::take_cell(std::size_t cell_class) {
   Worker* worker = Worker::current();
@@ -207,7 +206,6 @@ std::uint64_t SystemCore::actor_count() const {
 }
 
 // ---- counts
-// -----------------------------------------------------------------------------------------------
 
 void SystemCore::add_counters(Counters& counters) {
   std::lock_guard guard(counters_lock_);

@@ -33,7 +33,6 @@ SupervisorBase::SupervisorBase(SupervisorOptions options)
 }
 
 // ---- starting
-// -----------------------------------------------------------------------------------------------
 
 std::optional<ChildRefused> SupervisorBase::why_refused(const ChildSpec& spec) const {
   const auto bad = [&](const std::string& what) {
@@ -136,7 +135,6 @@ void SupervisorBase::child_started(const Ref<>& ref) {
 }
 
 // ---- the end of a child
-// ----------------------------------------------------------------------------------------------
 
 SupervisedChild* SupervisorBase::find(const Ref<>& ref) {
   const auto found = by_serial_.find(ref.address().serial);
@@ -267,7 +265,6 @@ void SupervisorBase::give_up(const std::string& why) {
 }
 
 // ---- restarting
-// -----------------------------------------------------------------------------------------------
 
 void SupervisorBase::restart_now(SupervisedChild& cause) {
   cause.state = ChildState::held;
@@ -337,7 +334,6 @@ void SupervisorBase::end_group() {
 }
 
 // ---- stopping
-// -----------------------------------------------------------------------------------------------
 
 void SupervisorBase::halt(SupervisedChild& child) {
   child.state = ChildState::halting;

@@ -281,6 +281,36 @@ TEST_CASE("an await inside a catch block keeps its exception, however handlers i
   });
 }
 
+namespace {
+class AwaitsInDestructor : public troupe::Actor<Poke> {
+ public:
+  AwaitsInDestructor(troupe::Ref<Slow> slow, troupe::Ref<Note> notes)
+      : slow_(slow), notes_(notes) {}
+  ~AwaitsInDestructor() override {
+    try {
+      static_cast<void>(slow_.ask(Slow{1}, 1h).await());
+    } catch (const troupe::UsageError& e) {
+      notes_.tell(Note{e.what()});
+    }
+  }
+  void receive(const Poke&) {}
+
+ private:
+  troupe::Ref<Slow> slow_;
+  troupe::Ref<Note> notes_;
+};
+}  // namespace
+
+TEST_CASE("an await where no handler runs, on a thread of the System, is an error and no hang",
+          "[runtime]") {
+  on_every_schedule([](TestSystem& system) {
+    Probe<Slow> slow{system};
+    Probe<Note> notes{system};
+    system.stop(system.spawn<AwaitsInDestructor>(slow.ref(), notes.ref())).await();
+    REQUIRE_THAT(notes.expect<Note>().text, Catch::Contains("runs no actor"));
+  });
+}
+
 TEST_CASE("thousands of handlers wait at once", "[runtime]") {
   TestSystem system{1, troupe::testkit::Schedule::threads};
   Probe<Slow> slow{system};

@@ -9,6 +9,7 @@
 
 using namespace std::chrono_literals;
 using troupe::test::on_every_schedule;
+using troupe::testkit::Probe;
 using troupe::testkit::TestSystem;
 
 namespace {
@@ -250,26 +251,14 @@ TEST_CASE("C63 an exception in on_stop is logged and the end completes", "[runti
 }
 
 TEST_CASE("S43 an uncaught failure ends the actor, is counted, observed and logged", "[runtime]") {
-  class Lines final : public troupe::Log {
-   public:
-    void write(troupe::LogLevel level, std::string_view who, std::string_view text) override {
-      std::lock_guard guard(mutex);
-      if (level == troupe::LogLevel::error)
-        lines.push_back(std::string(who) + ": " + std::string(text));
-    }
-    std::mutex mutex;
-    std::vector<std::string> lines;
-  };
-  auto lines = std::make_shared<Lines>();
-  troupe::SystemOptions options;
-  options.log = lines;
-  TestSystem system{1, troupe::testkit::Schedule::seeded, options};
+  auto lines = std::make_shared<troupe::test::LogLines>();
+  TestSystem system{1, troupe::testkit::Schedule::seeded, troupe::test::logged_to(lines)};
   Diary diary;
   auto actor = system.spawn<Storyteller>({.name = "teller"}, diary);
   actor.tell(Boom{});
   system.settle();
   REQUIRE(system.metrics().handler_failures == 1);
-  REQUIRE(lines->lines == std::vector<std::string>{"/teller: failed: boom"});
+  REQUIRE(lines->take() == std::vector<std::string>{"error /teller: failed: boom"});
 }
 
 TEST_CASE("slots are reused, and an old ref does not reach the new actor in the same cell",
@@ -286,6 +275,51 @@ TEST_CASE("slots are reused, and an old ref does not reach the new actor in the 
     }
     REQUIRE_FALSE(contains(all(diary), "it goes"));
   });
+}
+
+namespace {
+using Stopping = std::shared_ptr<std::optional<troupe::Ask<void>>>;
+
+/// Sends a command to an actor that lived in the same cell, and fails.
+class FailsInConstructor : public Storyteller {  // of its size, so that it gets its cell
+ public:
+  FailsInConstructor(TestSystem& system, Notes notes, troupe::Ref<Storyteller> old,
+                     const Stopping& stopping)
+      : Storyteller(std::move(notes)) {
+    stopping->emplace(system.stop(old));
+    old.tell(Go{});
+    throw std::runtime_error("no");
+  }
+};
+}  // namespace
+
+TEST_CASE(
+    "S5 what came for an ended actor while its cell was about to be reused is answered, "
+    "although the constructor of the new one throws",
+    "[runtime]") {
+  auto recorder = std::make_shared<troupe::test::Recorder>();
+  on_every_schedule(
+      [&](TestSystem& system) {
+        recorder->clear();
+        Diary diary;
+        auto old = system.spawn<Storyteller>(diary);
+        system.stop(old).await();
+        system.settle();
+        auto stopping = std::make_shared<std::optional<troupe::Ask<void>>>();
+        Probe<Note> spawner{system};  // a worker's free cells are for who spawns on it
+        std::string why;
+        spawner.run_as_actor([&] {
+          try {
+            system.spawn<FailsInConstructor>(std::ref(system), diary, old, stopping);
+          } catch (const std::runtime_error& e) {
+            why = e.what();
+          }
+        });
+        REQUIRE(why == "no");
+        (*stopping)->await();
+        REQUIRE(recorder->count("dead_letter") == 1);
+      },
+      troupe::test::observed_by(recorder));
 }
 
 namespace {

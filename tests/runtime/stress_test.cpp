@@ -24,8 +24,16 @@ struct Add {
   using Reply = long;
 };
 struct Boom {};
-class Sum : public troupe::Actor<Add, Boom> {
+struct Echo {
+  int n;
+  using Reply = int;
+};
+class Sum : public troupe::Actor<Add, Boom, Echo> {
  public:
+  int receive(const Echo& m) {
+    ++total_;
+    return m.n;
+  }
   long receive(const Add& m) { return total_ += m.n; }
   void receive(const Boom&) { throw std::runtime_error("boom"); }
 
@@ -70,6 +78,80 @@ class Tree : public troupe::Actor<Spawn> {  // spawns, asks, and is stopped with
     stop(right);
     return a + b;
   }
+};
+
+struct Race {
+  int answered = 0;
+  int failed = 0;
+  int wrong = 0;
+};
+struct RaceOn {
+  int count;
+  using Reply = Race;
+};
+class Racer : public troupe::Actor<RaceOn> {
+ public:
+  explicit Racer(troupe::Ref<Sum> sum) : sum_(sum) {}
+  Race receive(const RaceOn& m) {
+    Race race;
+    for (int i = 0; i < m.count; ++i) {
+      const auto result = sum_.ask(Echo{i}, std::chrono::microseconds(1 + i % 40)).try_await();
+      if (result.has_value()) {
+        ++race.answered;
+        if (*result != i) ++race.wrong;  // the answer to an earlier ask
+      } else {
+        ++race.failed;
+        if (result.error().kind != troupe::AskErrorKind::timeout) ++race.wrong;
+      }
+    }
+    return race;
+  }
+
+ private:
+  troupe::Ref<Sum> sum_;
+};
+
+struct ForOwner {
+  int owner;
+  using Reply = int;
+};
+class Owned : public troupe::Actor<ForOwner> {
+ public:
+  Owned(int number, std::atomic<int>& strays) : number_(number), strays_(&strays) {}
+  int receive(const ForOwner& m) {
+    if (m.owner != number_) ++*strays_;
+    return number_;
+  }
+
+ private:
+  int number_;
+  std::atomic<int>* strays_;
+};
+
+struct Sit {
+  using Reply = bool;
+};
+struct RunNow {};
+class Runs : public troupe::Actor<RunNow> {
+ public:
+  explicit Runs(std::atomic<bool>& has_run) : has_run_(&has_run) {}
+  void receive(const RunNow&) { *has_run_ = true; }
+
+ private:
+  std::atomic<bool>* has_run_;
+};
+class Stuck : public troupe::Actor<Sit> {
+ public:
+  Stuck(troupe::Ref<Runs> runs, std::atomic<bool>& has_run) : runs_(runs), has_run_(&has_run) {}
+  bool receive(const Sit&) {
+    runs_.tell(RunNow{});
+    while (!*has_run_) std::this_thread::yield();
+    return true;
+  }
+
+ private:
+  troupe::Ref<Runs> runs_;
+  std::atomic<bool>* has_run_;
 };
 
 }  // namespace
@@ -126,6 +208,74 @@ TEST_CASE("S13 S79 asks race the callee's end and their own timeout: each ends e
     for (auto* ask : {&first, &second}) ask->try_await().has_value() ? ++answered : ++failed;
   }
   REQUIRE(answered + failed == 2000);
+}
+
+TEST_CASE(
+    "S13 answers race the timeout of their ask: each ends once, and a late one reaches nobody",
+    "[stress]") {
+  troupe::System system{quiet(2)};
+  auto sum = system.spawn<Sum>();
+  auto driver = system.spawn<Racer>(sum);
+  int answered = 0;
+  int failed = 0;
+  std::thread outside([&] {  // waits on its own thread
+    for (int i = 0; i < 2000; ++i) {
+      auto ask = sum.ask(Add{1}, std::chrono::microseconds(1 + i % 40));
+      ask.try_await().has_value() ? ++answered : ++failed;
+    }
+  });
+  const Race inside = driver.ask(RaceOn{2000}, 60s).await();  // waits in a handler
+  outside.join();
+  REQUIRE(answered + failed == 2000);
+  REQUIRE(inside.answered + inside.failed == 2000);
+  REQUIRE(inside.wrong == 0);
+  const long handled = sum.ask(Add{0}, 60s).await();
+  const auto expired = system.metrics().dropped_for(troupe::DropReason::expired);
+  REQUIRE(handled + static_cast<long>(expired) == 2 * 2000);
+}
+
+TEST_CASE(
+    "S5 cells are reused while old refs still tell, stop and watch: none reaches the new actor",
+    "[stress]") {
+  troupe::System system{quiet(2)};
+  std::atomic<bool> done{false};
+  std::mutex mutex;
+  std::vector<troupe::Ref<Owned>> old(8);
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 2; ++t) {
+    threads.emplace_back([&] {
+      for (unsigned i = 0; !done; ++i) {
+        troupe::Ref<Owned> ref;
+        {
+          std::lock_guard guard(mutex);
+          ref = old[i % old.size()];
+        }
+        ref.tell(ForOwner{-1});
+        if (i % 16 == 0) system.kill(ref);
+      }
+    });
+  }
+  std::atomic<int> strays{0};
+  for (int round = 0; round < 3000; ++round) {
+    auto actor = system.spawn<Owned>(round, std::ref(strays));
+    REQUIRE(actor.ask(ForOwner{round}, 60s).await() == round);
+    system.stop(actor).await();
+    std::lock_guard guard(mutex);
+    old[static_cast<std::size_t>(round) % old.size()] = actor;
+  }
+  done = true;
+  for (auto& thread : threads) thread.join();
+  REQUIRE(strays == 0);
+}
+
+TEST_CASE("S78 an actor whose worker is stuck in another's handler is run by an idle worker",
+          "[stress]") {
+  troupe::System system{quiet(2)};
+  std::atomic<bool> has_run{false};
+  auto runs = system.spawn<Runs>(std::ref(has_run));
+  // Sits in its handler until the actor it told has run, which only another worker can do.
+  auto stuck = system.spawn<Stuck>(runs, std::ref(has_run));
+  REQUIRE(stuck.ask(Sit{}, 60s).await());
 }
 
 TEST_CASE("a System may end while threads go on telling and asking its actors", "[stress]") {

@@ -327,6 +327,27 @@ class Nested : public troupe::Supervisor<FindChild> {
 };
 }  // namespace
 
+TEST_CASE("S43 S65 each failure, restart and escalation is a log line with who and why",
+          "[supervision]") {
+  auto lines = std::make_shared<troupe::test::LogLines>();
+  TestSystem system{1, troupe::testkit::Schedule::seeded, troupe::test::logged_to(lines)};
+  Fixture f{system};  // one restart is allowed
+  f.child("a").tell(Fail{"first"});
+  system.settle();
+  const auto restart = lines->take();
+  REQUIRE(restart.size() == 2);
+  REQUIRE_THAT(restart[0], Catch::StartsWith("error #") && Catch::EndsWith(": failed: first"));
+  REQUIRE_THAT(restart[1], Catch::StartsWith("warning #") && Catch::Contains("restarted after") &&
+                               Catch::Contains("first"));
+  f.child("a").tell(Fail{"second"});
+  system.settle();
+  const auto escalation = lines->take();
+  REQUIRE(std::count_if(escalation.begin(), escalation.end(), [](const std::string& line) {
+            return line.find("error #") == 0 && line.find("gives up") != std::string::npos &&
+                   line.find("second") != std::string::npos;
+          }) == 1);
+}
+
 TEST_CASE("S65 over two levels a leaf that always fails starts (outer + 1) * (inner + 1) times",
           "[supervision]") {
   on_every_schedule([](TestSystem& system) {

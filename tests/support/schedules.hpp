@@ -94,4 +94,29 @@ inline SystemOptions observed_by(const std::shared_ptr<Recorder>& recorder) {
   return options;
 }
 
+/// A log that keeps its lines, each as "level who: text".
+class LogLines final : public Log {
+ public:
+  void write(LogLevel level, std::string_view who, std::string_view text) override {
+    static constexpr const char* names[] = {"debug", "info", "warning", "error"};
+    std::lock_guard guard(mutex_);
+    lines_.push_back(std::string(names[static_cast<std::size_t>(level)]) + " " + std::string(who) +
+                     ": " + std::string(text));
+  }
+  std::vector<std::string> take() {
+    std::lock_guard guard(mutex_);
+    return std::exchange(lines_, {});
+  }
+
+ private:
+  std::mutex mutex_;
+  std::vector<std::string> lines_;
+};
+
+inline SystemOptions logged_to(const std::shared_ptr<LogLines>& lines) {
+  SystemOptions options;
+  options.log = lines;
+  return options;
+}
+
 }  // namespace troupe::test

@@ -97,7 +97,6 @@ template <class T>
 inline constexpr ActorType actor_type = describe_actor<T>();
 
 // ---- is T an actor, and if not, why
-// ---------------------------------------------------------------------------------
 
 template <class T>
 concept NamesOneList = requires {
