@@ -41,12 +41,14 @@ void Cell::run() {
   std::uint32_t budget = core().options().messages_per_turn_max;
   for (;;) {
     if (Mailbox::has_commands(out)) handle_commands();
+    bool took_one = false;
     if (!is(Phase::running) || extension != nullptr) {
       const Next next = before_messages();
       if (next == Next::left) return;
-      if (Mailbox::has_commands(out) || !is(Phase::running)) continue;
+      if (next == Next::go_on) continue;
+      took_one = next == Next::took_one;
     }
-    if (take_one() == Next::left) return;
+    if (!took_one && take_one() == Next::left) return;
     if (--budget == 0) {
       yield();
       return;
@@ -68,9 +70,8 @@ Cell::Next Cell::before_messages() {
         begin_end(extension->why, StopReason::stop, extension->after);
         return Next::go_on;
       }
-      if (frames == nullptr) return Next::go_on;
-      if (!extension->stop_pending && own_type().reentrant) return Next::go_on;
-      break;
+      if (frames != nullptr && (extension->stop_pending || !own_type().reentrant)) break;
+      return take_held() ? Next::took_one : Next::messages;
     case Phase::failing:
       if (frames != nullptr) break;
       hold_for_verdict(true);
@@ -130,14 +131,13 @@ void Cell::finish(Envelope* e) {
 
 // ---- one message
 
-namespace {
-
-/// The message is done with; its memory too, unless the mailbox still needs it.
 void end_message(Envelope* e) noexcept {
   if ((e->flags & payload_dead) == 0 && e->type->destroy != nullptr) e->type->destroy(payload(*e));
   e->flags = static_cast<std::uint8_t>((e->flags | payload_dead) & ~is_busy);
   if ((e->flags & is_dummy) == 0) free_block(e->size_class, e);
 }
+
+namespace {
 
 RequestPort take_port(Envelope* e) noexcept {
   return (e->flags & is_request) != 0 ? std::exchange(static_cast<RequestEnvelope*>(e)->port, {})
@@ -190,27 +190,47 @@ void Cell::deliver(Envelope* e) {
   }
 }
 
-namespace {
-
-HandlerFunction find_handler(const ActorType& type, const MessageType* message) noexcept {
-  for (std::uint32_t i = 0; i < type.handler_count; ++i) {
-    if (type.handlers[i].type == message) return type.handlers[i].function;
+HandlerFunction ActorType::find(const MessageType* message) const noexcept {
+  for (std::uint32_t i = 0; i < handler_count; ++i) {
+    if (handlers[i].type == message) return handlers[i].function;
   }
   if (message->id == 0) return nullptr;
-  for (std::uint32_t i = 0; i < type.handler_count;
-       ++i) {  // the same type, seen from another shared library
-    if (type.handlers[i].type->id == message->id) return type.handlers[i].function;
+  for (std::uint32_t i = 0; i < handler_count; ++i) {  // seen from another shared library
+    if (handlers[i].type->id == message->id) return handlers[i].function;
   }
   return nullptr;
 }
 
+namespace {
+
+/// What handles a message: the class, or a lambda of the behavior in force, which lives on while it
+/// runs.
 struct Invocation {
-  HandlerFunction function;
-  Envelope* envelope;
+  HandlerFunction function = nullptr;
+  std::shared_ptr<Behavior> behavior = {};
+  void (*call)(Behavior&, Envelope&, Turn&) = nullptr;
+
+  explicit operator bool() const noexcept { return function != nullptr || call != nullptr; }
 };
+
+Invocation find_handler(Cell& cell, const MessageType* message) {
+  const auto& behavior = cell.extension != nullptr ? cell.extension->behavior : nullptr;
+  if (behavior == nullptr) return {cell.own_type().find(message)};
+  for (std::uint32_t i = 0; i < behavior->count; ++i) {
+    if (same_type(behavior->entries[i].type, message))
+      return {nullptr, behavior, behavior->entries[i].call};
+  }
+  if (behavior->otherwise != Otherwise::receive) return {};
+  return {cell.own_type().find(message)};
+}
+
 void invoke(Cell& cell, CellTurn& turn, void* argument) {
-  const auto& invocation = *static_cast<Invocation*>(argument);
-  invocation.function(cell.actor(), *invocation.envelope, turn);
+  auto& invocation = *static_cast<Invocation*>(argument);
+  if (invocation.function != nullptr) {
+    invocation.function(cell.actor(), *turn.envelope, turn);
+  } else {
+    invocation.call(*invocation.behavior, *turn.envelope, turn);
+  }
 }
 
 }  // namespace
@@ -223,8 +243,13 @@ void Cell::handle_message(Envelope* e) {
     end_message(e);
     return;
   }
-  const HandlerFunction function = find_handler(own_type(), e->type);
-  if (function == nullptr) {
+  Invocation invocation = find_handler(*this, e->type);
+  if (!invocation) {
+    if (extension != nullptr && extension->behavior != nullptr &&
+        extension->behavior->otherwise == Otherwise::stash) {
+      stash_unhandled(e, port);
+      return;
+    }
     if (port.slot != nullptr)
       fail_reply(port, AskErrorKind::wrong_protocol, "the actor has no handler for this message");
     core().dead_letters().add(
@@ -237,9 +262,11 @@ void Cell::handle_message(Envelope* e) {
   turn.port = port;
   turn.what = e->type->text();
   e->flags |= is_busy;
-  Invocation invocation{function, e};
+  const bool influences = e->type->influences_receive_timeout;
   run_turn(turn, &invoke, &invocation);
-  end_message(e);
+  if (!turn.envelope_is_kept) end_message(e);
+  if (influences && extension != nullptr && extension->receive_timer != nullptr)
+    extension->last_influence = core().now();
 }
 
 /// What the user sees of a command.
@@ -259,13 +286,13 @@ void Cell::handle_notice(Envelope* e) {
     x.watched.erase(found);
     is_death_pact = true;
   }
-  const HandlerFunction function = find_handler(own_type(), e->type);
-  if (function != nullptr) {
+  Invocation invocation = find_handler(*this, e->type);
+  if (!invocation) invocation = {own_type().find(e->type)};  // signals are never left out
+  if (invocation) {
     CellTurn turn;
     turn.envelope = e;
     turn.what = e->type->text();
     e->flags |= is_busy;
-    Invocation invocation{function, e};
     run_turn(turn, &invoke, &invocation);
   } else if (is_death_pact) {
     const std::string who = payload_as<Terminated>(*e).who.to_string();

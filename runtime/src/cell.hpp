@@ -28,6 +28,7 @@
 #include "arena.hpp"
 #include "ask_slots.hpp"
 #include "commands.hpp"
+#include "held_mail.hpp"
 #include "mailbox/mailbox.hpp"
 #include "scheduler/executor.hpp"
 #include "timer/timer_service.hpp"
@@ -75,7 +76,8 @@ struct Frame {
 /// What one handler's invocation adds to Turn.
 struct CellTurn : Turn {
   bool cancelled = false;
-  bool waits = false;
+  bool is_kept = false;           ///< the message is in the stash
+  bool envelope_is_kept = false;  ///< in the envelope it came in
   std::string_view what = "on_start";
 };
 
@@ -125,6 +127,13 @@ struct CellExtension {
   TimerRecord* ask_timer = nullptr;
   TimePoint ask_timer_due = TimePoint::max();
   TimerRecord* stop_timer = nullptr;
+  std::unique_ptr<HeldMail> held_mail;
+  std::uint32_t stash_max = 0;  ///< 0: the System's
+  bool restart_keeps_stash = true;
+  std::shared_ptr<Behavior> behavior;  ///< null: the class's handlers
+  Duration receive_timeout{};
+  TimePoint last_influence{};
+  TimerRecord* receive_timer = nullptr;
   Frame* first_ready = nullptr;
   Frame* last_ready = nullptr;
 };
@@ -174,7 +183,12 @@ struct Cell final : Runnable {
   }
 
   // cell.cpp: the loop and its turns
-  enum class Next : std::uint8_t { go_on, left };
+  enum class Next : std::uint8_t {
+    go_on,     ///< look again what is next
+    messages,  ///< nothing goes before the mailbox
+    took_one,  ///< a message was handled
+    left,      ///< the token is gone
+  };
   Next before_messages();
   Next take_one();
   Next sleep();
@@ -191,6 +205,13 @@ struct Cell final : Runnable {
   void bounce(Envelope* e, DropReason reason);
   void bounce_all(DropReason reason);
   void append_notice(Envelope* e);
+
+  // held_mail.cpp: stash, urgent messages, receive timeout
+  bool take_held();
+  void accept_urgent(Envelope* e);
+  void stash_unhandled(Envelope* e, const RequestPort& port);
+  void release_held_mail();
+  void receive_timer_due();
 
   // cell_life.cpp: start, failure, restart, end
   void start();
@@ -230,6 +251,8 @@ void send_command(Cell& to, Command* command);
 /// As send_command, but in the lane of answers, which is not ordered with what the sender tells.
 void send_answer(Cell& to, Command* command);
 void destroy_envelope(Envelope* e) noexcept;
+/// The message is done with; its memory too, unless the mailbox still needs it.
+void end_message(Envelope* e) noexcept;
 void arm_cell_timer(Cell& cell, TimerRecord& timer, TimePoint due);
 /// The actor is done with a timer: off its list, and freed as soon as nothing of it is under way.
 void drop_timer(Cell& cell, TimerRecord* timer) noexcept;

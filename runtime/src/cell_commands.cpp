@@ -78,6 +78,9 @@ void Cell::handle(Command* command) {
     case CommandKind::timer:
       handle_timer(static_cast<TimerRecord&>(*command));
       return;  // the timer sees to itself
+    case CommandKind::urgent:
+      accept_urgent(std::exchange(static_cast<UrgentCommand&>(*command).message, nullptr));
+      break;
     case CommandKind::answered: return;
   }
   delete_command(command);
@@ -115,6 +118,10 @@ void Cell::bounce_command(Command* command) {
       release_timer(timer);
       return;
     }
+    case CommandKind::urgent:
+      bounce(std::exchange(static_cast<UrgentCommand&>(*command).message, nullptr),
+             DropReason::no_actor);
+      break;
     case CommandKind::child_gone:
     case CommandKind::child_ended:
     case CommandKind::child_started: TROUPE_CHECK(false, "a child outlived its parent"); return;
@@ -136,6 +143,12 @@ void delete_command(Command* command) noexcept {
     case CommandKind::restart:
     case CommandKind::resume:
     case CommandKind::release: delete static_cast<VerdictCommand*>(command); break;
+    case CommandKind::urgent: {
+      auto* urgent = static_cast<UrgentCommand*>(command);
+      if (urgent->message != nullptr) destroy_envelope(urgent->message);
+      delete urgent;
+      break;
+    }
     case CommandKind::run: delete static_cast<RunCommand*>(command); break;
     case CommandKind::kill: delete command; break;
     default: break;  // embedded in a record that lives on
@@ -222,6 +235,7 @@ void Cell::handle_timer(TimerRecord& timer) {
       if (extension->has_object) observer()->control_timer_due(token);
       return;
     }
+    case TimerPurpose::receive_timeout: receive_timer_due(); return;
     case TimerPurpose::delayed_send: return;
   }
   Envelope* tick = timer.message;

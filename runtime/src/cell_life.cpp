@@ -199,6 +199,9 @@ void Cell::drop_object() {
     t.destroy(memory);  // may send
     if (!object_is_inline(t.size, t.align)) ::operator delete (memory, std::align_val_t{t.align});
   }
+  e.behavior = nullptr;
+  release_held_mail();
+  if (e.receive_timer != nullptr) release_timer(std::exchange(e.receive_timer, nullptr));
   while (e.timers != nullptr) drop_timer(*this, e.timers);
   if (e.stop_timer != nullptr) release_timer(std::exchange(e.stop_timer, nullptr));
   while (e.asks != nullptr) {  // answers that were to become messages

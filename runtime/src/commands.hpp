@@ -30,6 +30,7 @@ enum class CommandKind : std::uint8_t {
   resume,
   release,
   run,
+  urgent,    ///< a message ahead of the mail
   answered,  ///< an ask of this actor is over
   timer,
 };
@@ -46,6 +47,11 @@ struct StopCommand : Command {
   std::optional<Duration> limit;  ///< how long handlers may go on; 0: kill at once; none: for ever
   bool own_limit = false;         ///< use the actor's own
   RequestPort waiter;
+};
+
+/// A message sent by tell_urgent.
+struct UrgentCommand : Command {
+  Envelope* message = nullptr;
 };
 
 /// One watch or monitor. Belongs to the target's list of watchers until it fires, then travels back

@@ -36,6 +36,8 @@ void prepare(Cell& cell, Cell* parent, const SpawnOptions& options, SystemCore& 
   e.trap_exit = options.trap_exit;
   e.linked_to_parent = options.linked && parent != nullptr;
   e.stop_limit = options.stop_timeout;
+  e.stash_max = options.stash_max;
+  e.restart_keeps_stash = options.restart_keeps_stash;
   e.guardian = parent != nullptr ? Guardian::no : options.guardian;
   if (options.name.empty()) return;
   check_name(options.name);

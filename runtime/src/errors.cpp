@@ -103,6 +103,7 @@ std::string_view to_string(DropReason reason) noexcept {
     case DropReason::system_stopped: return "the System has ended";
     case DropReason::expired: return "the asker had given up";
     case DropReason::unhandled: return "the actor has no handler for it";
+    case DropReason::stashed: return "it was stashed when the actor ended";
     case DropReason::late_reply: return "the ask was over";
     case DropReason::cancelled_tick: return "the timer was cancelled";
   }

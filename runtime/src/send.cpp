@@ -134,6 +134,29 @@ RequestPort send_request(const Address& to, RequestEnvelope* e) noexcept {
   return port;
 }
 
+Sent send_urgent(const Address& to, Envelope* e) noexcept {
+  e->to_generation = to.generation;
+  Worker* worker = Worker::current();
+  if (worker != nullptr && worker->cell != nullptr) e->from = worker->cell->address();
+  if (to.cell == nullptr) return send_from_outside(worker, to, e);
+  SystemGate* gate = to.cell->gate.load(std::memory_order_acquire);  // partner: the store at spawn
+  if (worker != nullptr && gate != &worker->core.gate()) return send_from_outside(worker, to, e);
+  SystemCore* core = gate != nullptr ? gate->enter() : nullptr;
+  if (core == nullptr) return drop(nullptr, to, e, DropReason::system_stopped, Sent::dead);
+  Sent sent = Sent::ok;
+  if (to.cell->generation.load(std::memory_order_relaxed) != to.generation) {  // a shortcut
+    sent = drop(core, to, e, DropReason::no_actor, Sent::dead);
+  } else {
+    auto* urgent = new UrgentCommand;
+    urgent->kind = CommandKind::urgent;
+    urgent->to_generation = to.generation;
+    urgent->message = e;
+    send_command(*to.cell, urgent);
+  }
+  gate->leave();
+  return sent;
+}
+
 namespace {
 
 void push_command_now(Cell& to, Command* command) {

@@ -89,8 +89,10 @@ SupervisedChild& SupervisorBase::new_child(ChildSpec spec, std::shared_ptr<const
 }
 
 void SupervisorBase::spawn_child(SupervisedChild& child, Ask<void>* started) {
+  SpawnOptions options = child.spec.options;
+  options.name = child.spec.id;
   SpawnedChild spawned =
-      spawn_held_child(*child.maker, {.name = child.spec.id}, child.spec.start_timeout);
+      spawn_held_child(*child.maker, std::move(options), child.spec.start_timeout);
   child.ref = spawned.child;
   child.state = ChildState::starting;
   child.by_hand = false;

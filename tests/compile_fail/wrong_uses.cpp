@@ -197,3 +197,37 @@ concept TakesWithdraw = requires(R r) {
 static_assert(!TakesWithdraw<troupe::Ref<Account>>);
 static_assert(!troupe::ValidActor<Deposit>);
 static_assert(troupe::ValidActor<Account>);
+
+// CASE become leaves out a message: this_behavior_leaves_out_a_message_add_a_handler_or_an_otherwise
+class Changing : public troupe::Actor<Deposit, GetBalance> {
+ public:
+  void receive(const Deposit&) {
+    become([](const Deposit&) {});  // HERE
+  }
+  std::int64_t receive(const GetBalance&) { return 0; }
+};
+
+// CASE become with a lambda for anything: a_handler_takes_one_message_of_a_named_type
+class Changing : public troupe::Actor<Deposit> {
+ public:
+  void receive(const Deposit&) {
+    become([](const auto&) {}, troupe::otherwise_drop);  // HERE
+  }
+};
+
+// CASE become for a stranger's message: the_actor_does_not_accept_this_message_add_it_to_its_list
+class Changing : public troupe::Actor<Deposit> {
+ public:
+  void receive(const Deposit&) {
+    become([](const Withdraw&) {}, troupe::otherwise_stash);  // HERE
+  }
+};
+
+// CASE become with the wrong reply: handler_returns_the_wrong_type
+class Changing : public troupe::Actor<GetBalance> {
+ public:
+  std::int64_t receive(const GetBalance&) {
+    become([](const GetBalance&) { return std::string(); });  // HERE
+    return 0;
+  }
+};

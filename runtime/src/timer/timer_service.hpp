@@ -16,8 +16,9 @@ enum class TimerPurpose : std::uint8_t {
   tick,           ///< a keyed timer of an actor
   ask_deadline,   ///< the earliest deadline of an actor's asks
   stop_deadline,  ///< handlers of a stopping actor have waited long enough
-  control,        ///< a ChildObserver's
-  delayed_send,   ///< a message for anybody
+  receive_timeout,
+  control,       ///< a ChildObserver's
+  delayed_send,  ///< a message for anybody
 };
 
 /// One timer. Belongs to its actor (or, delayed_send, to itself); due, its command travels to the

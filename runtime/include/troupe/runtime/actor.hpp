@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include <troupe/runtime/behavior.hpp>
 #include <troupe/runtime/children.hpp>
 #include <troupe/runtime/clock.hpp>
 #include <troupe/runtime/detail/actor_type.hpp>
@@ -111,6 +112,20 @@ Envelope* new_tick(const MessageType& type);
 void start_actor_timer(Cell& self, const TimerKey& key, Duration delay, Envelope* tick,
                        void (*copy)(void* to, const void* from));
 bool cancel_actor_timer(Cell& self, const TimerKey& key);
+/// The message being handled stays with the actor, if this is it.
+bool stash_current(Cell& self, const void* message);
+/// A copy of the message being handled stays with the actor, in its place.
+void stash_copy(Cell& self, Envelope* e);
+void unstash_all(Cell& self);
+struct StashState {
+  std::size_t size;
+  std::size_t max;
+};
+StashState stash_state(const Cell& self) noexcept;
+/// The duty to answer goes back to the message being handled.
+void return_request(const RequestPort& port);
+void set_behavior(Cell& self, std::shared_ptr<Behavior> behavior);
+void set_receive_timeout(Cell& self, std::optional<Duration> timeout);
 RequestPort take_request(Cell& self);
 void forward_request(const RequestPort& port, const Address& to, RequestEnvelope* e);
 RequestEnvelope* new_forwarded(const MessageType& type);
@@ -219,6 +234,46 @@ class ActorBase : public detail::ActorTag {
     return {};
   }
 
+  /// Keeps the message being handled, with the duty to answer it, until unstash_all. In the handler
+  /// of a request: `return stash(m);`, with Forwarded as its type. Throws StashOverflow when the
+  /// stash is full (S26), and UsageError when the message was stashed already (S29).
+  template <class M>
+  Forwarded<ReplyOf<std::remove_cvref_t<M>>> stash(M&& m) {
+    using D = std::remove_cvref_t<M>;
+    if (detail::stash_current(*cell(), &m)) return {};
+    if constexpr (Request<D>) {
+      detail::EnvelopeGuard<detail::RequestEnvelope> e{
+          detail::new_forwarded(detail::message_type<D>)};
+      ::new (detail::payload(*e)) D(std::forward<M>(m));
+      detail::stash_copy(*cell(), e.release());
+    } else {
+      detail::stash_copy(*cell(), detail::envelop(std::forward<M>(m)));
+    }
+    return {};
+  }
+  /// The same in a handler that has taken the duty to answer.
+  template <class M, class R>
+  void stash(M&& m, ReplyTo<R> reply) {
+    detail::return_request(reply.release());
+    stash(std::forward<M>(m));
+  }
+  /// Stashed messages are handled next, in the order they were stashed, before what waits in the
+  /// mailbox (S27). What is stashed meanwhile stays for the next time (S28).
+  void unstash_all() { detail::unstash_all(*cell()); }
+  [[nodiscard]] std::size_t stash_size() const { return detail::stash_state(*cell()).size; }
+  [[nodiscard]] bool stash_is_full() const {
+    const auto state = detail::stash_state(*cell());
+    return state.size >= state.max;
+  }
+  /// Back to the class's own handlers, from the next message on.
+  void unbecome() { detail::set_behavior(*cell(), nullptr); }
+  /// A ReceiveTimeout signal each time nothing has come for so long; none: no more. Messages of a
+  /// type with `influences_receive_timeout = false` don't count (S36). Throws UsageError when the
+  /// class has no handler for ReceiveTimeout.
+  void set_receive_timeout(std::optional<Duration> timeout) {
+    detail::set_receive_timeout(*cell(), timeout);
+  }
+
   /// Stops the timer `key`; false when there was none. A tick that waits already is not delivered
   /// (S32).
   bool cancel_timer(const TimerKey& key) { return detail::cancel_actor_timer(*cell(), key); }
@@ -259,6 +314,20 @@ class Actor : public ActorBase {
   [[nodiscard]] auto self() const {
     return typename RefTo<troupe_own_messages>::type{detail::address_of(*cell())};
   }
+
+  /// From the next message on these lambdas handle this actor's messages and signals, in place of
+  /// its `receive`s: each message of its list, or `otherwise_...` at the end says what happens to
+  /// the rest. They may capture `this`. Lasts until become or unbecome, or the incarnation's end.
+  template <class... Fs, class Why = decltype(detail::why_not_become<std::decay_t<Fs>...>(
+                             troupe_own_messages{}))>
+  requires detail::fine<Why>
+  void become(Fs&&... handlers) {
+    detail::set_behavior(*cell(),
+                         detail::make_behavior<std::decay_t<Fs>...>(std::forward<Fs>(handlers)...));
+  }
+  template <class... Fs, class Why = decltype(detail::why_not_become<std::decay_t<Fs>...>(
+                             troupe_own_messages{}))>
+  requires(!detail::fine<Why>) void become(Fs&&... handlers) = delete;
 
   /// Sends m to this actor after `delay`, once. Starting a key cancels the timer that had it (S32).
   template <class M>

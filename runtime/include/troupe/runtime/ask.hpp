@@ -185,6 +185,8 @@ class ReplyTo {
     const auto port = std::exchange(port_, {});
     if (port.slot != nullptr) detail::fail_reply(port, AskErrorKind::refused, why);
   }
+  /// For the runtime: gives up the duty.
+  detail::RequestPort release() noexcept { return std::exchange(port_, {}); }
 
  private:
   detail::RequestPort port_;

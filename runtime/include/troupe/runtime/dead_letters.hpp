@@ -17,11 +17,12 @@ enum class DropReason : unsigned char {
   system_stopped,  ///< the System is gone or no longer takes messages
   expired,         ///< a request whose asker had given up before it was taken
   unhandled,       ///< the actor has no handler for its type
+  stashed,         ///< it was in the stash, or kept for later, when its actor ended
   late_reply,      ///< an answer to an ask that was over (counted, no dead letter)
   cancelled_tick,  ///< a tick of a timer that was cancelled, or of an earlier incarnation (counted,
                    ///< no dead letter)
 };
-inline constexpr std::size_t drop_reasons = 8;
+inline constexpr std::size_t drop_reasons = 9;
 [[nodiscard]] std::string_view to_string(DropReason reason) noexcept;
 
 /// A message that was not handled. Best effort, for people and tests; never build reliability on it

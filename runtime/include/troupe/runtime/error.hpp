@@ -86,6 +86,13 @@ class StartFailed : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+/// `stash` found the stash full; uncaught it is a failure of the actor (S26). `stash_is_full()`
+/// asks before. Thread safety: as a plain value.
+class StashOverflow : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
 /// Ends the request being handled: the asker gets `refused` with this text; the actor lives on.
 [[noreturn]] void refuse(std::string why);
 

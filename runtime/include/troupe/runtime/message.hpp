@@ -1,6 +1,7 @@
 // What a message is: its reply type and its identity. Needs nothing but the language.
 #pragma once
 
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <new>
@@ -24,6 +25,11 @@ concept HasOwnReply = requires {
 template <class M>
 concept HasTraitReply = requires {
   typename MessageTraits<M>::Reply;
+};
+
+template <class M>
+concept SaysWhetherItInfluences = requires {
+  { M::influences_receive_timeout } -> std::convertible_to<bool>;
 };
 
 struct NoReply {};  // stands for "one way" where a type is needed
@@ -74,7 +80,8 @@ struct MessageType {
   const char* name;
   std::uint32_t name_size;
   std::uint32_t size;
-  std::uint32_t align;
+  std::uint16_t align;
+  bool influences_receive_timeout;
   void (*destroy)(void* message) noexcept;  ///< null when there is nothing to destroy
 
   [[nodiscard]] std::string_view text() const noexcept { return {name, name_size}; }
@@ -85,6 +92,17 @@ void destroy_message(void* message) noexcept {
   static_cast<M*>(message)->~M();
 }
 
+/// A message with `static constexpr bool influences_receive_timeout = false;` starts no new receive
+/// timeout (S36).
+template <class M>
+consteval bool influences_receive_timeout() {
+  if constexpr (SaysWhetherItInfluences<M>) {
+    return M::influences_receive_timeout;
+  } else {
+    return true;
+  }
+}
+
 template <class M>
 consteval MessageType describe_message() {
   constexpr std::string_view name = type_name<M>();
@@ -93,6 +111,7 @@ consteval MessageType describe_message() {
           static_cast<std::uint32_t>(name.size()),
           sizeof(M),
           alignof(M),
+          influences_receive_timeout<M>(),
           std::is_trivially_destructible_v<M> ? nullptr : &destroy_message<M>};
 }
 

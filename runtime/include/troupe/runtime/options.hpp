@@ -25,6 +25,8 @@ struct SystemOptions {
   std::uint32_t messages_per_turn_max = 64;
   /// How long an ask waits unless it says otherwise: long for a machine, bearable for a person.
   Duration ask_timeout = std::chrono::seconds(5);
+  /// Messages a stash holds: far more than a protocol keeps open, and a bound all the same.
+  std::uint32_t stash_max = 1000;
   /// How long a stop lets a handler go on waiting before it is killed (OTP's shutdown of a worker).
   Duration stop_timeout = std::chrono::seconds(5);
   /// How long the whole shutdown may take before survivors are reported and left.

@@ -136,6 +136,15 @@ class Ref : public detail::RefBase {
   requires(!detail::fine<Why>) Sent tell(M&& m)
   const = delete;  // `Why` says what is wrong
 
+  /// Sends m ahead of all ordinary mail: handled right after the message under way, behind urgent
+  /// messages that came before (S22).
+  template <class M, class Why = decltype(detail::why_not_tell<M, Ps...>())>
+  requires detail::fine<Why> Sent tell_urgent(M&& m)
+  const { return detail::send_urgent(address_, detail::envelop(std::forward<M>(m))); }
+  template <class M, class Why = decltype(detail::why_not_tell<M, Ps...>())>
+  requires(!detail::fine<Why>) Sent tell_urgent(M&& m)
+  const = delete;
+
   /// Sends m and returns the answer to come. A timeout means that the outcome is unknown.
   template <class M, class Why = decltype(detail::why_not_ask<M, Ps...>())>
   requires detail::fine<Why> AskFor<M> ask(M&& m,

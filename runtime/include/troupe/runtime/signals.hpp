@@ -35,8 +35,18 @@ struct Exit {
   ExitReason why;
 };
 
+/// Nothing that counts has come for as long as set_receive_timeout said (S36). It may stand behind
+/// a message that came meanwhile, so it proves no silence.
+struct ReceiveTimeout {};
+
 /// For `monitor(ref, each_incarnation)`.
 struct EachIncarnation {};
 inline constexpr EachIncarnation each_incarnation;
+
+namespace detail {
+template <class M>
+inline constexpr bool is_signal = std::is_same_v<M, Terminated> || std::is_same_v<M, Down> ||
+                                  std::is_same_v<M, Exit> || std::is_same_v<M, ReceiveTimeout>;
+}
 
 }  // namespace troupe

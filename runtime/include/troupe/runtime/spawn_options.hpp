@@ -32,8 +32,13 @@ struct SpawnOptions {
   Guardian guardian = Guardian::automatic;
   bool trap_exit = false;  ///< exit signals of linked actors become Exit signals (S59)
   bool linked = false;     ///< linked with its parent from the start: spawn_link (S58)
-  std::optional<Duration> stop_timeout =
-      {};  ///< how long a stop lets a handler go on waiting; default 5 s (S139)
+  /// How long a stop lets a handler go on waiting; none: the System's stop_timeout (S139).
+  std::optional<Duration> stop_timeout = {};
+  /// Messages its stash holds at most; 0: the System's stash_max.
+  std::uint32_t stash_max = 0;
+  /// A restart puts stashed messages back before the mailbox; false: they become dead letters
+  /// (S31).
+  bool restart_keeps_stash = true;
 };
 
 }  // namespace troupe

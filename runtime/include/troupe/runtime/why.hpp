@@ -35,6 +35,10 @@ template <class M>
 struct a_Reply_cannot_be_a_reference;
 template <class A, class B>
 struct two_messages_have_the_same_type_id_rename_one;
+template <class F>
+struct a_handler_takes_one_message_of_a_named_type;
+template <class M>
+struct this_behavior_leaves_out_a_message_add_a_handler_or_an_otherwise;
 template <class T>
 struct this_class_is_not_an_actor_derive_from_troupe_Actor;
 template <class T>

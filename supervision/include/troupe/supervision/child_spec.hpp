@@ -7,6 +7,7 @@
 
 #include <troupe/runtime/error.hpp>
 #include <troupe/runtime/ref.hpp>
+#include <troupe/runtime/spawn_options.hpp>
 #include <troupe/supervision/backoff.hpp>
 
 namespace troupe {
@@ -49,6 +50,7 @@ struct ChildSpec {
   bool significant = false;               ///< its own end may end the supervisor (AutoShutdown)
   std::optional<Backoff> backoff = {};    ///< default: the supervisor's
   Duration start_timeout = std::chrono::seconds(5);  ///< for on_start; no_timeout: for ever
+  SpawnOptions options = {};  ///< stash, mailbox, ...; name and on_end are the supervisor's
 };
 
 /// Whether the end of significant children ends the supervisor (S67).

@@ -21,6 +21,9 @@ struct ActorType {
   bool has_on_start;
   bool reentrant;
 
+  /// Null when the class has none.
+  [[nodiscard]] HandlerFunction find(const MessageType* message) const noexcept;
+
   [[nodiscard]] std::string_view text() const noexcept { return {name, name_size}; }
 };
 
@@ -59,7 +62,7 @@ struct HandlerTable<T, TypeList<Ms...>> {
 template <class T>
 using AllHandled =
     typename Concat<typename T::troupe_public_messages, typename T::troupe_private_messages,
-                    HandledSignals<T, Terminated, Down, Exit>>::type;
+                    HandledSignals<T, Terminated, Down, Exit, ReceiveTimeout>>::type;
 
 template <class T>
 ActorBase* base_of(void* object) noexcept {

@@ -90,6 +90,9 @@ namespace detail {
 /// thread.
 Sent send(const Address& to, Envelope* e) noexcept;
 
+/// As send, in the lane that is handled before all ordinary mail (S22).
+Sent send_urgent(const Address& to, Envelope* e) noexcept;
+
 /// Gives the envelope back when the message's constructor throws.
 template <class E>
 class EnvelopeGuard {

@@ -188,33 +188,38 @@ consteval auto why_no_handler() {
   }
 }
 
+/// Calls a handler of M and answers with what it returns.
+template <class M, bool Deferred, class Call>
+void run_handler(Turn& turn, Call call) {
+  if constexpr (Deferred) {
+    call(ReplyTo<ReplyOf<M>>{turn.take_port()});
+  } else {
+    using R = decltype(call());
+    if constexpr (!Request<M> || is_forwarded<R>) {
+      call();
+    } else if constexpr (std::is_void_v<R>) {
+      call();
+      answer_done(turn.take_port());
+    } else {
+      decltype(auto) value = call();
+      answer<ReplyOf<M>>(turn.take_port(), ReplyOf<M>(std::forward<decltype(value)>(value)));
+    }
+  }
+}
+
 template <class T, class M>
 void handle(ActorBase& self, Envelope& envelope, Turn& turn) {
   using S = HandlerShape<T, M>;
-  using R = typename S::Result;
   T& actor = static_cast<T&>(self);
   M& message = payload_as<M>(envelope);
   const auto member = handler_of<T, M>.pointer;
-  const auto call = [&](auto&&... more) -> R {
+  run_handler<M, S::deferred>(turn, [&](auto&&... more) -> typename S::Result {
     if constexpr (std::is_invocable_v<decltype(member), T&, const M&, decltype(more)...>) {
       return (actor.*member)(message, std::forward<decltype(more)>(more)...);
     } else {
       return (actor.*member)(std::move(message), std::forward<decltype(more)>(more)...);
     }
-  };
-  if constexpr (S::deferred) {
-    call(ReplyTo<ReplyOf<M>>{turn.take_port()});
-  } else if constexpr (!Request<M>) {
-    call();
-  } else if constexpr (std::is_void_v<R>) {
-    call();
-    answer_done(turn.take_port());
-  } else if constexpr (is_forwarded<R>) {
-    call();
-  } else {
-    decltype(auto) value = call();
-    answer<ReplyOf<M>>(turn.take_port(), ReplyOf<M>(std::forward<decltype(value)>(value)));
-  }
+  });
 }
 
 }  // namespace troupe::detail
