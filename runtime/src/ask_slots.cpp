@@ -112,11 +112,11 @@ void arm_ask_timer(Cell& asker, TimePoint deadline) {
   arm_cell_timer(asker, *e.ask_timer, deadline);
 }
 
-TimePoint deadline_after(SystemCore* core, std::chrono::nanoseconds timeout) {
+TimePoint ask_deadline(SystemCore* core, std::chrono::nanoseconds timeout) {
   if (core == nullptr || timeout == no_timeout) return TimePoint::max();
   if (timeout == default_timeout) timeout = core->options().ask_timeout;
   if (timeout == no_timeout) return TimePoint::max();
-  return core->now() + std::max(timeout, std::chrono::nanoseconds::zero());
+  return deadline_after(core->now(), std::max(timeout, Duration::zero()));
 }
 
 AskSlot* open(Cell* asker, SystemGate* gate, TimePoint deadline) {
@@ -156,11 +156,11 @@ AskSlot* take_slot(const Address& callee, std::chrono::nanoseconds timeout) {
   Worker* worker = Worker::current();
   Cell* asker = worker != nullptr ? worker->cell : nullptr;
   if (asker != nullptr)
-    return open(asker, &worker->core.gate(), deadline_after(&worker->core, timeout));
+    return open(asker, &worker->core.gate(), ask_deadline(&worker->core, timeout));
   SystemGate* gate = callee.cell != nullptr ? callee.cell->gate.load(std::memory_order_acquire)
                                             : nullptr;  // spawn
   SystemCore* core = gate != nullptr ? gate->enter() : nullptr;
-  AskSlot* slot = open(nullptr, gate, deadline_after(core, timeout));
+  AskSlot* slot = open(nullptr, gate, ask_deadline(core, timeout));
   if (core != nullptr) gate->leave();
   return slot;
 }
@@ -183,8 +183,15 @@ void publish_slot(AskSlot& slot, SlotState outcome) noexcept {
   Cell* const asker = slot.asker;
   const std::uint64_t word = word_of(slot.generation(), outcome);
   if (asker != nullptr) {
+    // While the slot is being written its asker can't end, nor its System. Once it is published
+    // they may: a thread from outside enters before.
+    SystemGate* gate = asker->gate.load(std::memory_order_relaxed);  // constant while it waits
+    Worker* worker = Worker::current();
+    const bool is_inside = worker != nullptr && &worker->core.gate() == gate;
+    const bool is_open = is_inside || gate->enter() != nullptr;
     slot.word.store(word, std::memory_order_release);  // partner: AskSlot::state
-    send_answer(*asker, &slot);
+    if (is_open) send_answer(*asker, &slot);
+    if (is_open && !is_inside) gate->leave();
   } else {
     slot.word.store(word, std::memory_order_release);  // from here on the slot may be another
                                                        // ask's: a stray wake at most

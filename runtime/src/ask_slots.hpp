@@ -27,6 +27,7 @@ enum class SlotState : std::uint8_t { free, pending, writing, value, failed };
 struct Frame;
 struct SystemGate;
 struct AskCallback {
+  const MessageType* message;  ///< what it makes
   void* function;
   void (*run)(void*, const RequestPort&, Cell&);
   void (*drop)(void*);

@@ -152,11 +152,18 @@ void destroy_envelope(Envelope* e) noexcept {
   end_message(e);
 }
 
+/// The address of the actor of this generation; one that lived long ago has no serial any more.
+Address Cell::address_of_life(std::uint32_t life) noexcept {
+  const std::uint32_t own = own_generation();
+  const bool is_known = life == own || (is(Phase::free) && life + 1 == own);
+  return {this, life, is_known ? serial : 0};
+}
+
 void Cell::bounce(Envelope* e, DropReason reason) {
   const RequestPort port = take_port(e);
   if ((e->flags & (is_notice | is_timer_tick)) == 0) {
     core().dead_letters().add(
-        {Ref<>{e->from}, Ref<>{Address{this, e->to_generation, 0}}, e->type->text(), reason});
+        {Ref<>{e->from}, Ref<>{address_of_life(e->to_generation)}, e->type->text(), reason});
   }
   if ((e->flags & is_timer_tick) != 0) {
     TimerRecord* timer = static_cast<TickEnvelope*>(e)->timer;
@@ -362,6 +369,7 @@ void Cell::wait_in_turn(const RequestPort& port, bool lent) {
   TROUPE_CHECK(turn != nullptr, "an actor waits outside of its turn");
   if (turn->cancelled && !lent) throw Cancelled{};
   if (!port.slot->is_over(port.generation)) {
+    Worker::current()->reserve_carrier();
     Frame frame;
     frame.carrier = &Worker::current()->carrier();
     frame.turn = turn;

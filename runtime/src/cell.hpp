@@ -117,6 +117,8 @@ struct CellExtension {
   ChildEndedCommand ended;             ///< to the parent; its verdict comes before the next
   RequestPort started;                 ///< who waits for on_start
   std::vector<RequestPort> stop_waiters;
+  bool out_of_time = false;  ///< its stop deadline is over: on_stop may not await any more
+  std::optional<ExitReason> end_when_resumed;  ///< came while the parent's verdict was awaited
   Cell* first_child = nullptr;
   std::uint32_t child_count = 0;
   WatchRecord* watchers = nullptr;
@@ -166,6 +168,7 @@ struct Cell final : Runnable {
   [[nodiscard]] void* object() noexcept;
   [[nodiscard]] ActorBase& actor() noexcept;
   [[nodiscard]] ChildObserver* observer() noexcept;
+  [[nodiscard]] Address address_of_life(std::uint32_t life) noexcept;
   [[nodiscard]] Address address() noexcept { return {this, own_generation(), serial}; }
   CellExtension& ext();
   // The owner reads what it wrote itself: no order is needed.
@@ -227,6 +230,10 @@ struct Cell final : Runnable {
   Next terminate();
   void tell_watchers_and_links();
   void request_stop(StopCommand& stop);
+  void request_end(const ExitReason& why, StopReason reason);
+  void arm_stop_timer(TimePoint due);
+  void end_watches();
+  void answer_stop_waiters();
   void started_ok();
   void tell_parent_of_start();
 
@@ -239,6 +246,7 @@ struct Cell final : Runnable {
   void handle_link(LinkCommand& link);
   void handle_unlink(LinkCommand& unlink);
   void handle_timer(TimerRecord& timer);
+  Envelope* copy_of_tick(TimerRecord& timer);
   void handle_child(ChildCommand& notice);
   void handle_verdict(VerdictCommand& verdict);
   void timeout_asks();

@@ -23,15 +23,7 @@ void Cell::handle_commands() {
 void Cell::handle(Command* command) {
   switch (command->kind) {
     case CommandKind::stop: request_stop(static_cast<StopCommand&>(*command)); break;
-    case CommandKind::kill:
-      if (is(Phase::ending)) {
-        cancel_frames();
-      } else if (!is(Phase::held) && !is(Phase::failing)) {
-        ext().ended_by_request = true;
-        begin_end(ExitReason::killed(), StopReason::kill,
-                  ext().hold ? After::hold : After::terminate);
-      }
-      break;
+    case CommandKind::kill: request_end(ExitReason::killed(), StopReason::kill); break;
     case CommandKind::watch: {
       auto* record = static_cast<WatchRecord*>(command);
       record->previous = nullptr;
@@ -203,14 +195,29 @@ void Cell::handle_exit_signal(LinkRecord& signal) {
     append_notice(make_notice(Exit{Ref<>{from}, signal.why}));
     return;
   }
-  if (signal.why.kind() == ExitReason::Kind::normal || is(Phase::ending) || is(Phase::held) ||
-      is(Phase::failing))
-    return;
-  begin_end(signal.why, is_kill ? StopReason::kill : StopReason::stop,
-            extension->hold ? After::hold : After::terminate);
+  if (signal.why.kind() == ExitReason::Kind::normal) return;
+  const bool was_asked = ext().ended_by_request;
+  request_end(signal.why, is_kill ? StopReason::kill : StopReason::stop);
+  extension->ended_by_request = was_asked;  // an exit signal is no request
 }
 
 // ---- timers
+
+/// Null when copying the message threw, which fails this actor.
+Envelope* Cell::copy_of_tick(TimerRecord& timer) {
+  EnvelopeGuard<Envelope> tick{new_tick(*timer.message->type)};
+  try {
+    timer.copy(payload(*tick), payload(*timer.message));
+    return tick.release();
+  } catch (...) {  // the message's copy constructor: a failure of its actor
+    if (is(Phase::running)) {
+      fail(ExitReason::failure("copying the message of a repeating timer threw",
+                               std::current_exception()),
+           false);
+    }
+    return nullptr;
+  }
+}
 
 void Cell::handle_timer(TimerRecord& timer) {
   timer.armed = false;
@@ -222,6 +229,7 @@ void Cell::handle_timer(TimerRecord& timer) {
     case TimerPurpose::tick: break;
     case TimerPurpose::ask_deadline: timeout_asks(); return;
     case TimerPurpose::stop_deadline:
+      extension->out_of_time = true;
       if (frames != nullptr && !is(Phase::ending)) {
         begin_end(ExitReason::killed("its stop deadline expired"), StopReason::kill,
                   extension->hold ? After::hold : After::terminate);
@@ -241,13 +249,13 @@ void Cell::handle_timer(TimerRecord& timer) {
   Envelope* tick = timer.message;
   if (timer.copy != nullptr) {
     if (!timer.tick_waits) {
-      tick = new_tick(*timer.message->type);
-      timer.copy(payload(*tick), payload(*timer.message));
+      tick = copy_of_tick(timer);
+      if (tick == nullptr) return;
     } else {
       ++timer.missed;
       tick = nullptr;
     }
-    arm_cell_timer(*this, timer, timer.due + timer.period);
+    arm_cell_timer(*this, timer, deadline_after(timer.due, timer.period));
   } else {
     timer.message = nullptr;
   }
@@ -259,6 +267,7 @@ void Cell::handle_timer(TimerRecord& timer) {
 
 void arm_cell_timer(Cell& cell, TimerRecord& timer, TimePoint due) {
   timer.target = cell.address();
+  if (due == TimePoint::max()) return;  // never
   timer.armed = true;
   cell.core().timers().arm(timer, due);
 }
@@ -333,10 +342,16 @@ void Cell::handle_child(ChildCommand& notice) {
 void Cell::handle_verdict(VerdictCommand& verdict) {
   if (!is(Phase::held)) return;
   CellExtension& e = *extension;
+  const auto end_when_resumed = std::exchange(e.end_when_resumed, std::nullopt);
   switch (verdict.kind) {
     case CommandKind::resume:
       TROUPE_CHECK(e.has_object && e.on_start_ran, "resume of an actor that has no state left");
       set(Phase::running);
+      if (end_when_resumed) {
+        request_end(*end_when_resumed, end_when_resumed->kind() == ExitReason::Kind::killed
+                                           ? StopReason::kill
+                                           : StopReason::stop);
+      }
       break;
     case CommandKind::restart:
       e.maker = std::move(verdict.maker);

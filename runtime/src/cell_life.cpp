@@ -89,28 +89,69 @@ void Cell::hold_for_verdict(bool can_resume) {
 void Cell::request_stop(StopCommand& stop) {
   CellExtension& e = ext();
   if (stop.waiter.slot != nullptr) e.stop_waiters.push_back(std::exchange(stop.waiter, {}));
-  const auto limit = stop.own_limit
-                         ? std::optional(e.stop_limit.value_or(core().options().stop_timeout))
-                         : stop.limit;
+  auto limit = stop.own_limit ? std::optional(e.stop_limit.value_or(core().options().stop_timeout))
+                              : stop.limit;
+  if (limit == no_timeout) limit = std::nullopt;
   const bool at_once = limit && *limit <= Duration::zero();
-  if (is(Phase::failing) || is(Phase::held)) return;  // the parent's verdict decides
-  if (!is(Phase::ending)) {
+  if (is(Phase::held) && !e.has_object) answer_stop_waiters();  // this incarnation has ended
+  if (at_once) {
+    request_end(ExitReason::killed(), StopReason::kill);
+    return;
+  }
+  if (is(Phase::running) || is(Phase::starting)) {
     e.why = std::move(stop.why);
     e.after = e.hold ? After::hold : After::terminate;
     e.stop_pending = true;
     e.ended_by_request = true;
-    if (at_once || frames == nullptr) {
-      begin_end(at_once ? ExitReason::killed() : e.why,
-                at_once ? StopReason::kill : StopReason::stop, e.after);
-    }
+    if (frames == nullptr) begin_end(e.why, StopReason::stop, e.after);
+  } else {
+    request_end(stop.why, StopReason::stop);
   }
-  if (at_once) {
-    cancel_frames();
-  } else if (limit && e.stop_timer == nullptr) {
+  if (limit) arm_stop_timer(deadline_after(core().now(), *limit));
+}
+
+/// Ends the incarnation now. One whose parent is yet to give its verdict ends if that is to go on;
+/// one that is on its way to the next incarnation gets no further than this one's end.
+void Cell::request_end(const ExitReason& why, StopReason reason) {
+  CellExtension& e = ext();
+  switch (phase.load(std::memory_order_relaxed)) {  // the owner's own write
+    case Phase::failing:
+    case Phase::held:
+      if (e.has_object) e.end_when_resumed = why;
+      return;
+    case Phase::ending:
+      if (e.after == After::rebuild) {
+        e.after = After::hold;
+        e.why = why;
+        e.maker = nullptr;
+        e.ended_by_request = true;
+      }
+      if (reason == StopReason::kill) {
+        e.out_of_time = true;
+        cancel_frames();
+      }
+      return;
+    default:
+      e.ended_by_request = true;
+      begin_end(why, reason, e.hold ? After::hold : After::terminate);
+  }
+}
+
+/// The earliest of the deadlines asked for holds.
+void Cell::arm_stop_timer(TimePoint due) {
+  CellExtension& e = *extension;
+  if (is(Phase::failing) || is(Phase::held)) return;
+  if (e.stop_timer == nullptr) {
     e.stop_timer = new TimerRecord;
     e.stop_timer->purpose = TimerPurpose::stop_deadline;
-    arm_cell_timer(*this, *e.stop_timer, core().now() + *limit);
+  } else if (e.stop_timer->armed) {
+    if (e.stop_timer->due <= due || !core().timers().disarm(*e.stop_timer)) return;
   }
+  arm_cell_timer(*this, *e.stop_timer, due);
+}
+
+void Cell::answer_stop_waiters() {
+  for (const RequestPort& waiter : std::exchange(extension->stop_waiters, {})) answer_done(waiter);
 }
 
 void Cell::begin_end(ExitReason why, StopReason stop_reason, After after) {
@@ -169,6 +210,7 @@ Cell::Next Cell::go_on_ending() {
 void Cell::call_on_stop() {
   CellTurn turn;
   turn.what = "on_stop";
+  turn.cancelled = extension->stop_reason == StopReason::kill || extension->out_of_time;
   run_turn(
       turn, [](Cell& cell, CellTurn&, void*) { cell.actor().on_stop(cell.extension->stop_reason); },
       nullptr);
@@ -206,12 +248,19 @@ void Cell::drop_object() {
   if (e.stop_timer != nullptr) release_timer(std::exchange(e.stop_timer, nullptr));
   while (e.asks != nullptr) {  // answers that were to become messages
     AskSlot& slot = *e.asks;
-    if (slot.callback.function != nullptr)
+    if (slot.callback.function != nullptr) {
+      core().dead_letters().add(
+          {{}, Ref<>{address()}, slot.callback.message->text(), DropReason::ended});
       slot.callback.drop(std::exchange(slot.callback.function, nullptr));
+    }
     release_slot({&slot, slot.generation()});
   }
   if (e.ask_timer != nullptr) release_timer(std::exchange(e.ask_timer, nullptr));
   e.ask_timer_due = TimePoint::max();
+  e.out_of_time = false;
+  if (e.after == After::terminate) return;
+  end_watches();
+  answer_stop_waiters();
 }
 
 /// The next incarnation, in the same cell: mailbox, watchers, links and name stay.
@@ -279,7 +328,12 @@ void Cell::tell_watchers_and_links() {
     send_command(*link.peer.cell, signal);
   }
   e.links.clear();
-  for (auto& [token, watched] : e.watched) {  // this actor watches no more
+  end_watches();
+}
+
+/// This incarnation watches nobody any more.
+void Cell::end_watches() {
+  for (auto& [token, watched] : extension->watched) {
     if (watched.notified || watched.record == nullptr) continue;
     auto* unwatch = new UnwatchCommand;
     unwatch->kind = CommandKind::unwatch;
@@ -287,7 +341,7 @@ void Cell::tell_watchers_and_links() {
     unwatch->record = watched.record;
     send_command(*watched.target.cell, unwatch);
   }
-  e.watched.clear();
+  extension->watched.clear();
 }
 
 Cell::Next Cell::terminate() {
@@ -297,7 +351,7 @@ Cell::Next Cell::terminate() {
   tell_watchers_and_links();
   const ExitReason why = extension->why;
   system.actor_ended(*this, why);
-  for (const RequestPort& waiter : extension->stop_waiters) answer_done(waiter);
+  answer_stop_waiters();
   delete std::exchange(extension, nullptr);
   set(Phase::free);
   generation.store(self.generation + 1,

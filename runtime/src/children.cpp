@@ -93,7 +93,7 @@ void start_control_timer(std::uint64_t token, Duration delay) {
   timer->token = token;
   timer->following_timer = self.ext().timers;
   self.ext().timers = timer;
-  detail::arm_cell_timer(self, *timer, self.core().now() + delay);
+  detail::arm_cell_timer(self, *timer, deadline_after(self.core().now(), delay));
 }
 
 void escalate(ExitReason why) {

@@ -369,7 +369,8 @@ void start_actor_timer(Cell& self, const TimerKey& key, Duration delay, Envelope
   timer->message = guard.release();
   timer->following_timer = self.ext().timers;
   self.ext().timers = timer;
-  arm_cell_timer(self, *timer, self.core().now() + std::max(delay, Duration::zero()));
+  arm_cell_timer(self, *timer,
+                 deadline_after(self.core().now(), std::max(delay, Duration::zero())));
 }
 
 bool cancel_actor_timer(Cell& self, const TimerKey& key) {
@@ -406,11 +407,11 @@ CurrentRequest current_request(Cell&) {
   return {Ref<>{turn->envelope->from}, deadline};
 }
 
-void on_answer(Cell& self, const RequestPort& ask, void* function,
+void on_answer(Cell& self, const RequestPort& ask, const MessageType& message, void* function,
                void (*run)(void*, const RequestPort&, Cell&), void (*drop)(void*)) {
   AskSlot& slot = *ask.slot;
   TROUPE_CHECK(slot.asker == &self, "pipe_to_self takes an ask of this actor");
-  slot.callback = {function, run, drop};
+  slot.callback = {&message, function, run, drop};
   if (slot.is_over(ask.generation) && !slot.command_expected) slot_completed(slot, self);
 }
 
@@ -442,6 +443,7 @@ void run_blocking(void* call, void (*run)(void*)) {
     b.function(b.call);
     answer_done(port);
   };
+  worker->reserve_carrier();  // so that waiting can't fail once the job is under way
   worker->core.executor().submit_blocking(job);
   self.wait_in_turn(job.done, true);
   if (static_cast<CellTurn*>(Worker::current()->turn)->cancelled) throw Cancelled{};

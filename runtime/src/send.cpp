@@ -220,7 +220,7 @@ Sent send_later(const Address& to, std::chrono::nanoseconds delay, Envelope* e) 
   timer->purpose = TimerPurpose::delayed_send;
   timer->target = to;
   timer->message = e;
-  core->timers().arm(*timer, core->now() + delay);
+  core->timers().arm(*timer, deadline_after(core->now(), delay));
   gate->leave();
   return Sent::ok;
 }

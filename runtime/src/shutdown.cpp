@@ -110,6 +110,8 @@ ShutdownReport SystemCore::shutdown(std::string why) {
     std::lock_guard guard(shutdown_lock_);
     if (!shutdown_begun_.exchange(true)) shutdown_why_ = std::move(why);
   }
+  shutdown_word_.fetch_add(1, std::memory_order_seq_cst);  // for wait_for_shutdown
+  futex_wake_all(shutdown_word_);
   std::lock_guard running(shutdown_running_);
   if (!report_) report_ = run_shutdown();
   return *report_;
@@ -134,11 +136,13 @@ std::vector<ShutdownPhase> SystemCore::ordered_phases() const {
 
 ShutdownReport SystemCore::run_shutdown() {
   ShutdownReport report;
-  const TimePoint deadline = now() + options_.shutdown_timeout;
+  const TimePoint deadline = deadline_after(now(), options_.shutdown_timeout);
+  // The actors have the rest, however long the tasks take.
+  const TimePoint tasks_until = deadline_after(now(), options_.shutdown_timeout / 10 * 6);
   if (!shutdown_why_.empty()) log(LogLevel::debug, "system", "shutting down: " + shutdown_why_);
   for (const ShutdownPhase& phase : ordered_phases()) {
-    if (!run_tasks(phase, std::min(deadline, now() + phase.timeout), report) && !phase.recover)
-      break;
+    const TimePoint until = std::min(tasks_until, deadline_after(now(), phase.timeout));
+    if (!run_tasks(phase, until, report) && !phase.recover) break;
   }
   stop_all_actors(deadline);
   const bool threads_ended = executor().stop(threads_end_within);
@@ -210,19 +214,35 @@ void SystemCore::stop_top_level_actors(Duration limit) {
   }
 }
 
+/// Supervisors wait for their children as long as the children may take: near the end all are
+/// killed.
+void SystemCore::kill_all_actors() {
+  for_each_cell([&](Cell& cell) {
+    // A look from outside decides nothing: the generation is checked where the command arrives.
+    if (cell.phase.load(std::memory_order_acquire) == Phase::free) return;
+    auto* kill = new Command;
+    kill->kind = CommandKind::kill;
+    kill->to_generation = cell.generation.load(std::memory_order_relaxed);  // as above
+    send_command(cell, kill);
+  });
+}
+
 void SystemCore::stop_all_actors(TimePoint deadline) {
   spawning_allowed_.store(false, std::memory_order_seq_cst);
   counting_down_.store(true, std::memory_order_seq_cst);
   const auto over = [&] { return actor_count() == 0; };
-  // Handlers that wait are cancelled a little before the deadline, so that their actors still end
-  // in time.
-  const auto limit = [&] { return std::max((deadline - now()) * 8 / 10, Duration{1}); };
+  // A little before the deadline, so that killed actors still end in time.
+  const TimePoint kill_at = now() + std::max((deadline - now()) / 10 * 8, Duration{1});
+  const auto look_again = std::max<Duration>(look_again_after, options_.shutdown_timeout / 4);
   while (!over() && now() < deadline) {
-    stop_top_level_actors(limit());  // again, for one that was just being spawned
-    executor().wait_outside(
-        over, shutdown_word_,
-        std::min<TimePoint>(
-            deadline, now() + std::max<Duration>(look_again_after, options_.shutdown_timeout / 4)));
+    const bool is_late = now() >= kill_at;
+    if (is_late) {
+      kill_all_actors();
+    } else {
+      stop_top_level_actors(kill_at - now());  // again, for one that was just being spawned
+    }
+    const TimePoint until = is_late ? deadline : kill_at;
+    executor().wait_outside(over, shutdown_word_, std::min(until, now() + look_again));
   }
 }
 

@@ -90,6 +90,7 @@ class SystemCore {
   bool run_tasks(const ShutdownPhase& phase, TimePoint deadline, ShutdownReport& report);
   void stop_all_actors(TimePoint deadline);
   void stop_top_level_actors(Duration limit);
+  void kill_all_actors();
   void list_survivors(ShutdownReport& report);
   std::vector<ShutdownPhase> ordered_phases() const;
 

@@ -218,7 +218,7 @@ TEST_CASE("S21 pipe_to_self makes a message of the answer, and of the failure", 
   });
 }
 
-TEST_CASE("S21 the asker's end drops what was to be piped", "[runtime]") {
+TEST_CASE("S21 what was to be piped to an actor that has ended is a dead letter", "[runtime]") {
   on_every_schedule([](TestSystem& system) {
     auto server = system.spawn<Server>();
     Probe<Add> out{system};
@@ -226,6 +226,7 @@ TEST_CASE("S21 the asker's end drops what was to be piped", "[runtime]") {
     piper.tell(Question{-1});
     system.settle();
     system.stop(piper).await();
+    REQUIRE(system.metrics().dropped_for(troupe::DropReason::ended) == 1);
     server.tell(Release{});
     out.expect_no_message(10s);
   });

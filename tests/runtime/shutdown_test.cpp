@@ -135,13 +135,9 @@ TEST_CASE(
   REQUIRE(report.to_string().find("/stuck") != std::string::npos);
 }
 
-TEST_CASE("S75 run_until_signal turns SIGTERM into a shutdown and says so in its exit code",
-          "[runtime]") {
-  troupe::SystemOptions options;
-  options.log = troupe::no_log();
-  troupe::System system{options};
-  system.spawn<Stubborn>();
-  // Ignored outside of run_until_signal: the thread below raises until the shutdown has begun.
+namespace {
+/// SIGTERM to this process until the System shuts down. Ignored outside of run_until_signal.
+int run_under_sigterm(troupe::System& system) {
   const auto before = std::signal(SIGTERM, SIG_IGN);
   std::thread raiser([&] {
     while (!system.core().shutdown_begun()) {
@@ -152,7 +148,17 @@ TEST_CASE("S75 run_until_signal turns SIGTERM into a shutdown and says so in its
   const int code = system.run_until_signal();
   raiser.join();
   std::signal(SIGTERM, before);
-  REQUIRE(code == 128 + SIGTERM);
+  return code;
+}
+}  // namespace
+
+TEST_CASE("S75 run_until_signal turns SIGTERM into a shutdown and says so in its exit code",
+          "[runtime]") {
+  troupe::SystemOptions options;
+  options.log = troupe::no_log();
+  troupe::System system{options};
+  system.spawn<Stubborn>();
+  REQUIRE(run_under_sigterm(system) == 128 + SIGTERM);
   REQUIRE(system.actor_count() == 0);
 }
 
@@ -173,6 +179,66 @@ TEST_CASE("begin_shutdown from an actor ends run_until_signal with 0", "[runtime
   };
   system.spawn<Ends>(system).ask(Wait{}).await();
   REQUIRE(system.run_until_signal() == 0);
+}
+
+TEST_CASE("S75 run_until_signal returns where there is no actor, and when somebody else shuts down",
+          "[runtime]") {
+  troupe::SystemOptions options;
+  options.log = troupe::no_log();
+  {
+    troupe::System system{options};
+    REQUIRE(run_under_sigterm(system) == 128 + SIGTERM);
+  }
+  troupe::System system{options};
+  std::thread other([&] { system.shutdown(); });
+  REQUIRE(system.run_until_signal() == 0);
+  other.join();
+}
+
+TEST_CASE("S77 run_until_signal exits with 3 when a handler is stuck", "[runtime]") {
+  auto release = std::make_shared<std::atomic<bool>>(false);
+  auto begun = std::make_shared<std::atomic<bool>>(false);
+  troupe::SystemOptions options;
+  options.workers = 2;
+  options.log = troupe::no_log();
+  options.shutdown_timeout = 200ms;
+  {
+    troupe::System system{options};
+    system.spawn<Stubborn>({.name = "stuck"}).tell(Spin{release, begun});
+    while (!*begun) std::this_thread::yield();
+    REQUIRE(run_under_sigterm(system) == 3);
+  }
+  *release = true;
+}
+
+TEST_CASE("S41 S13 after the shutdown, stopping and asking what has ended is answered at once",
+          "[runtime]") {
+  on_every_schedule([](TestSystem& system) {
+    auto ended = system.spawn<Stubborn>();
+    system.shutdown();
+    system.stop(ended).await();
+    REQUIRE_FALSE(ended.ask(Wait{}, troupe::no_timeout).try_await().has_value());
+    REQUIRE(ended.tell(Wait{}) == troupe::Sent::dead);
+  });
+}
+
+TEST_CASE("S77 tasks that hang leave the actors their share of the deadline", "[runtime]") {
+  troupe::SystemOptions options;
+  options.log = troupe::no_log();
+  options.shutdown_timeout = 500ms;
+  troupe::System system{options};
+  auto gave_up = std::make_shared<std::atomic<int>>(0);
+  for (const char* phase : {"service-unbind", "service-stop", "terminate"}) {
+    system.at_shutdown(phase, "hangs", [=](std::stop_token stop) {
+      while (!stop.stop_requested()) std::this_thread::yield();
+      ++*gave_up;
+    });
+  }
+  system.spawn<Stubborn>();
+  const auto report = system.shutdown();
+  REQUIRE(report.survivor_count == 0);
+  REQUIRE(report.problems.size() == 3);
+  REQUIRE(*gave_up == 3);
 }
 
 TEST_CASE("S77 a blocking call that never returns does not hold the shutdown up", "[runtime]") {

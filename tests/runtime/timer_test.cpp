@@ -5,6 +5,7 @@
 #include <troupe/runtime/runtime.hpp>
 
 #include "support/schedules.hpp"
+#include "system_core.hpp"
 
 using namespace std::chrono_literals;
 using troupe::test::on_every_schedule;
@@ -99,6 +100,8 @@ TEST_CASE("S33 timers end with their actor", "[runtime]") {
     actor.tell(Every{100ms});
     system.settle();
     system.stop(actor).await();
+    system.settle();
+    REQUIRE_FALSE(system.core().timers().next_wake().has_value());
     probe.expect_no_message(1h);
   });
 }
@@ -148,4 +151,35 @@ TEST_CASE("S140 advance runs all that becomes due in order of time, also what it
     system.advance(2s);
     for (int i = 1; i <= 10; ++i) REQUIRE(probe.expect<Seen>(0s).n == i);
   });
+}
+
+namespace {
+struct Fragile {
+  explicit Fragile(int copies) : copies_left(copies) {}
+  Fragile(const Fragile& other) : copies_left(other.copies_left - 1) {
+    if (copies_left < 0) throw std::runtime_error("no more copies");
+  }
+  int copies_left;
+};
+class Repeats : public troupe::Actor<Cancel, troupe::Private<Fragile>> {
+ public:
+  void on_start() override { every("fragile", 1s, Fragile{1}); }
+  void receive(const Cancel&) {}
+  void receive(const Fragile&) {}
+};
+}  // namespace
+
+TEST_CASE("S43 a repeated message whose copy throws fails its actor and nothing else",
+          "[runtime]") {
+  auto recorder = std::make_shared<troupe::test::Recorder>();
+  on_every_schedule(
+      [&](TestSystem& system) {
+        recorder->clear();
+        system.spawn<Repeats>();
+        system.settle();
+        system.advance(3s);
+        REQUIRE(recorder->count("failed") == 1);
+        REQUIRE(system.actor_count() == 0);
+      },
+      troupe::test::observed_by(recorder));
 }

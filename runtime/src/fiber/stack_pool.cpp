@@ -4,6 +4,7 @@
 #include <new>
 
 #include <sys/mman.h>
+#include <troupe/runtime/error.hpp>
 
 #ifndef MADV_GUARD_INSTALL
 #define MADV_GUARD_INSTALL 102  // Linux 6.13: a guard without a map entry of its own
@@ -18,6 +19,12 @@ constexpr std::size_t stacks_per_mapping = 64;
 bool guard(void* page) noexcept {
   return madvise(page, page_bytes, MADV_GUARD_INSTALL) == 0 ||
          mprotect(page, page_bytes, PROT_NONE) == 0;
+}
+[[noreturn]] void throw_stack_limit() {
+  throw StackLimit(
+      "no further stack for a handler that waits: too many wait at once for vm.max_map_count or "
+      "for "
+      "the memory; raise it, lower SystemOptions::stack_bytes, or let fewer wait");
 }
 }  // namespace
 
@@ -46,12 +53,15 @@ void StackPool::give(Stack stack) noexcept {
 void StackPool::map_more() {
   void* memory = mmap(nullptr, stack_bytes_ * stacks_per_mapping, PROT_READ | PROT_WRITE,
                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
-  if (memory == MAP_FAILED) throw std::bad_alloc();
+  if (memory == MAP_FAILED) throw_stack_limit();
   mappings_.push_back(memory);
   free_.reserve(mappings_.size() * stacks_per_mapping);
   for (std::size_t i = stacks_per_mapping; i-- > 0;) {
     auto* low = static_cast<std::byte*>(memory) + i * stack_bytes_;
-    if (!guard(low)) throw std::bad_alloc();
+    if (!guard(low)) {  // mprotect: each guard is a map entry, and those are limited
+      if (free_.empty()) throw_stack_limit();
+      return;
+    }
     free_.push_back({low + page_bytes, stack_bytes_ - page_bytes});
   }
 }

@@ -27,23 +27,20 @@ bool BlockingPool::stop(Duration limit) {
 }
 
 void BlockingPool::run(BlockingJob& job) {
-  std::unique_lock lock(mutex_);
+  std::lock_guard lock(mutex_);
+  if (idle_ <= waiting_ && threads_ < threads_max_) {
+    try {
+      std::thread([this] { serve(); }).detach();  // it begins with the lock
+      ++threads_;
+    } catch (const std::system_error&) {
+      if (threads_ == 0) throw;  // otherwise a thread that exists will come to it
+    }
+  }
   job.next = nullptr;
   (last_ != nullptr ? last_->next : first_) = &job;
   last_ = &job;
   ++waiting_;
-  if (idle_ >= waiting_ || threads_ >= threads_max_) {
-    job_came_.notify_one();
-    return;
-  }
-  ++threads_;
-  lock.unlock();
-  try {
-    std::thread([this] { serve(); }).detach();
-  } catch (const std::system_error&) {
-    lock.lock();
-    if (--threads_ == 0) throw;  // otherwise a thread that exists will come to it
-  }
+  job_came_.notify_one();
 }
 
 void BlockingPool::serve() {

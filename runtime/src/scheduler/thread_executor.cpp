@@ -51,8 +51,9 @@ class ThreadWorker final : public Worker {
     const std::uint32_t run = runs.load(std::memory_order_relaxed) + 1;
     runs.store(run, std::memory_order_relaxed);  // read by the service thread, which needs no order
     for (;;) {
-      if (executor_.stopping_.load(std::memory_order_relaxed))
-        return nullptr;  // set for good; seen soon enough
+      if (executor_.stopping_.load(std::memory_order_relaxed)) {  // set for good; seen soon enough
+        return executor_.draining_.load(std::memory_order_relaxed) ? drain() : nullptr;  // as well
+      }
       if (run % inject_look_interval == 0) {
         if (Runnable* r = executor_.take_injected()) return r;
       }
@@ -110,6 +111,17 @@ void ThreadExecutor::start(SystemCore& core) {
   }
   busy_ = count;
   running_threads_ = count;
+  try {
+    start_threads();
+  } catch (...) {  // std::system_error, for the caller, once those that did start have ended
+    running_threads_ = static_cast<std::uint32_t>(threads_.size());
+    stop(std::chrono::hours(1));
+    throw;
+  }
+}
+
+void ThreadExecutor::start_threads() {
+  threads_.reserve(workers_.size());
   for (auto& worker : workers_) {
     threads_.emplace_back([this, &worker = *worker] {
       worker.enter();
@@ -131,6 +143,15 @@ void ThreadExecutor::submit(Runnable& runnable) {
     injected_.fetch_add(1, std::memory_order_seq_cst);  // before the look at sleepers_
   }
   work_was_queued();
+  if (draining_.load(std::memory_order_seq_cst) && Worker::current() == nullptr) drain();
+}
+
+/// Runs what is queued on the calling thread. The workers have ended; what comes now is for actors
+/// that have ended, and is bounced.
+void ThreadExecutor::drain() {
+  std::lock_guard guard(drain_lock_);
+  for (auto& worker : workers_) worker->slot_for_thieves = true;
+  workers_.front()->enter();
 }
 
 Runnable* ThreadExecutor::take_injected() {
@@ -177,6 +198,8 @@ bool ThreadExecutor::sees_work(const ThreadWorker& worker) const noexcept {
 }
 
 void ThreadExecutor::work_was_queued() {
+  // Pair: the announcement in sleep(). What was queued is seen by who parks, or it is seen here.
+  std::atomic_thread_fence(std::memory_order_seq_cst);
   const std::uint64_t sleepers = sleepers_.load(std::memory_order_seq_cst);
   if (sleepers == 0 || searching_.load(std::memory_order_seq_cst) != 0) return;
   wake(static_cast<std::uint32_t>(std::countr_zero(sleepers)));
@@ -324,10 +347,8 @@ bool ThreadExecutor::stop(Duration limit) {
   }
   for (auto& thread : threads_) thread.join();
   if (!blocking_->stop(limit)) return false;  // its System is left behind, and this with it
-  // What was queued when the workers left: dead cells with something to bounce.
-  draining_ = true;
-  for (auto& worker : workers_) worker->slot_for_thieves = true;
-  workers_.front()->enter();
+  draining_.store(true, std::memory_order_seq_cst);
+  drain();  // what was queued when the workers left
   return true;
 }
 

@@ -60,6 +60,8 @@ class ThreadExecutor final : public Executor {
   Runnable* steal(ThreadWorker& thief);
   [[nodiscard]] bool sees_work(const ThreadWorker& worker) const noexcept;
   void serve();
+  void start_threads();
+  void drain();
   void tick();
 
   const bool drive_timers_;
@@ -75,7 +77,8 @@ class ThreadExecutor final : public Executor {
   std::atomic<std::uint32_t> quiescence_{0};  // changes when busy_ reaches 0
   std::atomic<std::uint32_t> running_threads_{0};
   std::atomic<bool> stopping_{false};
-  bool draining_ = false;  // the threads have ended; one worker runs what they left
+  std::atomic<bool> draining_{false};  // the threads have ended: who queues something runs it
+  std::mutex drain_lock_;
 
   alignas(64) SpinLock inject_lock_;
   Runnable* inject_first_ = nullptr;

@@ -106,9 +106,21 @@ Carrier& Worker::take_carrier() {
     --parked_count_;
     return *std::exchange(parked_, parked_->next_free);
   }
+  return *new_carrier();
+}
+
+Carrier* Worker::new_carrier() {
   auto* carrier = new Carrier(stacks_.take(), &loop);
   Carrier::tell_leak_checker(carrier);
-  return *carrier;
+  return carrier;
+}
+
+void Worker::reserve_carrier() {
+  if (parked_ != nullptr) return;
+  Carrier* carrier = new_carrier();
+  carrier->next_free = nullptr;
+  parked_ = carrier;
+  ++parked_count_;
 }
 
 }  // namespace troupe::detail

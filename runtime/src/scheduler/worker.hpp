@@ -52,6 +52,8 @@ class Worker {
 
   /// Runs on the calling thread until next() returns null.
   void enter();
+  /// Makes sure that suspend finds a carrier. Throws StackLimit.
+  void reserve_carrier();
   /// Leaves the running carrier, suspended, in place of which `go_on` runs next here. Returns when
   /// resumed.
   void suspend(Runnable& go_on);
@@ -74,6 +76,7 @@ class Worker {
  private:
   static void loop();
   static void park(void* carrier);
+  Carrier* new_carrier();
   Carrier& take_carrier();
 
   StackPool& stacks_;

@@ -131,7 +131,7 @@ void forward_request(const RequestPort& port, const Address& to, RequestEnvelope
 RequestEnvelope* new_forwarded(const MessageType& type);
 CurrentRequest current_request(Cell& self);
 TimePoint now_of(const Cell& self);
-void on_answer(Cell& self, const RequestPort& ask, void* function,
+void on_answer(Cell& self, const RequestPort& ask, const MessageType& message, void* function,
                void (*run)(void*, const RequestPort&, Cell&), void (*drop)(void*));
 Address address_of(const Cell& self) noexcept;
 Ask<void> stop_and_wait(const Address& actor, Duration deadline);
@@ -361,7 +361,8 @@ class Actor : public ActorBase {
       }
       static void drop(void* pipe) { delete static_cast<Pipe*>(pipe); }
     };
-    detail::on_answer(*cell(), ask.release(), new Pipe{std::move(f)}, &Pipe::run, &Pipe::drop);
+    detail::on_answer(*cell(), ask.release(), detail::message_type<M>, new Pipe{std::move(f)},
+                      &Pipe::run, &Pipe::drop);
   }
 
  private:

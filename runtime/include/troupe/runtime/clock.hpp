@@ -23,4 +23,9 @@ class Clock {
 /// The machine's monotonic clock.
 [[nodiscard]] std::shared_ptr<Clock> system_clock();
 
+/// `now` + `d`; for ever (TimePoint::max()) when that is later than can be told.
+constexpr TimePoint deadline_after(TimePoint now, Duration d) noexcept {
+  return d > TimePoint::max() - now ? TimePoint::max() : now + d;
+}
+
 }  // namespace troupe

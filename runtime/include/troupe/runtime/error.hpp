@@ -86,6 +86,13 @@ class StartFailed : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+/// An await found no memory for a further stack: so many handlers wait at once. The text names what
+/// to change. Thread safety: as a plain value.
+class StackLimit : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
 /// `stash` found the stash full; uncaught it is a failure of the actor (S26). `stash_is_full()`
 /// asks before. Thread safety: as a plain value.
 class StashOverflow : public std::runtime_error {
