@@ -82,18 +82,27 @@ Cell::Next Cell::before_messages() {
   return Mailbox::go_waiting(out) ? Next::left : Next::go_on;
 }
 
+/// The envelope that has become the mailbox's first link.
+Envelope* Cell::accept(MailLink* done) {
+  if (done != nullptr) finish(static_cast<Envelope*>(done));
+  auto* e = static_cast<Envelope*>(out.head);
+  e->flags |= is_dummy;
+  const std::uint32_t count = taken.load(std::memory_order_relaxed) + 1;  // the owner's
+  taken.store(count, std::memory_order_relaxed);                          // a figure for reports
+  return e;
+}
+
+/// The oldest message; null when there is none, or when its sender is between two instructions:
+/// going to sleep will fail then, and this is tried again.
+Envelope* Cell::pop() {
+  MailLink* done = nullptr;
+  return Mailbox::pop(in, out, done) == Mailbox::Pop::message ? accept(done) : nullptr;
+}
+
 Cell::Next Cell::take_one() {
   MailLink* done = nullptr;
   switch (Mailbox::pop(in, out, done)) {
-    case Mailbox::Pop::message: {
-      if (done != nullptr) finish(static_cast<Envelope*>(done));
-      auto* e = static_cast<Envelope*>(out.head);
-      e->flags |= is_dummy;
-      const std::uint32_t count = taken.load(std::memory_order_relaxed) + 1;  // the owner's
-      taken.store(count, std::memory_order_relaxed);  // a figure for reports
-      deliver(e);
-      return Next::go_on;
-    }
+    case Mailbox::Pop::message: deliver(accept(done)); return Next::go_on;
     case Mailbox::Pop::empty: return sleep();
     case Mailbox::Pop::half_pushed: yield(); return Next::left;
   }
@@ -416,23 +425,7 @@ void Cell::append_notice(Envelope* e) {
 }
 
 void Cell::bounce_all(DropReason reason) {
-  MailLink* done = nullptr;
-  for (;;) {
-    switch (Mailbox::pop(in, out, done)) {
-      case Mailbox::Pop::message: {
-        if (done != nullptr) finish(static_cast<Envelope*>(done));
-        auto* e = static_cast<Envelope*>(out.head);
-        e->flags |= is_dummy;
-        taken.fetch_add(1, std::memory_order_relaxed);  // a figure for reports
-        bounce(e, reason);
-        break;
-      }
-      case Mailbox::Pop::empty: return;
-      case Mailbox::Pop::half_pushed:
-        return;  // the pusher is between two instructions: going to sleep will fail, and this is
-                 // tried again
-    }
-  }
+  while (Envelope* e = pop()) bounce(e, reason);
 }
 
 }  // namespace troupe::detail

@@ -136,6 +136,7 @@ struct CellExtension {
   Duration receive_timeout{};
   TimePoint last_influence{};
   TimerRecord* receive_timer = nullptr;
+  std::uint32_t pushed_when_held = 0;  ///< the mailbox's count when the verdict began to be awaited
   Frame* first_ready = nullptr;
   Frame* last_ready = nullptr;
 };
@@ -194,6 +195,8 @@ struct Cell final : Runnable {
   };
   Next before_messages();
   Next take_one();
+  Envelope* accept(MailLink* done);
+  Envelope* pop();
   Next sleep();
   void yield();
   void finish(Envelope* e);
@@ -214,6 +217,7 @@ struct Cell final : Runnable {
   void accept_urgent(Envelope* e);
   void stash_unhandled(Envelope* e, const RequestPort& port);
   void release_held_mail();
+  void drop_newest(std::uint32_t kept_max);
   void receive_timer_due();
 
   // cell_life.cpp: start, failure, restart, end

@@ -347,6 +347,7 @@ void Cell::handle_verdict(VerdictCommand& verdict) {
     case CommandKind::resume:
       TROUPE_CHECK(e.has_object && e.on_start_ran, "resume of an actor that has no state left");
       set(Phase::running);
+      if (ChildObserver* o = observer()) o->actor_resumed();
       if (end_when_resumed) {
         request_end(*end_when_resumed, end_when_resumed->kind() == ExitReason::Kind::killed
                                            ? StopReason::kill
@@ -355,6 +356,7 @@ void Cell::handle_verdict(VerdictCommand& verdict) {
       break;
     case CommandKind::restart:
       e.maker = std::move(verdict.maker);
+      if (verdict.mail_max) drop_newest(*verdict.mail_max);
       begin_end(e.why, StopReason::restart, After::rebuild);
       break;
     default: {

@@ -73,6 +73,7 @@ void Cell::cancel_frames() {
 void Cell::hold_for_verdict(bool can_resume) {
   CellExtension& e = ext();
   set(Phase::held);
+  e.pushed_when_held = pushed.load(std::memory_order_relaxed);  // a figure
   e.stop_pending = false;
   Cell* const boss = parent.load(std::memory_order_relaxed);  // set at spawn
   e.ended.kind = CommandKind::child_ended;

@@ -40,21 +40,24 @@ detail::Cell* own_child(const Ref<>& child) {
 }
 
 void send_verdict(const Ref<>& child, detail::CommandKind kind,
-                  std::shared_ptr<const detail::Maker> maker = {}) {
+                  std::shared_ptr<const detail::Maker> maker = {},
+                  std::optional<std::uint32_t> mail_max = {}) {
   detail::Cell* cell = own_child(child);
   if (cell == nullptr) return;
   auto* verdict = new detail::VerdictCommand;
   verdict->kind = kind;
   verdict->to_generation = child.address().generation;
   verdict->maker = std::move(maker);
+  verdict->mail_max = mail_max;
   detail::send_command(*cell, verdict);
 }
 
 }  // namespace
 
 namespace verdict {
-void restart(const Ref<>& child, std::shared_ptr<const detail::Maker> maker) {
-  send_verdict(child, detail::CommandKind::restart, std::move(maker));
+void restart(const Ref<>& child, std::shared_ptr<const detail::Maker> maker,
+             std::optional<std::uint32_t> mail_max) {
+  send_verdict(child, detail::CommandKind::restart, std::move(maker), mail_max);
 }
 void resume(const Ref<>& child) {
   send_verdict(child, detail::CommandKind::resume);
@@ -96,14 +99,15 @@ void start_control_timer(std::uint64_t token, Duration delay) {
   detail::arm_cell_timer(self, *timer, deadline_after(self.core().now(), delay));
 }
 
-void escalate(ExitReason why) {
+bool escalate(ExitReason why) {
   detail::Cell& self = observing_cell("escalate");
-  if (!self.is(detail::Phase::running) && !self.is(detail::Phase::starting)) return;
+  if (!self.is(detail::Phase::running) && !self.is(detail::Phase::starting)) return false;
   const Ref<> who{self.address()};
   ActorLog{self}.error("gives up: " + why.to_string());
   self.core().observe([&](Observer& o) { o.escalated(who, why); });
   self.begin_end(std::move(why), StopReason::failure,
                  self.ext().hold ? detail::After::hold : detail::After::terminate);
+  return true;
 }
 
 double random_unit() {

@@ -110,6 +110,7 @@ struct RunCommand : Command {
 
 struct VerdictCommand : Command {
   std::shared_ptr<const Maker> maker;
+  std::optional<std::uint32_t> mail_max;
 };
 
 void delete_command(Command* command) noexcept;

@@ -104,6 +104,8 @@ std::string_view to_string(DropReason reason) noexcept {
     case DropReason::expired: return "the asker had given up";
     case DropReason::unhandled: return "the actor has no handler for it";
     case DropReason::stashed: return "it was stashed when the actor ended";
+    case DropReason::held_too_many:
+      return "too many messages came while the actor waited to be restarted";
     case DropReason::late_reply: return "the ask was over";
     case DropReason::cancelled_tick: return "the timer was cancelled";
   }

@@ -22,25 +22,30 @@ void SupervisorBase::start_by_hand(ChildSpec spec, std::shared_ptr<const Maker> 
   }
 }
 
-void SupervisorBase::terminate_by_hand(const std::function<bool(const SupervisedChild&)>& which,
-                                       const AdminReply& reply) {
-  for (SupervisedChild& child : children_) {
-    if (!which(child)) continue;
-    if (child.state == ChildState::stopped) {
-      (*reply)(AdminResult{Ref<>{}});
-      return;
-    }
-    child.end_waiters.push_back(reply);
-    child.by_hand = true;
-    if (child.state == ChildState::held || child.state == ChildState::backing_off) {
-      leave(child);
-      go_on_with_held();
-    } else if (child.state != ChildState::leaving && child.state != ChildState::halting) {
-      halt(child);
-    }
+void SupervisorBase::terminate_by_hand(const std::string& id, const AdminReply& reply) {
+  terminate_by_hand(find(id), reply);
+}
+void SupervisorBase::terminate_by_hand(const Ref<>& ref, const AdminReply& reply) {
+  terminate_by_hand(ref ? find(ref) : nullptr, reply);
+}
+
+void SupervisorBase::terminate_by_hand(SupervisedChild* child, const AdminReply& reply) {
+  if (child == nullptr) {
+    (*reply)(AdminResult{Unexpected{ChildProblem::not_found}});
     return;
   }
-  (*reply)(AdminResult{Unexpected{ChildProblem::not_found}});
+  if (child->state == ChildState::stopped) {
+    (*reply)(AdminResult{Ref<>{}});
+    return;
+  }
+  child->end_waiters.push_back(reply);
+  child->by_hand = true;
+  if (child->state == ChildState::held || child->state == ChildState::backing_off) {
+    leave(*child);
+    go_on_with_held();
+  } else if (child->state != ChildState::leaving && child->state != ChildState::halting) {
+    halt(*child);
+  }
 }
 
 void SupervisorBase::restart_by_hand(const std::string& id, const AdminReply& reply) {
@@ -159,17 +164,15 @@ Ask<AdminResult> start_child_of(const Ref<>& supervisor, ChildSpec spec,
 }
 
 Ask<AdminResult> terminate_child(const Ref<>& supervisor, const std::string& id) {
-  return detail::ask_supervisor<AdminResult>(supervisor, [id](SupervisorBase& s,
-                                                              const AdminReply& reply) {
-    s.terminate_by_hand([&](const SupervisedChild& child) { return child.spec.id == id; }, reply);
-  });
+  return detail::ask_supervisor<AdminResult>(
+      supervisor,
+      [id](SupervisorBase& s, const AdminReply& reply) { s.terminate_by_hand(id, reply); });
 }
 
 Ask<AdminResult> terminate_child(const Ref<>& supervisor, const Ref<>& child) {
-  return detail::ask_supervisor<AdminResult>(supervisor, [child](SupervisorBase& s,
-                                                                 const AdminReply& reply) {
-    s.terminate_by_hand([&](const SupervisedChild& c) { return c.ref == child && c.ref; }, reply);
-  });
+  return detail::ask_supervisor<AdminResult>(
+      supervisor,
+      [child](SupervisorBase& s, const AdminReply& reply) { s.terminate_by_hand(child, reply); });
 }
 
 Ask<AdminResult> restart_child(const Ref<>& supervisor, const std::string& id) {

@@ -6,6 +6,8 @@ namespace troupe::detail {
 
 namespace {
 
+constexpr std::uint64_t start_timer_bit = std::uint64_t{1} << 63;  // of a control timer's token
+
 ChildType type_of(const ChildSpec& spec, const Maker& maker) {
   return spec.type.value_or(maker.type().child_observer != nullptr ? ChildType::supervisor
                                                                    : ChildType::worker);
@@ -64,6 +66,7 @@ std::optional<ChildRefused> SupervisorBase::why_refused(const ChildSpec& spec) c
 SupervisedChild& SupervisorBase::new_child(ChildSpec spec, std::shared_ptr<const Maker> maker,
                                            Ask<void>* started) {
   SupervisedChild& child = children_.emplace_back();
+  ++in_state_[static_cast<std::size_t>(child.state)];
   child.at = std::prev(children_.end());
   child.spec = std::move(spec);
   child.maker = std::move(maker);
@@ -88,16 +91,26 @@ SupervisedChild& SupervisorBase::new_child(ChildSpec spec, std::shared_ptr<const
   return child;
 }
 
+void SupervisorBase::set(SupervisedChild& child, ChildState state) {
+  --in_state_[static_cast<std::size_t>(child.state)];
+  ++in_state_[static_cast<std::size_t>(state)];
+  child.state = state;
+}
+
 void SupervisorBase::spawn_child(SupervisedChild& child, Ask<void>* started) {
   SpawnOptions options = child.spec.options;
   options.name = child.spec.id;
   SpawnedChild spawned =
       spawn_held_child(*child.maker, std::move(options), child.spec.start_timeout);
   child.ref = spawned.child;
-  child.state = ChildState::starting;
+  set(child, ChildState::starting);
   child.by_hand = false;
   by_serial_[child.ref.address().serial] = child.at;
-  if (started != nullptr) *started = std::move(spawned.started);
+  if (started != nullptr) {
+    *started = std::move(spawned.started);
+  } else {
+    limit_start(child);
+  }
 }
 
 Ref<> SupervisorBase::add_child(ChildSpec spec, std::shared_ptr<const Maker> maker) {
@@ -114,11 +127,18 @@ Ref<> SupervisorBase::add_child(ChildSpec spec, std::shared_ptr<const Maker> mak
   }
   const auto result = started.try_await();
   if (result) return ref;
-  if (SupervisedChild* child = find(ref);
-      child != nullptr && child->state == ChildState::starting) {  // it took too long
+  if (SupervisedChild* child = find(ref)) {
     child->by_hand = true;
     child->erase = true;
-    halt_child(ref, Duration::zero());
+    if (child->state == ChildState::starting) {  // it took too long
+      set(*child, ChildState::halting);
+      halt_child(ref, Duration::zero());
+    }
+    // Its name and id are free again when this throws.
+    const RequestPort port = open_slot({}, no_timeout, &destroy_reply<AdminResult>);
+    Ask<AdminResult> gone{port};
+    child->end_waiters.push_back(std::make_shared<ReplyTo<AdminResult>>(port));
+    static_cast<void>(gone.try_await());
   }
   throw StartFailed("child \"" + id + "\": " + result.error().what);
 }
@@ -128,7 +148,7 @@ void SupervisorBase::child_started(const Ref<>& ref) {
   if (child == nullptr ||
       (child->state != ChildState::starting && child->state != ChildState::restarting))
     return;
-  child->state = ChildState::running;
+  set(*child, ChildState::running);
   child->erase =
       child->spec.restart == Restart::temporary || options_.strategy == Strategy::dynamic;
   if (child->start_waiter != nullptr)
@@ -154,7 +174,7 @@ void SupervisorBase::child_ended(const Ended& ended) {
     verdict::release(ended.child);
     return;
   }
-  const bool is_first_start = child->state == ChildState::starting && ended.starting;
+  const bool is_first_start = child->state == ChildState::starting;
   if (is_first_start || child->by_hand || shutting_down_) {
     if (is_first_start && child->start_waiter == nullptr)
       child->erase = true;  // start_child throws: no trace is left
@@ -164,7 +184,7 @@ void SupervisorBase::child_ended(const Ended& ended) {
     return;
   }
   if (group_ && group_->current == child && child->state == ChildState::halting) {
-    child->state = ChildState::held;
+    set(*child, ChildState::held);
     halt_next();
     return;
   }
@@ -179,28 +199,45 @@ void SupervisorBase::child_ended(const Ended& ended) {
     return;
   }
   group_.reset();  // a restart within the group failed: the group begins anew
-  decide(*child, ended);
+  if (queued_.empty()) {
+    decide(*child, ended);
+  } else {  // those that ended meanwhile come first: this one may need them
+    set(*child, ChildState::held);
+    queued_.push_back([this, number = child->number, ended] { retry(number, ended); });
+    end_group();
+  }
   go_on_with_held();
+}
+
+/// A child that failed to start within a group, after what had waited for the group's end.
+void SupervisorBase::retry(std::uint64_t number, const Ended& ended) {
+  const auto found = by_number_.find(number);
+  if (found == by_number_.end()) return;
+  if (found->second->state == ChildState::held) {
+    decide(*found->second, ended);
+  } else {  // another's restart took it along; its own failure counts all the same (S64)
+    static_cast<void>(count_restart(*found->second, ended.why));
+  }
 }
 
 /// What a group left held goes on, unless a child is still to be restarted, which takes it along.
 void SupervisorBase::go_on_with_held() {
   if (group_ || shutting_down_ || gave_up_) return;
-  Group group;
-  for (SupervisedChild& child : children_) {
-    if (child.state == ChildState::backing_off || child.state == ChildState::restarting) return;
-    if (child.state == ChildState::held) group.to_start.push_back(&child);
-  }
-  if (group.to_start.empty()) {
+  if (count(ChildState::backing_off) + count(ChildState::restarting) > 0) return;
+  if (count(ChildState::held) == 0) {
     end_group();
     return;
+  }
+  Group group;
+  for (SupervisedChild& child : children_) {
+    if (child.state == ChildState::held) group.to_start.push_back(&child);
   }
   group_ = std::move(group);
   start_next();
 }
 
 void SupervisorBase::decide(SupervisedChild& child, const Ended& ended) {
-  child.state = ChildState::held;
+  set(child, ChildState::held);
   const bool failed = ended.why.kind() == ExitReason::Kind::failure;
   Decision decision = Decision::restart;
   try {
@@ -213,7 +250,7 @@ void SupervisorBase::decide(SupervisedChild& child, const Ended& ended) {
     return;
   }
   if (decision == Decision::resume && ended.can_resume) {
-    child.state = ChildState::running;
+    set(child, ChildState::running);
     verdict::resume(child.ref);
     return;
   }
@@ -227,14 +264,18 @@ void SupervisorBase::decide(SupervisedChild& child, const Ended& ended) {
   leave(child);
 }
 
+/// False: it was one too many, and this supervisor has given up.
+bool SupervisorBase::count_restart(const SupervisedChild& child, const ExitReason& why) {
+  if (window_.add(supervisor_now())) return true;
+  give_up("more than " + std::to_string(options_.restarts_max) + " restarts within " +
+          seconds(options_.within) + "; the last was of child \"" + child.spec.id +
+          "\": " + why.to_string());
+  return false;
+}
+
 void SupervisorBase::restart_or_give_up(SupervisedChild& child, const ExitReason& why) {
+  if (!count_restart(child, why)) return;
   const TimePoint now = supervisor_now();
-  if (!window_.add(now)) {
-    give_up("more than " + std::to_string(options_.restarts_max) + " restarts within " +
-            seconds(options_.within) + "; the last was of child \"" + child.spec.id +
-            "\": " + why.to_string());
-    return;
-  }
   const std::optional<Backoff>& backoff =
       child.spec.backoff ? child.spec.backoff : options_.backoff;
   if (!backoff) {
@@ -245,11 +286,47 @@ void SupervisorBase::restart_or_give_up(SupervisedChild& child, const ExitReason
     child.restarts_in_row = 0;
   const Duration delay = backoff->delay(child.restarts_in_row++, random_unit());
   child.last_failure = now + delay;
-  child.state = ChildState::backing_off;
+  set(child, ChildState::backing_off);
   start_control_timer(child.number, delay);
 }
 
+/// An on_start that takes longer than its spec allows is killed, which is one more failure.
+void SupervisorBase::limit_start(SupervisedChild& child) {
+  if (child.spec.start_timeout == no_timeout || !child.maker->type().has_on_start) return;
+  child.start_deadline = deadline_after(supervisor_now(), child.spec.start_timeout);
+  if (std::exchange(child.start_timer_runs, true)) return;  // it looks again when it is due
+  start_control_timer(child.number | start_timer_bit, child.spec.start_timeout);
+}
+
+void SupervisorBase::start_timer_due(SupervisedChild& child) {
+  child.start_timer_runs = false;
+  if (child.state != ChildState::starting && child.state != ChildState::restarting) return;
+  const Duration left = child.start_deadline - supervisor_now();
+  if (left <= Duration::zero()) {
+    halt_child(child.ref, Duration::zero());
+  } else {
+    child.start_timer_runs = true;
+    start_control_timer(child.number | start_timer_bit, left);
+  }
+}
+
+void SupervisorBase::restart_child_now(SupervisedChild& child) {
+  const bool waited = child.state == ChildState::backing_off || child.mail_is_limited;
+  const std::optional<Backoff>& backoff =
+      child.spec.backoff ? child.spec.backoff : options_.backoff;
+  child.mail_is_limited = false;
+  set(child, ChildState::restarting);
+  limit_start(child);
+  verdict::restart(child.ref, child.maker,
+                   waited && backoff ? std::optional(backoff->mail_max) : std::nullopt);
+}
+
 void SupervisorBase::control_timer_due(std::uint64_t token) {
+  if ((token & start_timer_bit) != 0) {
+    const auto starting = by_number_.find(token & ~start_timer_bit);
+    if (starting != by_number_.end()) start_timer_due(*starting->second);
+    return;
+  }
   const auto found = by_number_.find(token);
   if (shutting_down_ || found == by_number_.end() ||
       found->second->state != ChildState::backing_off)
@@ -263,18 +340,22 @@ void SupervisorBase::control_timer_due(std::uint64_t token) {
 
 void SupervisorBase::give_up(const std::string& why) {
   gave_up_ = true;
-  escalate(ExitReason::shutdown(why));
+  if (!escalate(ExitReason::shutdown(why))) gives_up_when_resumed_ = why;
+}
+
+void SupervisorBase::actor_resumed() {
+  if (!gives_up_when_resumed_.empty()) give_up(std::exchange(gives_up_when_resumed_, {}));
 }
 
 // ---- restarting
 
 void SupervisorBase::restart_now(SupervisedChild& cause) {
-  cause.state = ChildState::held;
   if (options_.strategy == Strategy::one_for_one || options_.strategy == Strategy::dynamic) {
-    cause.state = ChildState::restarting;
-    verdict::restart(cause.ref, cause.maker);
+    restart_child_now(cause);
     return;
   }
+  cause.mail_is_limited = cause.state == ChildState::backing_off;
+  set(cause, ChildState::held);
   Group group;
   bool takes_part = options_.strategy == Strategy::one_for_all;
   for (SupervisedChild& child : children_) {
@@ -298,7 +379,10 @@ void SupervisorBase::halt_next() {
       case ChildState::held:
       case ChildState::leaving:
       case ChildState::stopped: continue;
-      case ChildState::backing_off: child.state = ChildState::held; continue;
+      case ChildState::backing_off:
+        child.mail_is_limited = true;
+        set(child, ChildState::held);
+        continue;
       default:
         group_->current = &child;
         halt(child);
@@ -319,8 +403,7 @@ void SupervisorBase::start_next() {
       continue;
     }
     group_->current = &child;
-    child.state = ChildState::restarting;
-    verdict::restart(child.ref, child.maker);
+    restart_child_now(child);
     return;
   }
   end_group();
@@ -338,12 +421,12 @@ void SupervisorBase::end_group() {
 // ---- stopping
 
 void SupervisorBase::halt(SupervisedChild& child) {
-  child.state = ChildState::halting;
+  set(child, ChildState::halting);
   halt_child(child.ref, child.maker != nullptr ? limit_of(child) : child.spec.shutdown->limit());
 }
 
 void SupervisorBase::leave(SupervisedChild& child) {
-  child.state = ChildState::leaving;
+  set(child, ChildState::leaving);
   verdict::release(child.ref);
 }
 
@@ -355,6 +438,7 @@ void SupervisorBase::forget(SupervisedChild& child) {
     if (group_->current == &child) group_->current = nullptr;
   }
   if (child.ref) by_serial_.erase(child.ref.address().serial);
+  --in_state_[static_cast<std::size_t>(child.state)];
   by_number_.erase(child.number);
   if (!child.spec.id.empty()) by_id_.erase(child.spec.id);
   children_.erase(child.at);
@@ -372,7 +456,7 @@ void SupervisorBase::child_gone(const Ref<>& ref, const ExitReason& why) {
     forget(*child);
   } else {
     by_serial_.erase(ref.address().serial);
-    child->state = ChildState::stopped;
+    set(*child, ChildState::stopped);
     child->ref = Ref<>{};
     for (const AdminReply& waiter : child->end_waiters) (*waiter)(AdminResult{Ref<>{}});
     child->end_waiters.clear();

@@ -54,6 +54,8 @@ class ChildObserver {
   virtual void child_started(const Ref<>& child) = 0;
   /// A control timer is due.
   virtual void control_timer_due(std::uint64_t token) = 0;
+  /// This actor failed, was held, and goes on with its state.
+  virtual void actor_resumed() {}
   /// This actor ends and all children have to. It has ended when none is left.
   virtual void stop_children() = 0;
 
@@ -81,7 +83,10 @@ void halt_child(const Ref<>& child, std::optional<Duration> limit);
 namespace verdict {
 /// Destroys what is left of the held child and builds its next incarnation in the same cell: ref,
 /// mailbox, watchers and links stay. What the constructor or on_start throws is a further Ended.
-void restart(const Ref<>& child, std::shared_ptr<const detail::Maker> maker);
+/// `mail_max`: of the messages that came since it was held the newest beyond so many become dead
+/// letters (S72).
+void restart(const Ref<>& child, std::shared_ptr<const detail::Maker> maker,
+             std::optional<std::uint32_t> mail_max = {});
 /// Lets a held child with `can_resume` go on as it was. The message that failed is lost.
 void resume(const Ref<>& child);
 /// Lets a held child go: watchers are told, its mail bounces, its name is free.
@@ -91,8 +96,8 @@ void release(const Ref<>& child);
 /// Calls control_timer_due(token) on the calling actor after `delay`, once; also while it waits.
 void start_control_timer(std::uint64_t token, Duration delay);
 /// Ends the calling actor at once, handlers that wait included, and tells log and observers that it
-/// gave up.
-void escalate(ExitReason why);
+/// gave up. False: it is not running but held itself, and its own parent decides first.
+bool escalate(ExitReason why);
 /// A number in [0, 1) from the System's randomness.
 double random_unit();
 

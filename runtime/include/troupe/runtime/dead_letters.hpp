@@ -18,11 +18,12 @@ enum class DropReason : unsigned char {
   expired,         ///< a request whose asker had given up before it was taken
   unhandled,       ///< the actor has no handler for its type
   stashed,         ///< it was in the stash, or kept for later, when its actor ended
+  held_too_many,   ///< too many came while the actor waited to be restarted (S72)
   late_reply,      ///< an answer to an ask that was over (counted, no dead letter)
   cancelled_tick,  ///< a tick of a timer that was cancelled, or of an earlier incarnation (counted,
                    ///< no dead letter)
 };
-inline constexpr std::size_t drop_reasons = 9;
+inline constexpr std::size_t drop_reasons = 10;
 [[nodiscard]] std::string_view to_string(DropReason reason) noexcept;
 
 /// A message that was not handled. Best effort, for people and tests; never build reliability on it

@@ -13,6 +13,9 @@ struct Backoff {
   Duration min = std::chrono::milliseconds(100);
   Duration max = std::chrono::seconds(10);
   double jitter = 0.2;  ///< 0: none; 0.2: up to a fifth longer, so that many don't come at once
+  /// Messages that may come while the child waits; the newest beyond are dead letters. Those that
+  /// waited before stay. Akka's restart-stash-capacity.
+  std::uint32_t mail_max = 1000;
   Duration reset_after =
       Duration::zero();  ///< quiet time after which n is 0 again; zero: the mean of min and max
 

@@ -43,7 +43,7 @@ enum class ChildType : unsigned char { worker, supervisor };
 
 /// Describes one child. Only the id is needed.
 struct ChildSpec {
-  std::string id;  ///< unique among the children; also the actor's name
+  std::string id = {};  ///< unique among the children; also the actor's name
   Restart restart = Restart::permanent;
   std::optional<Shutdown> shutdown = {};  ///< default: 5 s for workers, infinity for supervisors
   std::optional<ChildType> type = {};     ///< default: what the class is

@@ -2,6 +2,7 @@
 // that happens too often.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -60,6 +61,7 @@ enum class ChildState : std::uint8_t {
   leaving,      ///< released, about to be gone
   stopped,      ///< gone; the spec is kept
 };
+inline constexpr std::size_t child_states = 8;
 /// A child, as its supervisor sees it.
 struct SupervisedChild {
   ChildSpec spec;
@@ -70,8 +72,11 @@ struct SupervisedChild {
   std::uint64_t number = 0;                 ///< names it to timers
   std::uint32_t restarts_in_row = 0;
   TimePoint last_failure = TimePoint::min();
-  bool by_hand = false;  ///< terminated by hand: no restart, no auto-shutdown (S70)
-  bool erase = false;    ///< no spec is kept
+  TimePoint start_deadline = TimePoint::max();
+  bool start_timer_runs = false;
+  bool mail_is_limited = false;  ///< it backed off before it was taken along
+  bool by_hand = false;          ///< terminated by hand: no restart, no auto-shutdown (S70)
+  bool erase = false;            ///< no spec is kept
   std::vector<AdminReply> end_waiters;
   AdminReply start_waiter;
 };
@@ -95,8 +100,8 @@ class SupervisorBase : public ChildObserver {
 
   // Administration, as commands.
   void start_by_hand(ChildSpec spec, std::shared_ptr<const Maker> maker, AdminReply reply);
-  void terminate_by_hand(const std::function<bool(const SupervisedChild&)>& which,
-                         const AdminReply& reply);
+  void terminate_by_hand(const std::string& id, const AdminReply& reply);
+  void terminate_by_hand(const Ref<>& ref, const AdminReply& reply);
   void restart_by_hand(const std::string& id, const AdminReply& reply);
   void delete_by_hand(const std::string& id, const AdminReply& reply);
   [[nodiscard]] std::vector<ChildInfo> list_children() const;
@@ -106,6 +111,7 @@ class SupervisorBase : public ChildObserver {
   void child_gone(const Ref<>& child, const ExitReason& why) final;
   void child_started(const Ref<>& child) final;
   void control_timer_due(std::uint64_t token) final;
+  void actor_resumed() final;
   void stop_children() final;
 
  protected:
@@ -123,11 +129,21 @@ class SupervisorBase : public ChildObserver {
                              Ask<void>* started);
   void spawn_child(SupervisedChild& child, Ask<void>* started);
   [[nodiscard]] std::optional<ChildRefused> why_refused(const ChildSpec& spec) const;
+  void terminate_by_hand(SupervisedChild* child, const AdminReply& reply);
   [[nodiscard]] SupervisedChild* find(const Ref<>& ref);
   [[nodiscard]] SupervisedChild* find(const std::string& id);
   void decide(SupervisedChild& child, const Ended& ended);
   void restart_or_give_up(SupervisedChild& child, const ExitReason& why);
+  bool count_restart(const SupervisedChild& child, const ExitReason& why);
+  void retry(std::uint64_t number, const Ended& ended);
   void restart_now(SupervisedChild& child);
+  void restart_child_now(SupervisedChild& child);
+  void limit_start(SupervisedChild& child);
+  void start_timer_due(SupervisedChild& child);
+  void set(SupervisedChild& child, ChildState state);
+  [[nodiscard]] std::uint32_t count(ChildState state) const noexcept {
+    return in_state_[static_cast<std::size_t>(state)];
+  }
   void halt_next();
   void start_next();
   void leave(SupervisedChild& child);
@@ -145,11 +161,13 @@ class SupervisorBase : public ChildObserver {
   std::unordered_map<std::uint32_t, std::list<SupervisedChild>::iterator> by_serial_;
   std::unordered_map<std::string, std::list<SupervisedChild>::iterator> by_id_;
   std::unordered_map<std::uint64_t, SupervisedChild*> by_number_;
+  std::array<std::uint32_t, child_states> in_state_{};  ///< children by ChildState
   std::uint64_t numbers_ = 0;
   std::optional<Group> group_;
   std::deque<std::function<void()>> queued_;
   bool shutting_down_ = false;
   bool gave_up_ = false;
+  std::string gives_up_when_resumed_;
 };
 
 }  // namespace detail
