@@ -35,7 +35,7 @@ static bool cents_of(std::string_view text, std::int64_t& cents) {
     if (i == point) continue;
     char c = i < text.size() ? text[i] : '0';
     if (c < '0' || c > '9') return false;
-    if ((cents = cents * 10 + (c - '0')) > 100'000'000'000'000) return false;
+    if ((cents = cents * 10 + (c - '0')) > 100'000'000'000) return false;
   }
   if (negative) cents = -cents;
   return true;

@@ -9,8 +9,8 @@
 namespace orders {
 
 using Cents = std::int64_t;
-/// A trillion units: sums of many stay far from overflow.
-inline constexpr Cents total_max = 100'000'000'000'000;
+/// A billion units: the sum of ninety million such totals still fits.
+inline constexpr Cents total_max = 100'000'000'000;
 
 /// "99.99", "100", "-1.5". None when it is no plain decimal number, has more than two decimals, or
 /// is beyond total_max; `why` then says so.

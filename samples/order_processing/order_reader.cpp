@@ -39,7 +39,10 @@ class OrderEvents final : public nlohmann::json_sax<nlohmann::json> {
                : name == "total"     ? Field::total
                : name == "timestamp" ? Field::timestamp
                                      : Field::other;
-      if (field_ != Field::other) seen_ |= 1u << static_cast<unsigned>(field_);
+      if (field_ == Field::other) return true;
+      const unsigned bit = 1u << static_cast<unsigned>(field_);
+      if ((seen_ & bit) != 0) return fail("field \"" + name + "\" is there twice");
+      seen_ |= bit;
     } else if (in_item()) {
       item_field_ = name == "product" ? ItemField::product
                     : name == "qty"   ? ItemField::quantity
@@ -107,6 +110,7 @@ class OrderEvents final : public nlohmann::json_sax<nlohmann::json> {
       in_list_ = true;
       return true;
     }
+    if (depth_ == 3 && in_list_) return fail("an item is not an object");
     return depth_ == 2 && field_ != Field::other ? not_text() : in_unknown();
   }
   bool end_array() override {
@@ -188,12 +192,13 @@ std::optional<Order> parse_order(std::string_view line, std::string& why) {
   return std::nullopt;
 }
 
-LineReader::LineReader(const std::string& path) : buffer_(256 * 1024) {
+LineReader::LineReader(const std::string& path) : path_(path), buffer_(256 * 1024) {
   const bool standard_input = path == "-";
   file_ = standard_input ? STDIN_FILENO : open(path.c_str(), O_RDONLY | O_CLOEXEC);
   struct stat status {};
-  if (file_ < 0 || fstat(file_, &status) != 0 || S_ISDIR(status.st_mode)) {
-    const int error = file_ < 0 ? errno : EISDIR;
+  const bool is_readable = file_ >= 0 && fstat(file_, &status) == 0;
+  if (!is_readable || S_ISDIR(status.st_mode)) {
+    const int error = is_readable ? EISDIR : errno;
     if (file_ >= 0 && !standard_input) close(file_);
     throw std::runtime_error("can't read " + path + ": " + std::strerror(error));
   }
@@ -221,7 +226,9 @@ bool LineReader::fill(const std::atomic<bool>& stop) {
       bytes_filled_ += static_cast<std::uint64_t>(got);
       return true;
     }
-    if (got == 0 || errno != EINTR) return false;
+    if (got == 0) return false;
+    if (errno != EINTR)
+      throw std::runtime_error("can't read on in " + path_ + ": " + std::strerror(errno));
   }
   return false;
 }

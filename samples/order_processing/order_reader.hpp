@@ -29,6 +29,7 @@ class LineReader {
   ~LineReader();
   /// The next line without its end; false at the end of the input, or when `stop` was set. A line
   /// beyond line_bytes_max is cut, and `too_long` set. The view is valid until the next call.
+  /// Throws std::runtime_error when the input can't be read on.
   bool next(std::string_view& line, bool& too_long, const std::atomic<bool>& stop);
   /// Bytes handed out as lines so far.
   std::uint64_t bytes_read() const { return bytes_filled_ - (end_ - begin_); }
@@ -37,6 +38,7 @@ class LineReader {
 
  private:
   bool fill(const std::atomic<bool>& stop);
+  std::string path_;
   int file_ = -1;
   bool owned_ = false;
   std::vector<char> buffer_;

@@ -198,7 +198,7 @@ static_assert(!TakesWithdraw<troupe::Ref<Account>>);
 static_assert(!troupe::ValidActor<Deposit>);
 static_assert(troupe::ValidActor<Account>);
 
-// CASE become leaves out a message: this_behavior_leaves_out_a_message_add_a_handler_or_an_otherwise
+// CASE become, incomplete: this_behavior_leaves_out_a_message_add_a_handler_or_an_otherwise
 class Changing : public troupe::Actor<Deposit, GetBalance> {
  public:
   void receive(const Deposit&) {

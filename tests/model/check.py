@@ -28,7 +28,7 @@ report = verify(model)
 states = re.search(r"(\d+) states, stored", report).group(1)
 failed = errors(report)
 print(f"{os.path.basename(sys.argv[1])}: {failed} errors in {states} states")
-if failed or "max search depth too small" in report:
+if failed or "max search depth too small" in report or "Search not completed" in report:
     print(report)
     failed = 1
 for mutant in re.findall(r"// MUTANT s/(.*?)/(.*?)/", model):

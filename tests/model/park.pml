@@ -5,6 +5,7 @@
 // MUTANT s/busy++; awake[w] = true/awake[w] = true/
 
 byte queue = 0;
+byte searching = 0; /* workers that look for something to steal */
 bool sleeping[2];   /* the bits of sleepers_ */
 bool awake[2];      /* the futex words */
 byte busy = 2;
@@ -17,11 +18,11 @@ inline wake_one(w) {
   :: !sleeping[0] && !sleeping[1] -> w = 2
   fi;
   if
-  :: w < 2 ->
+  :: w < 2 && searching == 0 ->                               /* a searcher finds it, or looks again before it sleeps */
      atomic { cleared = sleeping[w]; sleeping[w] = false };   /* fetch_and */
      if :: cleared -> busy++; awake[w] = true
         :: else -> skip fi
-  :: else -> skip
+  :: w == 2 || searching > 0 -> skip
   fi
 }
 
@@ -36,10 +37,18 @@ active proctype outside() {
 
 proctype worker(byte id) {
   bool found;
+  bool stolen;
+  byte w;
+  bool cleared;
   bool cleared_by_me;
   do
   :: atomic { queue > 0 -> queue-- }; done++
   :: queue == 0 ->
+     searching++;                                             /* steal */
+     stolen = false;
+     if :: atomic { queue > 0 -> queue--; stolen = true } :: queue == 0 -> skip fi;
+     searching--;
+     if :: stolen -> done++; wake_one(w); goto next :: else -> skip fi;
      awake[id] = false;
      sleeping[id] = true;                                     /* announce */
      found = false;
@@ -60,7 +69,8 @@ proctype worker(byte id) {
            assert(busy == 0);
            break
         fi
-     fi
+     fi;
+next: skip
   od
 }
 

@@ -12,6 +12,7 @@
 
 byte mail_old = 0;       /* messages to generation 0 in the user lane */
 byte mail_new = 0;       /* messages to generation 1 */
+byte half = 0;           /* messages between the exchange of tail and the store of next */
 byte commands = 0;       /* commands in their lane */
 bool asleep = false;     /* bit 0 of tail */
 bool waiting = false;    /* bit 0 of commands */
@@ -29,9 +30,13 @@ inline push(to) {
   bool owned_by_push;
   owned_by_push = false;
   atomic {                                   /* one exchange */
-    if :: to == 0 -> mail_old++ :: else -> mail_new++ fi;
+    half++;
     if :: asleep -> asleep = false; owned_by_push = true
        :: else -> skip fi
+  }
+  atomic {                                   /* the store of next: the message can be reached */
+    half--;
+    if :: to == 0 -> mail_old++ :: else -> mail_new++ fi
   }
   if :: owned_by_push -> SCHEDULE :: else -> skip fi
 }
@@ -106,7 +111,8 @@ again:
      :: atomic { mail_new > 0 -> mail_new--; to = 1 };
         assert(generation == 1);
         if :: !is_free -> assert(to == generation) :: else -> skip fi
-     :: mail_old == 0 && mail_new == 0 -> break
+     :: atomic { mail_old == 0 && mail_new == 0 && half > 0 -> owners--; SCHEDULE; goto gone }  /* half_pushed: yield */
+     :: mail_old == 0 && mail_new == 0 && half == 0 -> break
      od;
      if                                      /* the first actor ends at some point: its generation passes */
      :: generation == 0 && may_end && answer_came -> generation = 1; is_free = true
@@ -114,7 +120,7 @@ again:
      fi;
      /* go_idle: the compare-and-swap of tail succeeds on an empty lane only; then the look at commands */
      atomic {
-       if :: mail_old == 0 && mail_new == 0 -> asleep = true; owners--
+       if :: mail_old == 0 && mail_new == 0 && half == 0 -> asleep = true; owners--
           :: else -> goto again
        fi
      };

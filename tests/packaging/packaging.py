@@ -32,8 +32,5 @@ with tempfile.TemporaryDirectory() as folder:
         else:
             libdir = next(d for d, _, names in os.walk(prefix) if "troupe-runtime.pc" in names)
             # The prefix in the files is the configured one: told where it lies, pkg-config moves it.
-            flags = subprocess.run(["pkg-config", "--define-prefix", "--static", "--cflags", "--libs", "troupe-supervision"],
-                                   env={**os.environ, "PKG_CONFIG_PATH": libdir}, capture_output=True, text=True, check=True).stdout.split()
-            os.makedirs(work + "/build")
-            run("g++", "-std=c++20", "-O1", work + "/consumer.cpp", "-o", work + "/build/consumer", *flags)
+            run("bash", "build.sh", cwd=work, env={**os.environ, "PKG_CONFIG_PATH": libdir, "PKG_CONFIG": "pkg-config --define-prefix"})
     run(work + "/build/consumer")

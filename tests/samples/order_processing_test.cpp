@@ -108,6 +108,12 @@ TEST_CASE("each malformed line is told by its reason", "[samples]") {
   REQUIRE(why_not(with("\"total\":1,\"items\":[]")) == "field \"items\" is empty");
   REQUIRE(why_not(with("\"total\":1,\"items\":\"x\"")) == "field \"items\" is not a list");
   REQUIRE(why_not(with("\"total\":1,\"items\":[5]")) == "an item is not an object");
+  REQUIRE(why_not(with("\"total\":1,\"items\":[{\"product\":\"w\",\"qty\":1},[5]]")) ==
+          "an item is not an object");
+  REQUIRE(why_not(with("\"total\":1,\"total\":2," + items)) == "field \"total\" is there twice");
+  REQUIRE(why_not(with("\"total\":1," + items + "," + items)) == "field \"items\" is there twice");
+  REQUIRE(why_not(with("\"total\":\"1000000000.01\"," + items)).find("out of range") !=
+          std::string::npos);
   REQUIRE(why_not(with("\"total\":1.005," + items)).find("more than two decimals") !=
           std::string::npos);
   REQUIRE(why_not(with("\"total\":true," + items)).find("\"total\" is not") != std::string::npos);
@@ -160,7 +166,13 @@ TEST_CASE(
     orders::print_json(once, summary);
     orders::print_json(again, run(options, troupe::testkit::Schedule::seeded));
     REQUIRE(once.str() == again.str());
-    REQUIRE(run(options, troupe::testkit::Schedule::threads).violations.empty());
+    const auto on_threads = run(options, troupe::testkit::Schedule::threads);
+    REQUIRE(on_threads.violations.empty());
+    REQUIRE(on_threads.statistics.submitted == 1000);
+    REQUIRE(on_threads.statistics.outcomes[4] == 0);
+    restarts = 0;
+    for (const auto& p : on_threads.statistics.processors) restarts += p.restarts;
+    REQUIRE(restarts > 0);
   }
 }
 

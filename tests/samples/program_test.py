@@ -30,7 +30,7 @@ summary = json.loads(result.stdout)
 expect(result.returncode == 0 and summary["success"] == 1000 and summary["revenue"] == "99990.00", "1,000 orders from standard input")
 expect([p["orders_processed"] for p in summary["processors"]] == [250] * 4, "250 per processor")
 
-for args in (["--orders", "/no/such/file"], ["--orders", "/tmp"], ["--orders", "-", "--no-such-option"], [],
+for args in (["--orders", "/no/such/file"], ["--orders", "/tmp"], ["--orders", "/proc/self/mem"], ["--orders", "-", "--no-such-option"], [],
              ["--orders", "-", "--processors", "0"], ["--orders", "-", "--crash-rate", "2"], ["--orders", "-", "--stock", "/nope"]):
     result = run(*args, stdin="")
     expect(result.returncode == 2 and result.stderr.strip() + result.stdout.strip() != "", "exit code 2 and a message for " + repr(args))

@@ -126,8 +126,32 @@ TEST_CASE("C14 options that contradict themselves are refused where the supervis
   });
 }
 
-TEST_CASE("C12 only an id is needed: permanent, worker, 5 s; a supervisor's limit is infinity",
+TEST_CASE("C12 a supervisor among the children has no limit: it waits as long as its own do",
           "[supervision]") {
+  on_every_schedule([](TestSystem& system) {
+    auto script = std::make_shared<Script>();
+    auto top = system.spawn<TestSupervisor>({.guardian = troupe::Guardian::no},
+                                            troupe::SupervisorOptions{}, script,
+                                            std::vector<troupe::ChildSpec>{});
+    const auto inner =
+        troupe::start_child(top, {.id = "inner"},
+                            troupe::factory<TestSupervisor>(
+                                troupe::SupervisorOptions{}, script,
+                                std::vector<troupe::ChildSpec>{
+                                    {.id = "slow", .shutdown = troupe::Shutdown{20min}}}))
+            .await();
+    REQUIRE(inner.has_value());
+    REQUIRE(troupe::which_children(top).await().at(0).type == troupe::ChildType::supervisor);
+    const auto slow = troupe::which_children(*inner).await().at(0).ref;
+    Ref<Child>{slow.address()}.tell(Stall{});
+    system.settle();
+    const auto before = system.now();
+    system.stop(top, troupe::no_timeout).await();
+    REQUIRE(system.now() - before >= 20min);
+  });
+}
+
+TEST_CASE("C12 only an id is needed: permanent, worker, 5 s", "[supervision]") {
   on_every_schedule([](TestSystem& system) {
     Fixture f{system, {}, {{.id = "x"}}};
     const auto infos = troupe::which_children(f.supervisor).await();

@@ -309,14 +309,16 @@ namespace {
 // A supervisor under a supervisor.
 class Nested : public troupe::Supervisor<FindChild> {
  public:
-  Nested(ScriptPtr script, std::uint32_t outer_max, std::uint32_t inner_max)
-      : Supervisor({.restarts_max = outer_max, .within = 1h}),
+  Nested(ScriptPtr script, std::uint32_t outer_max, std::uint32_t inner_max,
+         troupe::Strategy strategy = troupe::one_for_one)
+      : Supervisor({.strategy = strategy, .restarts_max = outer_max, .within = 1h}),
         script_(std::move(script)),
         inner_max_(inner_max) {}
   void on_start() override {
     inner_ = start_child<TestSupervisor>(
         {.id = "inner"}, troupe::SupervisorOptions{.restarts_max = inner_max_, .within = 1h},
         script_, std::vector<ChildSpec>{{.id = "leaf"}});
+    start_child<Child>({.id = "sibling"}, script_, "sibling");
   }
   Ref<Child> receive(const FindChild& m) { return inner_.ask(m).await(); }
 
@@ -457,10 +459,11 @@ TEST_CASE(
     "[supervision]") {
   on_every_schedule([](TestSystem& system) {
     auto script = std::make_shared<Script>();
-    auto top = system.spawn<Nested>({.guardian = troupe::Guardian::no}, script, 5u, 1u);
+    auto top = system.spawn<Nested>({.guardian = troupe::Guardian::no}, script, 5u, 1u,
+                                    troupe::one_for_all);
     system.settle();
     auto infos = troupe::which_children(top).await();
-    REQUIRE(infos.size() == 1);
+    REQUIRE(infos.size() == 2);
     const Ref<> inner_ref = infos[0].ref;
     REQUIRE(troupe::start_child(inner_ref, {.id = "extra"},
                                 troupe::factory<Child>(script, std::string("extra")))
@@ -475,6 +478,7 @@ TEST_CASE(
     REQUIRE(troupe::count_children(inner_ref).await().specs == 1);
     REQUIRE(script->starts_of("leaf") == 3);
     REQUIRE(script->starts_of("extra") == 1);
+    REQUIRE(script->starts_of("sibling") == 2);
   });
 }
 
