@@ -2,7 +2,9 @@
 
 #include <mutex>
 #include <new>
+#include <stop_token>
 #include <thread>
+#include <unordered_map>
 #include <utility>
 
 #include "cell.hpp"
@@ -92,7 +94,7 @@ void add_to_asks(Cell& asker, AskSlot* slot) {
 }
 
 void remove_from_asks(AskSlot* slot) noexcept {
-  CellExtension& e = *slot->asker->extension;
+  CellExtension& e = *slot->asked_by()->extension;
   (slot->previous != nullptr ? slot->previous->following : e.asks) = slot->following;
   if (slot->following != nullptr) slot->following->previous = slot->previous;
   slot->previous = slot->following = nullptr;
@@ -121,14 +123,15 @@ TimePoint ask_deadline(SystemCore* core, std::chrono::nanoseconds timeout) {
 
 AskSlot* open(Cell* asker, SystemGate* gate, TimePoint deadline) {
   AskSlot* slot = take_free_slot();
-  slot->asker = asker;
-  slot->gate.store(gate, std::memory_order_relaxed);  // published by the request
+  slot->asker.store(asker, std::memory_order_relaxed);  // published by the request
+  slot->gate.store(gate, std::memory_order_relaxed);    // published by the request
   slot->abandoned = false;
   slot->frame = nullptr;
   slot->callback = {};
   slot->error = nullptr;
   slot->destroy = nullptr;
-  slot->callee = {};
+  slot->set_callee({});
+  slot->asked.store(nullptr, std::memory_order_relaxed);  // published by waits_for
   slot->kind = CommandKind::answered;
   slot->command_expected = asker != nullptr;
   slot->previous = slot->following = nullptr;
@@ -169,6 +172,7 @@ RequestPort open_slot(const Address& callee, std::chrono::nanoseconds timeout,
                       void (*destroy)(void* answer) noexcept) {
   AskSlot* slot = take_slot(callee, timeout);
   slot->destroy = destroy;
+  slot->set_callee(callee);
   return {slot, slot->generation()};
 }
 
@@ -180,7 +184,11 @@ bool win_slot(const RequestPort& port) noexcept {
 }
 
 void publish_slot(AskSlot& slot, SlotState outcome) noexcept {
-  Cell* const asker = slot.asker;
+  // Pair: await_any_slot stores, then looks at the state, which is no longer pending here.
+  AskSlot* also = slot.also.load(std::memory_order_seq_cst);
+  if (also != nullptr) also = slot.also.exchange(nullptr, std::memory_order_seq_cst);
+  const RequestPort other{also, slot.also_generation};
+  Cell* const asker = slot.asked_by();
   const std::uint64_t word = word_of(slot.generation(), outcome);
   if (asker != nullptr) {
     // While the slot is being written its asker can't end, nor its System. Once it is published
@@ -198,6 +206,7 @@ void publish_slot(AskSlot& slot, SlotState outcome) noexcept {
     slot.changed.fetch_add(1, std::memory_order_seq_cst);
     futex_wake_all(slot.changed);
   }
+  if (also != nullptr && win_slot(other)) publish_slot(*also, SlotState::value);
 }
 
 void slot_completed(AskSlot& slot, Cell& cell) {
@@ -223,6 +232,51 @@ void slot_completed(AskSlot& slot, Cell& cell) {
   }
 }
 
+// ---- stop tokens
+// Few asks have one: they lie in a table beside the slots. Who takes a token marks the slot and
+// then looks whether the ask is still open; who gives up closes it and then looks at the mark.
+
+namespace {
+
+struct StopTable {
+  std::mutex lock;
+  std::unordered_map<const AskSlot*, std::stop_source> sources;
+};
+StopTable& stop_table() {
+  static auto* table = new StopTable;  // never destroyed: slots outlive every System
+  return *table;
+}
+
+void end_stop_token(AskSlot& slot, bool gave_up) noexcept {
+  if (!slot.has_stop.load(std::memory_order_seq_cst)) return;  // pair: stop_token_of
+  std::stop_source source{std::nostopstate};
+  {
+    StopTable& table = stop_table();
+    std::lock_guard guard(table.lock);
+    const auto found = table.sources.find(&slot);
+    if (found == table.sources.end()) return;
+    source = std::move(found->second);
+    table.sources.erase(found);
+    slot.has_stop.store(false, std::memory_order_seq_cst);
+  }
+  if (gave_up) source.request_stop();
+}
+
+}  // namespace
+
+std::stop_token stop_token_of(const RequestPort& port) {
+  if (port.slot == nullptr) return {};
+  StopTable& table = stop_table();
+  std::lock_guard guard(table.lock);
+  port.slot->has_stop.store(true, std::memory_order_seq_cst);
+  if (port.slot->state(port.generation) != SlotState::pending) {
+    std::stop_source over;
+    over.request_stop();
+    return over.get_token();
+  }
+  return table.sources.try_emplace(port.slot).first->second.get_token();
+}
+
 void* begin_reply(const RequestPort& port) noexcept {
   if (win_slot(port)) return port.slot->value;
   SystemGate* gate = port.slot->gate.load(std::memory_order_relaxed);  // for a count only
@@ -234,12 +288,14 @@ void* begin_reply(const RequestPort& port) noexcept {
 }
 
 void finish_reply(const RequestPort& port) noexcept {
+  end_stop_token(*port.slot, false);
   publish_slot(*port.slot, SlotState::value);
 }
 
 void fail_reply(const RequestPort& port, AskErrorKind kind, std::string_view what) noexcept {
   if (!win_slot(port)) return;
   port.slot->error = new AskError{kind, std::string(what)};
+  end_stop_token(*port.slot, kind == AskErrorKind::timeout);
   publish_slot(*port.slot, SlotState::failed);
 }
 
@@ -261,7 +317,7 @@ void await_slot(const RequestPort& ask) {
           "await on a thread of the System that runs no actor would block it for ever; use "
           "pipe_to_self");
     }
-    TROUPE_CHECK(slot.asker == worker->cell, "an actor awaits an ask of somebody else");
+    TROUPE_CHECK(slot.asked_by() == worker->cell, "an actor awaits an ask of somebody else");
     worker->cell->wait_in_turn(ask, false);
     return;
   }
@@ -283,6 +339,86 @@ void await_slot(const RequestPort& ask) {
   }
 }
 
+namespace {
+
+/// Asks that complete a further slot while this lives.
+class Together {
+ public:
+  Together(const RequestPort* asks, std::size_t count, const RequestPort& all)
+      : asks_(asks), count_(count) {
+    for (std::size_t i = 0; i < count; ++i) {
+      asks[i].slot->also_generation = all.generation;
+      asks[i].slot->also.store(all.slot, std::memory_order_seq_cst);  // pair: publish_slot
+    }
+  }
+  Together(const Together&) = delete;
+  Together& operator=(const Together&) = delete;
+  ~Together() {
+    for (std::size_t i = 0; i < count_; ++i) asks_[i].slot->also.store(nullptr);
+  }
+
+ private:
+  const RequestPort* asks_;
+  std::size_t count_;
+};
+
+/// What a thread outside waits for ends by that thread's own look at the clock.
+void fail_what_is_late(const RequestPort& ask, TimePoint& earliest) {
+  AskSlot& slot = *ask.slot;
+  if (slot.asked_by() != nullptr || slot.is_over(ask.generation)) return;
+  const TimePoint deadline{
+      Duration{slot.deadline.load(std::memory_order_relaxed)}};  // this thread's own write
+  SystemGate* gate = slot.gate.load(std::memory_order_relaxed);  // as above
+  SystemCore* core = gate != nullptr ? gate->enter() : nullptr;
+  if (core == nullptr) {
+    fail_reply(ask, AskErrorKind::system_stopped, "the System has ended");
+    return;
+  }
+  if (core->now() >= deadline)
+    fail_reply(ask, AskErrorKind::timeout, "no answer in time; the outcome is unknown");
+  earliest = std::min(earliest, deadline);
+  gate->leave();
+}
+
+std::size_t first_over(const RequestPort* asks, std::size_t count) noexcept {
+  std::size_t i = 0;
+  for (; i < count; ++i) {
+    const AskSlot& slot = *asks[i].slot;
+    while (slot.state(asks[i].generation) == SlotState::writing) std::this_thread::yield();
+    if (slot.is_over(asks[i].generation)) break;
+  }
+  return i;
+}
+
+}  // namespace
+
+std::size_t await_any_slot(const RequestPort* asks, std::size_t count) {
+  if (count == 0) throw UsageError("await_any of no ask");
+  for (;;) {
+    TimePoint earliest = TimePoint::max();
+    for (std::size_t i = 0; i < count; ++i) fail_what_is_late(asks[i], earliest);
+    std::size_t first = first_over(asks, count);
+    if (first < count) return first;
+    const Address callee = asks[0].slot->callee_address();
+    Ask<void> any{open_slot(callee, no_timeout, &destroy_reply<void>)};
+    any.port().slot->deadline.store(earliest.time_since_epoch().count(),
+                                    std::memory_order_relaxed);  // this thread's own
+    waits_for(any.port(), {});  // a ring through one of several branches is none
+    const Together together(asks, count, any.port());
+    first = first_over(asks, count);
+    if (first < count) return first;
+    await_slot(any.port());
+  }
+}
+
+void waits_for(const RequestPort& port, const Address& callee) noexcept {
+  if (port.slot != nullptr) port.slot->set_callee(callee);
+}
+
+bool is_over(const RequestPort& ask) noexcept {
+  return ask.slot->is_over(ask.generation);
+}
+
 void* slot_value(const RequestPort& ask) noexcept {
   return ask.slot->state(ask.generation) == SlotState::value ? ask.slot->value : nullptr;
 }
@@ -300,7 +436,8 @@ void release_slot(const RequestPort& ask) noexcept {
   // Release: the next open of this slot (same thread, or through the depot's lock). Failure is read
   // again below.
   if (slot.word.compare_exchange_strong(expected, freed, std::memory_order_acq_rel)) {
-    if (slot.asker != nullptr) remove_from_asks(&slot);
+    end_stop_token(slot, true);
+    if (slot.asked_by() != nullptr) remove_from_asks(&slot);
     free_slot(&slot);
     return;
   }
@@ -309,7 +446,7 @@ void release_slot(const RequestPort& ask) noexcept {
   if (state == SlotState::free) return;  // its actor has ended and gave it back
   if (state == SlotState::value && slot.destroy != nullptr) slot.destroy(slot.value);
   delete std::exchange(slot.error, nullptr);
-  if (slot.asker != nullptr) remove_from_asks(&slot);
+  if (slot.asked_by() != nullptr) remove_from_asks(&slot);
   slot.frame = nullptr;
   slot.word.store(freed,
                   std::memory_order_release);  // partner: win_slot of a late answer, which fails

@@ -36,14 +36,21 @@ struct AskCallback {
 struct alignas(64) AskSlot : Command {
   std::atomic<std::uint64_t> word{0};
   std::atomic<std::uint32_t> changed{0};  ///< futex of a waiting thread
-  Cell* asker = nullptr;                  ///< null: a thread outside
+  std::atomic<Cell*> asker{nullptr};      ///< null: a thread outside
   std::uint32_t asker_generation = 0;
   bool command_expected =
       false;               ///< the asker's: the completion has not been taken from its commands yet
   bool abandoned = false;  ///< the asker's: free it when the completion comes
   std::atomic<std::int64_t> deadline{0};   ///< ns on the System's clock; the callee may read it
   std::atomic<SystemGate*> gate{nullptr};  ///< whose System the answer comes from
-  Address callee;
+  // Whose answer it is, and to what: read by other threads, which look at the generation before and
+  // after.
+  std::atomic<Cell*> callee{nullptr};
+  std::atomic<std::uint64_t> callee_life{0};  ///< generation << 32 | serial
+  std::atomic<const MessageType*> asked{nullptr};
+  std::atomic<bool> has_stop{false};    ///< somebody holds a stop token of this ask
+  std::atomic<AskSlot*> also{nullptr};  ///< a slot to complete with this one (await_any)
+  std::uint32_t also_generation = 0;
   Frame* frame = nullptr;  ///< the asker's: who waits
   void (*destroy)(void* answer) noexcept = nullptr;
   AskCallback callback{};       ///< the asker's: pipe_to_self
@@ -61,6 +68,19 @@ struct alignas(64) AskSlot : Command {
         word.load(std::memory_order_acquire);  // partner: the release in publish
     return static_cast<std::uint32_t>(w >> 8) == generation ? static_cast<SlotState>(w & 0xff)
                                                             : SlotState::free;
+  }
+  /// Null: a thread outside.
+  [[nodiscard]] Cell* asked_by() const noexcept {
+    return asker.load(std::memory_order_relaxed);  // published by the request, and by waits_for
+  }
+  [[nodiscard]] Address callee_address() const noexcept {
+    const std::uint64_t life = callee_life.load(std::memory_order_relaxed);  // as said above
+    return {callee.load(std::memory_order_relaxed), static_cast<std::uint32_t>(life >> 32),
+            static_cast<std::uint32_t>(life)};
+  }
+  void set_callee(const Address& a) noexcept {
+    callee.store(a.cell, std::memory_order_relaxed);  // published by waits_for
+    callee_life.store(std::uint64_t{a.generation} << 32 | a.serial, std::memory_order_relaxed);
   }
   [[nodiscard]] bool is_over(std::uint32_t generation) const noexcept {
     const SlotState s = state(generation);

@@ -62,18 +62,18 @@ Cell::Next Cell::before_messages() {
   switch (phase.load(std::memory_order_relaxed)) {
     case Phase::free: bounce_all(DropReason::no_actor); return sleep();
     case Phase::starting:
-      if (frames != nullptr) break;
+      if (waiting() != nullptr) break;
       start();
       return Next::go_on;
     case Phase::running:
-      if (extension->stop_pending && frames == nullptr) {
+      if (extension->stop_pending && waiting() == nullptr) {
         begin_end(extension->why, StopReason::stop, extension->after);
         return Next::go_on;
       }
-      if (frames != nullptr && (extension->stop_pending || !own_type().reentrant)) break;
+      if (waiting() != nullptr && !takes_messages_now()) break;
       return take_held() ? Next::took_one : Next::messages;
     case Phase::failing:
-      if (frames != nullptr) break;
+      if (waiting() != nullptr) break;
       hold_for_verdict(true);
       return Next::go_on;
     case Phase::held: break;
@@ -206,13 +206,13 @@ void Cell::deliver(Envelope* e) {
   }
 }
 
-HandlerFunction ActorType::find(const MessageType* message) const noexcept {
+const HandlerEntry* ActorType::find(const MessageType* message) const noexcept {
   for (std::uint32_t i = 0; i < handler_count; ++i) {
-    if (handlers[i].type == message) return handlers[i].function;
+    if (handlers[i].type == message) return &handlers[i];
   }
   if (message->id == 0) return nullptr;
   for (std::uint32_t i = 0; i < handler_count; ++i) {  // seen from another shared library
-    if (handlers[i].type->id == message->id) return handlers[i].function;
+    if (handlers[i].type->id == message->id) return &handlers[i];
   }
   return nullptr;
 }
@@ -222,11 +222,11 @@ namespace {
 /// What handles a message: the class, or a lambda of the behavior in force, which lives on while it
 /// runs.
 struct Invocation {
-  HandlerFunction function = nullptr;
+  const HandlerEntry* handler = nullptr;
   std::shared_ptr<Behavior> behavior = {};
   void (*call)(Behavior&, Envelope&, Turn&) = nullptr;
 
-  explicit operator bool() const noexcept { return function != nullptr || call != nullptr; }
+  explicit operator bool() const noexcept { return handler != nullptr || call != nullptr; }
 };
 
 Invocation find_handler(Cell& cell, const MessageType* message) {
@@ -242,8 +242,9 @@ Invocation find_handler(Cell& cell, const MessageType* message) {
 
 void invoke(Cell& cell, CellTurn& turn, void* argument) {
   auto& invocation = *static_cast<Invocation*>(argument);
-  if (invocation.function != nullptr) {
-    invocation.function(cell.actor(), *turn.envelope, turn);
+  if (invocation.handler != nullptr) {
+    turn.is_reader = invocation.handler->is_reader;
+    invocation.handler->function(cell.actor(), *turn.envelope, turn);
   } else {
     invocation.call(*invocation.behavior, *turn.envelope, turn);
   }
@@ -278,9 +279,18 @@ void Cell::handle_message(Envelope* e) {
   turn.port = port;
   turn.what = e->type->text();
   e->flags |= is_busy;
-  const bool influences = e->type->influences_receive_timeout;
   run_turn(turn, &invoke, &invocation);
-  if (!turn.envelope_is_kept) end_message(e);
+  end_turn(turn);
+}
+
+/// The handler has returned; where it is a coroutine that has not ended, its message stays.
+void Cell::end_turn(CellTurn& turn) {
+  if (turn.task != nullptr) {
+    run_task(*new CellTurn(turn));
+    return;
+  }
+  const bool influences = turn.envelope->type->influences_receive_timeout;
+  if (!turn.envelope_is_kept) end_message(turn.envelope);
   if (influences && extension != nullptr && extension->receive_timer != nullptr)
     extension->last_influence = core().now();
 }
@@ -310,7 +320,10 @@ void Cell::handle_notice(Envelope* e) {
     turn.what = e->type->text();
     e->flags |= is_busy;
     run_turn(turn, &invoke, &invocation);
-  } else if (is_death_pact) {
+    end_turn(turn);
+    return;
+  }
+  if (is_death_pact) {
     const std::string who = payload_as<Terminated>(*e).who.to_string();
     fail(ExitReason::failure(
              "death pact: " + who +
@@ -334,6 +347,7 @@ void Cell::run_turn(CellTurn& turn, void (*body)(Cell&, CellTurn&, void*), void*
   }
   Worker& worker = *Worker::current();
   worker.turn = nullptr;
+  if (turn.task != nullptr) return;  // it is yet to begin, or to go on
   Counters::add(worker.counters.handled);
   if (turn.port.slot != nullptr) {
     fail_reply(turn.take_port(),
@@ -369,53 +383,6 @@ void Cell::turn_failed(CellTurn& turn, std::exception_ptr error) {
     ActorLog{*this}.error(std::string(turn.what) +
                           " threw while the actor was ending: " + answer.what);
   }
-}
-
-// ---- waiting inside a turn
-
-void Cell::wait_in_turn(const RequestPort& port, bool lent) {
-  auto* turn = static_cast<CellTurn*>(Worker::current()->turn);
-  TROUPE_CHECK(turn != nullptr, "an actor waits outside of its turn");
-  if (turn->cancelled && !lent) throw Cancelled{};
-  if (!port.slot->is_over(port.generation)) {
-    Worker::current()->reserve_carrier();
-    Frame frame;
-    frame.carrier = &Worker::current()->carrier();
-    frame.turn = turn;
-    frame.waits_for = port;
-    frame.lent = lent;
-    frame.following = frames;
-    if (frames != nullptr) frames->previous = &frame;
-    frames = &frame;
-    port.slot->frame = &frame;
-    ext();
-    Worker::current()->turn = nullptr;
-    Worker::current()->suspend(
-        *this);  // returns on another carrier's time, perhaps on another thread
-    Worker::current()->turn = turn;
-  }
-  if (turn->cancelled && !lent) throw Cancelled{};
-}
-
-void Cell::make_ready(Frame& frame) {
-  if (frame.is_ready) return;
-  frame.is_ready = true;
-  (extension->last_ready != nullptr ? extension->last_ready->next_ready : extension->first_ready) =
-      &frame;
-  extension->last_ready = &frame;
-}
-
-/// Switches to a handler that may go on. Comes back when this carrier is needed again, which then
-/// holds nothing.
-Cell::Next Cell::resume_ready() {
-  Frame& frame = *extension->first_ready;
-  extension->first_ready = frame.next_ready;
-  if (extension->first_ready == nullptr) extension->last_ready = nullptr;
-  (frame.previous != nullptr ? frame.previous->following : frames) = frame.following;
-  if (frame.following != nullptr) frame.following->previous = frame.previous;
-  if (frame.waits_for.slot->frame == &frame) frame.waits_for.slot->frame = nullptr;
-  Worker::current()->resume(*frame.carrier);
-  return Next::left;
 }
 
 void Cell::append_notice(Envelope* e) {

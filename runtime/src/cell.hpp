@@ -61,12 +61,14 @@ enum class Phase : std::uint8_t { free, starting, running, failing, held, ending
 enum class Stage : std::uint8_t { unwind, on_stop, children, object };
 enum class After : std::uint8_t { terminate, hold, rebuild };
 
-/// A handler that waits. Lives on its own stack.
+/// A handler that waits. Lives on its own stack, or in its coroutine.
 struct Frame {
-  Carrier* carrier = nullptr;
+  Carrier* carrier = nullptr;  ///< null: a coroutine
+  void* coroutine = nullptr;
   Turn* turn = nullptr;
   RequestPort waits_for;
   bool lent = false;  ///< memory is lent to somebody (blocking): not cancelled before he is done
+  std::stop_source* stop = nullptr;  ///< tells him that he need not go on
   bool is_ready = false;
   Frame* previous = nullptr;
   Frame* following = nullptr;
@@ -78,6 +80,9 @@ struct CellTurn : Turn {
   bool cancelled = false;
   bool is_kept = false;           ///< the message is in the stash
   bool envelope_is_kept = false;  ///< in the envelope it came in
+  bool is_reader = false;         ///< of a handler that reads only
+  bool task_waits = false;        ///< its coroutine is suspended
+  void* resume_at = nullptr;      ///< the innermost coroutine; null: the task has not begun
   std::string_view what = "on_start";
 };
 
@@ -137,6 +142,7 @@ struct CellExtension {
   TimePoint last_influence{};
   TimerRecord* receive_timer = nullptr;
   std::uint32_t pushed_when_held = 0;  ///< the mailbox's count when the verdict began to be awaited
+  Frame* frames = nullptr;             ///< handlers that wait, newest first
   Frame* first_ready = nullptr;
   Frame* last_ready = nullptr;
 };
@@ -152,7 +158,7 @@ struct Cell final : Runnable {
   std::uint32_t serial = 0;
   // ---- line 1: the owner's
   Mailbox::Outlet out;
-  Frame* frames = nullptr;  ///< handlers that wait, newest first
+  std::atomic<AskSlot*> waits_for{nullptr};  ///< whose answer keeps this actor from taking messages
   CellExtension* extension = nullptr;
   std::atomic<Cell*> parent{nullptr};  ///< set at spawn; read by the shutdown too
   Cell* next_sibling = nullptr;        ///< or next free cell
@@ -202,15 +208,26 @@ struct Cell final : Runnable {
   void finish(Envelope* e);
   void deliver(Envelope* e);
   void handle_message(Envelope* e);
+  void end_turn(CellTurn& turn);
   void handle_notice(Envelope* e);
   void run_turn(CellTurn& turn, void (*body)(Cell&, CellTurn&, void*), void* argument);
   void turn_failed(CellTurn& turn, std::exception_ptr error);
-  void wait_in_turn(const RequestPort& port, bool lent);
-  void make_ready(Frame& frame);
-  Next resume_ready();
   void bounce(Envelope* e, DropReason reason);
   void bounce_all(DropReason reason);
   void append_notice(Envelope* e);
+
+  // waiting.cpp: handlers that wait, as fibers and as coroutines
+  [[nodiscard]] Frame* waiting() const noexcept {
+    return extension != nullptr ? extension->frames : nullptr;
+  }
+  void wait_in_turn(const RequestPort& port, bool lent, std::stop_source* stop = nullptr);
+  bool link_frame(Frame& frame, CellTurn& turn, const RequestPort& port);
+  void unlink_frame(Frame& frame);
+  void make_ready(Frame& frame);
+  Next resume_ready();
+  void run_task(CellTurn& turn);
+  bool refuse_cycle(const RequestPort& port);
+  [[nodiscard]] bool takes_messages_now() const noexcept;
 
   // held_mail.cpp: stash, urgent messages, receive timeout
   bool take_held();

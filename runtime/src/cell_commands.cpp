@@ -230,7 +230,7 @@ void Cell::handle_timer(TimerRecord& timer) {
     case TimerPurpose::ask_deadline: timeout_asks(); return;
     case TimerPurpose::stop_deadline:
       extension->out_of_time = true;
-      if (frames != nullptr && !is(Phase::ending)) {
+      if (waiting() != nullptr && !is(Phase::ending)) {
         begin_end(ExitReason::killed("its stop deadline expired"), StopReason::kill,
                   extension->hold ? After::hold : After::terminate);
       } else {

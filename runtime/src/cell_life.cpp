@@ -64,9 +64,10 @@ void Cell::fail(ExitReason why, bool starting) {
 
 /// Handlers that wait go on with Cancelled, newest first; one that lent memory when it has it back.
 void Cell::cancel_frames() {
-  for (Frame* frame = frames; frame != nullptr; frame = frame->following) {
+  for (Frame* frame = waiting(); frame != nullptr; frame = frame->following) {
     static_cast<CellTurn*>(frame->turn)->cancelled = true;
     if (!frame->lent) make_ready(*frame);
+    if (frame->stop != nullptr) frame->stop->request_stop();
   }
 }
 
@@ -104,7 +105,7 @@ void Cell::request_stop(StopCommand& stop) {
     e.after = e.hold ? After::hold : After::terminate;
     e.stop_pending = true;
     e.ended_by_request = true;
-    if (frames == nullptr) begin_end(e.why, StopReason::stop, e.after);
+    if (waiting() == nullptr) begin_end(e.why, StopReason::stop, e.after);
   } else {
     request_end(stop.why, StopReason::stop);
   }
@@ -175,7 +176,7 @@ void Cell::begin_end(ExitReason why, StopReason stop_reason, After after) {
 Cell::Next Cell::go_on_ending() {
   CellExtension& e = *extension;
   for (;;) {
-    bool waits = frames != nullptr;
+    bool waits = waiting() != nullptr;
     switch (e.stage) {
       case Stage::unwind:
         if (!waits) e.stage = Stage::on_stop;

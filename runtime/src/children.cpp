@@ -75,6 +75,7 @@ SpawnedChild spawn_held_child(const detail::Maker& maker, SpawnOptions options,
       detail::open_slot({}, start_timeout, &detail::destroy_reply<void>);
   Ask<void> started{port};
   const Ref<> child{detail::spawn_from(&self, nullptr, options, maker, port)};
+  detail::waits_for(port, child.address());
   return {child, std::move(started)};
 }
 

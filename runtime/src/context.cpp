@@ -79,7 +79,6 @@ NewCell::NewCell(Cell* parent, System* system, const ActorType& type, const Spaw
   cell_->type.store(&type, std::memory_order_relaxed);     // published with the ref
   cell_->parent.store(parent, std::memory_order_relaxed);  // published with the ref
   cell_->incarnation = 0;
-  cell_->frames = nullptr;
   cell_->is_held = options != nullptr && options->on_end == OnEnd::hold;
   if (!object_is_inline(type.size, type.align)) {
     *reinterpret_cast<void**>(reinterpret_cast<std::byte*>(cell_) + cell_header_bytes) =
@@ -392,25 +391,25 @@ RequestPort take_request(Cell&) {
 
 void forward_request(const RequestPort& port, const Address& to, RequestEnvelope* e) {
   e->port = port;
-  if (port.slot != nullptr) port.slot->callee = to;
+  waits_for(port, to);
   send(to, e);
 }
 
 CurrentRequest current_request(Cell&) {
   Turn* turn = Worker::current()->turn;
-  if (turn == nullptr || turn->envelope == nullptr) return {Ref<>{}, TimePoint::max()};
+  if (turn == nullptr || turn->envelope == nullptr) return {Ref<>{}, TimePoint::max(), {}};
   TimePoint deadline = TimePoint::max();
   if (turn->port.slot != nullptr) {
     deadline = TimePoint{Duration{
         turn->port.slot->deadline.load(std::memory_order_relaxed)}};  // published by the request
   }
-  return {Ref<>{turn->envelope->from}, deadline};
+  return {Ref<>{turn->envelope->from}, deadline, turn->port};
 }
 
 void on_answer(Cell& self, const RequestPort& ask, const MessageType& message, void* function,
                void (*run)(void*, const RequestPort&, Cell&), void (*drop)(void*)) {
   AskSlot& slot = *ask.slot;
-  TROUPE_CHECK(slot.asker == &self, "pipe_to_self takes an ask of this actor");
+  TROUPE_CHECK(slot.asked_by() == &self, "pipe_to_self takes an ask of this actor");
   slot.callback = {&message, function, run, drop};
   if (slot.is_over(ask.generation) && !slot.command_expected) slot_completed(slot, self);
 }
@@ -425,7 +424,7 @@ struct BlockingCall : BlockingJob {
 };
 }  // namespace
 
-void run_blocking(void* call, void (*run)(void*)) {
+void run_blocking(void* call, void (*run)(void*), std::stop_source* stop) {
   Worker* worker = Worker::current();
   if (worker == nullptr || worker->cell == nullptr || worker->turn == nullptr) {
     run(call);  // a thread of the user's, which may block
@@ -445,7 +444,7 @@ void run_blocking(void* call, void (*run)(void*)) {
   };
   worker->reserve_carrier();  // so that waiting can't fail once the job is under way
   worker->core.executor().submit_blocking(job);
-  self.wait_in_turn(job.done, true);
+  self.wait_in_turn(job.done, true, stop);
   if (static_cast<CellTurn*>(Worker::current()->turn)->cancelled) throw Cancelled{};
 }
 

@@ -108,7 +108,7 @@ void Cell::stash_unhandled(Envelope* e, const RequestPort& port) {
 bool Cell::take_held() {
   HeldMail* held = extension->held_mail.get();
   if (held == nullptr || !held->has_mail()) return false;
-  for (Frame* frame = frames; frame != nullptr; frame = frame->following) {
+  for (Frame* frame = waiting(); frame != nullptr; frame = frame->following) {
     if (frame->turn->envelope == held->front()) return false;  // it was stashed by one that waits
   }
   Envelope* e = held->take();
@@ -181,7 +181,7 @@ void set_receive_timeout(Cell& self, std::optional<Duration> timeout) {
 void Cell::receive_timer_due() {
   CellExtension& e = *extension;
   const TimePoint now = core().now();
-  if (frames != nullptr) e.last_influence = now;  // a handler is under way
+  if (waiting() != nullptr) e.last_influence = now;  // a handler is under way
   if (now >= e.last_influence + e.receive_timeout) {
     e.last_influence = now;
     append_notice(make_notice(ReceiveTimeout{}));

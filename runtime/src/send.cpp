@@ -39,6 +39,7 @@ RequestEnvelope* new_request(const Address& to, const MessageType& type,
   RequestEnvelope* e = new_forwarded(type);
   AskSlot* slot = take_slot(to, timeout);
   slot->destroy = destroy;
+  slot->asked.store(&type, std::memory_order_relaxed);  // published by waits_for
   e->port = {slot, slot->generation()};
   return e;
 }
@@ -129,7 +130,7 @@ Sent send(const Address& to, Envelope* e) noexcept {
 
 RequestPort send_request(const Address& to, RequestEnvelope* e) noexcept {
   const RequestPort port = e->port;
-  if (port.slot != nullptr) port.slot->callee = to;
+  waits_for(port, to);
   send(to, e);
   return port;
 }

@@ -257,12 +257,11 @@ void SystemCore::list_survivors(ShutdownReport& report) {
     s.waiting_messages =
         cell.pushed.load(std::memory_order_relaxed) - cell.taken.load(std::memory_order_relaxed);
     const CellExtension* e = cell.extension;
-    if (cell.frames != nullptr) {
-      const AskSlot* slot = cell.frames->waits_for.slot;
-      const Address& callee = slot->callee;
+    if (const Frame* frame = cell.waiting()) {
+      const Address callee = frame->waits_for.slot->callee_address();
       s.doing = std::string("its handler of ") +
-                std::string(static_cast<CellTurn*>(cell.frames->turn)->what) + " waits for " +
-                (cell.frames->lent        ? "a blocking call"
+                std::string(static_cast<CellTurn*>(frame->turn)->what) + " waits for " +
+                (frame->lent              ? "a blocking call"
                  : callee.cell != nullptr ? "an answer from " + print(callee)
                                           : "an answer");
     } else if (phase == Phase::ending && e != nullptr && e->child_count > 0) {

@@ -148,6 +148,9 @@ int System::run_until_signal() {
   return core_->guardian_failed() ? 1 : 0;
 }
 
+std::string System::why(const Ref<>& actor) const {
+  return detail::why(actor.address());
+}
 Metrics System::metrics() const {
   return core_->metrics();
 }

@@ -34,7 +34,7 @@ struct Scope {  // shows that a frame was unwound
 template <bool IsReentrant>
 class Waiter : public troupe::Actor<Run, Poke> {
  public:
-  static constexpr troupe::Turns turns{IsReentrant};
+  static constexpr auto turns = IsReentrant ? troupe::reentrant : troupe::exclusive;
   Waiter(troupe::Ref<Slow> slow, troupe::Ref<Note> notes) : slow_(slow), notes_(notes) {}
   int receive(const Run& m) {
     Scope scope{notes_};

@@ -54,7 +54,16 @@ struct OtherFailure : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-class Child : public Actor<Fail, FailOther, End, Ping, Stall, Never> {
+/// Answers nothing, for as long as it lives.
+class Silent : public Actor<Never> {
+ public:
+  void receive(const Never&, ReplyTo<int> reply) { kept_.push_back(std::move(reply)); }
+
+ private:
+  std::vector<ReplyTo<int>> kept_;
+};
+
+class Child : public Actor<Fail, FailOther, End, Ping, Stall> {
  public:
   Child(ScriptPtr script, std::string id) : script_(std::move(script)), id_(std::move(id)) {}
   void on_start() override {
@@ -74,8 +83,9 @@ class Child : public Actor<Fail, FailOther, End, Ping, Stall, Never> {
   void receive(const FailOther&) { throw OtherFailure("other"); }
   void receive(const End& m) { stop(m.why); }
   int receive(const Ping&) { return ++pings_; }
-  void receive(const Stall&) { static_cast<void>(self().ask(Never{}, no_timeout).try_await()); }
-  int receive(const Never&) { return 0; }
+  void receive(const Stall&) {
+    static_cast<void>(spawn<Silent>().ask(Never{}, no_timeout).try_await());
+  }
 
  private:
   ScriptPtr script_;

@@ -90,6 +90,11 @@ struct BasicMailbox {
                                                                     : Pop::half_pushed;  // a hint
   }
 
+  /// Owner: the link that pop would take, or null.
+  static Link* peek(const Outlet& out) {
+    return out.head->next.load(std::memory_order_acquire);  // partner: the release store in push
+  }
+
   /// Owner of an empty lane: gives the token up. Unless it is `not_empty` or `commands_came`, the
   /// caller owns the cell no longer and must not touch it. `done` is the dummy that is free now.
   static Idle go_idle(Inlet& in, Outlet& out, Link*& done) {

@@ -14,12 +14,17 @@
 
 namespace troupe {
 
-/// `static constexpr auto turns = troupe::reentrant;` lets other messages go on while a handler
-/// awaits (S137).
+/// What `static constexpr auto turns = ...;` in an actor's class says: which messages go on while a
+/// handler waits (S137). Turns never run in parallel.
 struct Turns {
-  bool is_reentrant;
+  detail::TurnsKind kind;
 };
-inline constexpr Turns reentrant{true};
+/// None, which is the default.
+inline constexpr Turns exclusive{detail::TurnsKind::exclusive};
+/// Any message: state may change at each await.
+inline constexpr Turns reentrant{detail::TurnsKind::reentrant};
+/// While `const` handlers wait, messages of other `const` handlers.
+inline constexpr Turns readers_together{detail::TurnsKind::readers_together};
 
 /// Names a timer of one actor: a text or a number.
 /// Thread safety: a plain value.
@@ -50,21 +55,30 @@ class ActorLog {
   detail::Cell* cell_;
 };
 
+namespace detail {
+std::stop_token stop_token_of(const RequestPort& port);
+}
+
 /// The message being handled: who sent it and until when its sender waits.
 /// Thread safety: on the actor, in the handler it was taken in.
 class CurrentRequest {
  public:
-  CurrentRequest(Ref<> sender, TimePoint deadline) noexcept
-      : sender_(sender), deadline_(deadline) {}
+  CurrentRequest(Ref<> sender, TimePoint deadline, detail::RequestPort port) noexcept
+      : sender_(sender), deadline_(deadline), port_(port) {}
   /// The actor that sent the message; empty when it came from outside or from a timer.
   [[nodiscard]] const Ref<>& sender() const noexcept { return sender_; }
   /// Until when the asker waits; TimePoint::max() for a told message. Not inherited by the
   /// handler's own asks.
   [[nodiscard]] TimePoint deadline() const noexcept { return deadline_; }
+  /// Stopped when the asker gives up: it dropped its Ask, its timeout is over, or it has ended.
+  /// Callbacks registered with it run on the thread that gives up. For a told message it never
+  /// stops.
+  [[nodiscard]] std::stop_token stop_token() const { return detail::stop_token_of(port_); }
 
  private:
   Ref<> sender_;
   TimePoint deadline_;
+  detail::RequestPort port_;
 };
 
 namespace detail {
@@ -126,6 +140,8 @@ StashState stash_state(const Cell& self) noexcept;
 void return_request(const RequestPort& port);
 void set_behavior(Cell& self, std::shared_ptr<Behavior> behavior);
 void set_receive_timeout(Cell& self, std::optional<Duration> timeout);
+/// The answer of a slot opened by open_slot comes from this actor.
+void waits_for(const RequestPort& port, const Address& callee) noexcept;
 RequestPort take_request(Cell& self);
 void forward_request(const RequestPort& port, const Address& to, RequestEnvelope* e);
 RequestEnvelope* new_forwarded(const MessageType& type);
@@ -135,7 +151,8 @@ void on_answer(Cell& self, const RequestPort& ask, const MessageType& message, v
                void (*run)(void*, const RequestPort&, Cell&), void (*drop)(void*));
 Address address_of(const Cell& self) noexcept;
 Ask<void> stop_and_wait(const Address& actor, Duration deadline);
-void run_blocking(void* call, void (*run)(void*));
+/// `stop`: told when the actor is killed meanwhile; may be null.
+void run_blocking(void* call, void (*run)(void*), std::stop_source* stop);
 
 }  // namespace detail
 
@@ -182,6 +199,7 @@ class ActorBase : public detail::ActorTag {
     Ask<void> started{port};
     const Ref<T> child{
         detail::spawn_in<T>(cell(), nullptr, &options, port, std::forward<Args>(args)...)};
+    detail::waits_for(port, child.address());
     if (auto result = started.try_await(); !result) {
       stop(child);
       throw StartFailed(result.error().what);
@@ -385,12 +403,9 @@ class Actor : public ActorBase {
 template <class T>
 concept ValidActor = detail::fine<decltype(detail::why_not_actor<T>())>;
 
-/// Runs f on the blocking pool while the actor waits (where it is reentrant, other messages go on),
-/// and returns what it returns; what f throws is thrown here. f may use `this` and locals: even
-/// kill waits for it. Outside an actor f runs in place. Throws Cancelled after f when the actor was
-/// killed meanwhile.
+namespace detail {
 template <class F>
-auto blocking(F&& f) -> std::invoke_result_t<F&> {
+auto blocking_call(F& f, std::stop_source* stop) -> std::invoke_result_t<F&> {
   using R = std::invoke_result_t<F&>;
   struct Call {
     F& function;
@@ -409,9 +424,28 @@ auto blocking(F&& f) -> std::invoke_result_t<F&> {
       }
     }
   } call{f, nullptr};
-  detail::run_blocking(&call, &Call::run);
+  run_blocking(&call, &Call::run, stop);
   if (call.error) std::rethrow_exception(call.error);
   if constexpr (!std::is_void_v<R>) return std::move(*call.result);
+}
+}  // namespace detail
+
+/// Runs f on the blocking pool while the actor waits (where it is reentrant, other messages go on),
+/// and returns what it returns; what f throws is thrown here. f may use `this` and locals: even
+/// kill waits for it. Outside an actor f runs in place. Throws Cancelled after f when the actor was
+/// killed meanwhile; `f(std::stop_token)` hears of that.
+template <class F>
+auto blocking(F&& f) {
+  constexpr bool wants_token = std::is_invocable_v<F&, std::stop_token>;
+  std::stop_source stop;
+  const auto run = [&]() -> decltype(auto) {
+    if constexpr (wants_token) {
+      return f(stop.get_token());
+    } else {
+      return f();
+    }
+  };
+  return detail::blocking_call(run, wants_token ? &stop : nullptr);
 }
 
 }  // namespace troupe

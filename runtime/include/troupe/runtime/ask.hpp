@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <tuple>
+#include <vector>
 
 #include <troupe/runtime/detail/envelope.hpp>
 #include <troupe/runtime/error.hpp>
@@ -27,6 +28,8 @@ inline constexpr bool reply_is_inline = sizeof(R) <= reply_inline_bytes &&
 /// suspends the actor, elsewhere it blocks the thread or drives the test executor. Throws
 /// Cancelled; UsageError where waiting would deadlock.
 void await_slot(const RequestPort& ask);
+/// The index of the first that is over, as soon as there is one.
+std::size_t await_any_slot(const RequestPort* asks, std::size_t count);
 /// The storage of the answer, or null when the ask failed. Only after await_slot.
 void* slot_value(const RequestPort& ask) noexcept;
 AskError slot_error(const RequestPort& ask);
@@ -130,10 +133,29 @@ class [[nodiscard("a dropped Ask is cancelled at once; await it, or tell instead
   detail::RequestPort release() noexcept {
     return std::exchange(port_, {});
   }
+  /// For the runtime.
+  [[nodiscard]] const detail::RequestPort& port() const noexcept {
+    return port_;
+  }
 
  private:
   detail::RequestPort port_;
 };
+
+/// Waits until at least one of the asks is over, and returns the index of the first that is. All of
+/// them stay: await that one (which waits no more), and the others later, or drop them.
+/// Throws Cancelled and UsageError as Ask::await does.
+template <class... Rs>
+requires(sizeof...(Rs) > 0) std::size_t await_any(const Ask<Rs>&... asks) {
+  const detail::RequestPort ports[] = {asks.port()...};
+  return detail::await_any_slot(ports, sizeof...(Rs));
+}
+template <class R>
+std::size_t await_any(const std::vector<Ask<R>>& asks) {
+  std::vector<detail::RequestPort> ports;
+  for (const Ask<R>& ask : asks) ports.push_back(ask.port());
+  return detail::await_any_slot(ports.data(), ports.size());
+}
 
 /// Waits for every result of several asks; none is lost when another fails.
 /// Throws Cancelled and UsageError as Ask::await does.

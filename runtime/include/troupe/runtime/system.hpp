@@ -13,6 +13,7 @@ namespace troupe {
 
 namespace detail {
 class SystemCore;
+std::string why(const Address& actor);
 /// Runtime check behind `find<P>`: does the actor take all of these?
 bool takes_all(const Address& actor, const MessageType* const* types, std::size_t count) noexcept;
 template <class List>
@@ -90,6 +91,10 @@ class System {
   /// runs only; throws UsageError when another System of this process does so already.
   int run_until_signal();
 
+  /// What an actor waits for, and what that waits for, in words: "/a waits for the answer to Charge
+  /// from /payments, which waits for nobody". A look from outside, out of date as soon as it is
+  /// taken.
+  [[nodiscard]] std::string why(const Ref<>& actor) const;
   [[nodiscard]] Metrics metrics() const;
   [[nodiscard]] std::uint64_t actor_count() const;
   [[nodiscard]] TimePoint now() const;

@@ -7,6 +7,9 @@
 
 namespace troupe::detail {
 
+/// What may go on while a handler waits.
+enum class TurnsKind : std::uint8_t { exclusive, reentrant, readers_together };
+
 struct ActorType {
   const char* name;
   std::uint32_t name_size;
@@ -19,10 +22,10 @@ struct ActorType {
   ChildObserver* (*child_observer)(
       ActorBase&) noexcept;  ///< null: the runtime looks after the children
   bool has_on_start;
-  bool reentrant;
+  TurnsKind turns;
 
   /// Null when the class has none.
-  [[nodiscard]] HandlerFunction find(const MessageType* message) const noexcept;
+  [[nodiscard]] const HandlerEntry* find(const MessageType* message) const noexcept;
 
   [[nodiscard]] std::string_view text() const noexcept { return {name, name_size}; }
 };
@@ -32,11 +35,11 @@ concept DeclaresTurns = requires {
   T::turns;
 };
 template <class T>
-consteval bool is_reentrant() {
+consteval TurnsKind turns_of() {
   if constexpr (DeclaresTurns<T>) {
-    return T::turns.is_reentrant;
+    return T::turns.kind;
   } else {
-    return false;
+    return TurnsKind::exclusive;
   }
 }
 
@@ -55,7 +58,8 @@ struct HandlerTable;
 template <class T, class... Ms>
 struct HandlerTable<T, TypeList<Ms...>> {
   static constexpr HandlerEntry entries[sizeof...(Ms) + 1] = {
-      {&message_type<Ms>, &handle<T, Ms>}..., {nullptr, nullptr}};
+      {&message_type<Ms>, &handle<T, Ms>, HandlerShape<T, Ms>::reads_only}...,
+      {nullptr, nullptr, false}};
   static constexpr std::uint32_t count = sizeof...(Ms);
 };
 
@@ -94,7 +98,7 @@ consteval ActorType describe_actor() {
           Table::count,       Table::entries,
           &base_of<T>,        &destroy_object<T>,
           find_observer<T>(), !InheritsOnStart<T>,
-          is_reentrant<T>()};
+          turns_of<T>()};
 }
 template <class T>
 inline constexpr ActorType actor_type = describe_actor<T>();

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 
 #include <troupe/runtime/message.hpp>
 
@@ -52,6 +53,16 @@ struct RequestPort {
 
 struct RequestEnvelope : Envelope {
   RequestPort port;
+};
+
+/// One handler at work: whom it serves and who waits for the answer.
+struct Turn {
+  Envelope* envelope = nullptr;
+  RequestPort port;
+  void* task = nullptr;  ///< the coroutine, where the handler is one
+  void (*finish_task)(Turn&, void* task) = nullptr;
+
+  RequestPort take_port() noexcept { return std::exchange(port, {}); }
 };
 
 constexpr std::size_t payload_offset(std::size_t align, bool wide) {

@@ -9,6 +9,7 @@
 #include <troupe/runtime/detail/envelope.hpp>
 #include <troupe/runtime/protocol.hpp>
 #include <troupe/runtime/ref.hpp>
+#include <troupe/runtime/task.hpp>
 
 namespace troupe {
 class ActorBase;
@@ -16,19 +17,11 @@ class ActorBase;
 
 namespace troupe::detail {
 
-/// One handler at work: whom it serves and who waits for the answer.
-struct Turn {
-  Envelope* envelope = nullptr;
-  RequestPort port;
-  Turn* outer = nullptr;
-
-  RequestPort take_port() noexcept { return std::exchange(port, {}); }
-};
-
 using HandlerFunction = void (*)(ActorBase&, Envelope&, Turn&);
 struct HandlerEntry {
   const MessageType* type;
   HandlerFunction function;
+  bool is_reader;  ///< a const member function
 };
 
 template <class R>
@@ -36,9 +29,15 @@ inline constexpr bool is_forwarded = false;
 template <class R>
 inline constexpr bool is_forwarded<Forwarded<R>> = true;
 
+template <class Pointer>
+inline constexpr bool is_const_member = false;
+template <class R, class C, class... As>
+inline constexpr bool is_const_member<R (C::*)(As...) const> = true;
+
 template <class Pointer, class R, bool IsDeferred>
 struct Shape {
   Pointer pointer;
+  static constexpr bool reads_only = is_const_member<Pointer>;
   static constexpr bool deferred = IsDeferred;
   using Result = R;
 };
@@ -77,11 +76,23 @@ constexpr auto pick_deferred_by_reference(R (C::*f)(const M&, ReplyTo<ReplyOf<M>
   return shape<true, R>(f);
 }
 template <class M, class C, class R>
+constexpr auto pick_deferred_by_reference(R (C::*f)(const M&, ReplyTo<ReplyOf<M>>) const) {
+  return shape<true, R>(f);
+}
+template <class M, class C, class R>
 constexpr auto pick_deferred_by_rvalue(R (C::*f)(M&&, ReplyTo<ReplyOf<M>>)) {
   return shape<true, R>(f);
 }
 template <class M, class C, class R>
+constexpr auto pick_deferred_by_rvalue(R (C::*f)(M&&, ReplyTo<ReplyOf<M>>) const) {
+  return shape<true, R>(f);
+}
+template <class M, class C, class R>
 constexpr auto pick_deferred_by_value(R (C::*f)(M, ReplyTo<ReplyOf<M>>)) {
+  return shape<true, R>(f);
+}
+template <class M, class C, class R>
+constexpr auto pick_deferred_by_value(R (C::*f)(M, ReplyTo<ReplyOf<M>>) const) {
   return shape<true, R>(f);
 }
 
@@ -152,9 +163,10 @@ template <class M, class R, bool Deferred>
 consteval bool returns_what_it_should() {
   using Reply = ReplyOf<M>;
   if constexpr (Deferred || !Request<M>) {
-    return std::is_void_v<R>;
+    return std::is_void_v<R> || std::is_same_v<R, Task<void>>;
   } else {
-    return std::is_same_v<std::remove_cvref_t<R>, Reply> || std::is_same_v<R, Forwarded<Reply>>;
+    return std::is_same_v<std::remove_cvref_t<R>, Reply> || std::is_same_v<R, Forwarded<Reply>> ||
+           std::is_same_v<R, Task<Reply>>;
   }
 }
 
@@ -191,8 +203,19 @@ consteval auto why_no_handler() {
 /// Calls a handler of M and answers with what it returns.
 template <class M, bool Deferred, class Call>
 void run_handler(Turn& turn, Call call) {
+  const auto begin_task = [&]<class R>(Task<R> task) {
+    turn.task = task.release().address();
+    turn.finish_task = &finish_task<M, R>;
+  };
   if constexpr (Deferred) {
-    call(ReplyTo<ReplyOf<M>>{turn.take_port()});
+    using R = decltype(call(ReplyTo<ReplyOf<M>>{RequestPort{}}));
+    if constexpr (is_task<R>) {
+      begin_task(call(ReplyTo<ReplyOf<M>>{turn.take_port()}));
+    } else {
+      call(ReplyTo<ReplyOf<M>>{turn.take_port()});
+    }
+  } else if constexpr (is_task<decltype(call())>) {
+    begin_task(call());
   } else {
     using R = decltype(call());
     if constexpr (!Request<M> || is_forwarded<R>) {

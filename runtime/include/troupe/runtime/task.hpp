@@ -1,0 +1,171 @@
+// Task<R>: a handler as a C++20 coroutine. It keeps no stack while it waits.
+#pragma once
+
+#include <coroutine>
+#include <exception>
+#include <optional>
+
+#include <troupe/runtime/ask.hpp>
+
+namespace troupe {
+
+namespace detail {
+
+/// Where a suspended task waits. Lives in the coroutine's frame.
+struct TaskWait {
+  /// What the runtime keeps about it (struct Frame).
+  alignas(8) std::byte frame[96];
+};
+/// The ask is over: nothing to wait for.
+bool is_over(const RequestPort& ask) noexcept;
+/// Suspends the running task until the ask is over. False: it was over already.
+bool suspend_task(TaskWait& wait, const RequestPort& ask, std::coroutine_handle<> task);
+/// The task goes on. Throws Cancelled when its actor is ending.
+void resumed_task();
+
+template <class R>
+struct AskAwaiter {
+  Ask<R> ask;
+  TaskWait wait{};
+  bool await_ready() const noexcept { return is_over(ask.port()); }
+  bool await_suspend(std::coroutine_handle<> task) { return suspend_task(wait, ask.port(), task); }
+  R await_resume() {
+    resumed_task();
+    return ask.await();  // it is over: this does not wait
+  }
+};
+template <class R>
+struct ResultAwaiter : AskAwaiter<R> {
+  Result<R, AskError> await_resume() {
+    resumed_task();
+    return this->ask.try_await();
+  }
+};
+
+struct TaskPromiseBase {
+  std::coroutine_handle<> continuation;
+  std::exception_ptr error;
+
+  std::suspend_always initial_suspend() noexcept { return {}; }
+  struct Final {
+    bool await_ready() noexcept { return false; }
+    template <class P>
+    std::coroutine_handle<> await_suspend(std::coroutine_handle<P> done) noexcept {
+      const auto next = done.promise().continuation;
+      return next ? next : std::noop_coroutine();
+    }
+    void await_resume() noexcept {}
+  };
+  Final final_suspend() noexcept { return {}; }
+  void unhandled_exception() noexcept { error = std::current_exception(); }
+};
+template <class R>
+struct TaskPromise : TaskPromiseBase {
+  std::optional<R> value;
+  template <class V>
+  void return_value(V&& v) {
+    value.emplace(std::forward<V>(v));
+  }
+  R take() {
+    if (error) std::rethrow_exception(error);
+    return std::move(*value);
+  }
+};
+template <>
+struct TaskPromise<void> : TaskPromiseBase {
+  void return_void() noexcept {}
+  void take() const {
+    if (error) std::rethrow_exception(error);
+  }
+};
+
+}  // namespace detail
+
+/// What a coroutine handler returns: `troupe::Task<Quote> receive(GetQuote)`. In it `co_await`
+/// takes an Ask (its value, or AskFailed thrown), `as_result(ask)` (a Result), and another Task.
+/// While it waits the actor takes commands only, or whatever its `turns` say. The message it was
+/// given stays valid until it ends. When its actor ends, it is resumed with Cancelled. Thread
+/// safety: on its actor.
+template <class R>
+class [[nodiscard("a Task does nothing until it is awaited or returned by a handler")]] Task {
+ public:
+  struct promise_type : detail::TaskPromise<R> {  // NOLINT: named by the language
+    Task get_return_object() noexcept {
+      return Task{std::coroutine_handle<promise_type>::from_promise(*this)};
+    }
+  };
+
+  Task(Task && other) noexcept : coroutine_(std::exchange(other.coroutine_, {})) {}
+  Task& operator=(Task&& other) noexcept {
+    std::swap(coroutine_, other.coroutine_);
+    return *this;
+  }
+  ~Task() {
+    if (coroutine_) coroutine_.destroy();
+  }
+
+  /// For `co_await` in another task: runs this one, and goes on when it has ended.
+  auto operator co_await()&& noexcept {
+    struct Awaiter {
+      std::coroutine_handle<promise_type> task;
+      bool await_ready() const noexcept { return false; }
+      std::coroutine_handle<> await_suspend(std::coroutine_handle<> outer) noexcept {
+        task.promise().continuation = outer;
+        return task;
+      }
+      R await_resume() { return task.promise().take(); }
+    };
+    return Awaiter{coroutine_};
+  }
+
+  /// For the runtime: gives up the coroutine, which has not begun.
+  std::coroutine_handle<promise_type> release() noexcept {
+    return std::exchange(coroutine_, {});
+  }
+
+ private:
+  explicit Task(std::coroutine_handle<promise_type> coroutine) noexcept : coroutine_(coroutine) {}
+  std::coroutine_handle<promise_type> coroutine_;
+};
+
+/// `co_await ask`: the value, or AskFailed. Give the ask a name first when its message owns memory:
+/// g++ 12 destroys an aggregate made inside a co_await expression twice (docs/decisions/0004).
+template <class R>
+auto operator co_await(Ask<R>&& ask) noexcept {
+  return detail::AskAwaiter<R>{std::move(ask)};
+}
+template <class R>
+auto operator co_await(Ask<R>& ask) noexcept {
+  return detail::AskAwaiter<R>{std::move(ask)};
+}
+/// `co_await as_result(ask)`: a Result, and no exception.
+template <class R>
+auto as_result(Ask<R> ask) noexcept {
+  return detail::ResultAwaiter<R>{{std::move(ask)}};
+}
+
+namespace detail {
+
+template <class R>
+inline constexpr bool is_task = false;
+template <class R>
+inline constexpr bool is_task<Task<R>> = true;
+
+/// Ends a task that has run to its end: its answer, or what it threw.
+template <class M, class R>
+void finish_task(Turn& turn, void* coroutine) {
+  using Handle = std::coroutine_handle<typename Task<R>::promise_type>;
+  struct Destroy {
+    Handle handle;
+    ~Destroy() { handle.destroy(); }
+  } task{Handle::from_address(coroutine)};
+  if constexpr (std::is_void_v<R>) {
+    task.handle.promise().take();
+    answer_done(turn.take_port());
+  } else {
+    answer<R>(turn.take_port(), task.handle.promise().take());
+  }
+}
+
+}  // namespace detail
+}  // namespace troupe

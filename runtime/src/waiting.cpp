@@ -1,0 +1,220 @@
+// Handlers that wait: fibers and coroutines, which messages go on meanwhile, and rings of actors
+// that wait for each other.
+#include <coroutine>
+#include <new>
+#include <utility>
+
+#include "cell.hpp"
+#include "system_core.hpp"
+
+namespace troupe::detail {
+
+// ---- which messages go on
+
+namespace {
+
+bool is_reader(const ActorType& type, const MessageType* message) noexcept {
+  const HandlerEntry* handler = type.find(message);
+  return handler != nullptr && handler->is_reader;
+}
+
+}  // namespace
+
+/// Whether the next message may be taken although a handler waits.
+bool Cell::takes_messages_now() const noexcept {
+  if (extension->stop_pending) return false;
+  switch (own_type().turns) {
+    case TurnsKind::exclusive: return false;
+    case TurnsKind::reentrant: return true;
+    case TurnsKind::readers_together: break;
+  }
+  for (const Frame* frame = extension->frames; frame != nullptr; frame = frame->following) {
+    if (!static_cast<CellTurn*>(frame->turn)->is_reader) return false;
+  }
+  const HeldMail* held = extension->held_mail.get();
+  const auto* next = held != nullptr && held->has_mail()
+                         ? held->front()
+                         : static_cast<Envelope*>(Mailbox::peek(out));
+  return next == nullptr || is_reader(own_type(), next->type);
+}
+
+// ---- fibers
+
+void Cell::wait_in_turn(const RequestPort& port, bool lent, std::stop_source* stop) {
+  auto* turn = static_cast<CellTurn*>(Worker::current()->turn);
+  TROUPE_CHECK(turn != nullptr, "an actor waits outside of its turn");
+  if (turn->cancelled && !lent) throw Cancelled{};
+  if (!port.slot->is_over(port.generation)) {
+    Worker::current()->reserve_carrier();
+    Frame frame;
+    frame.carrier = &Worker::current()->carrier();
+    frame.lent = lent;
+    frame.stop = stop;
+    if (link_frame(frame, *turn, port)) {
+      Worker::current()->turn = nullptr;
+      // Returns on another carrier's time, perhaps on another thread.
+      Worker::current()->suspend(*this);
+      Worker::current()->turn = turn;
+    }
+  }
+  if (turn->cancelled && !lent) throw Cancelled{};
+}
+
+/// False: the ask is over, because waiting for it would have closed a ring.
+bool Cell::link_frame(Frame& frame, CellTurn& turn, const RequestPort& port) {
+  CellExtension& e = ext();
+  // While an actor starts or ends it takes no messages, whatever its class says.
+  const bool takes_none = own_type().turns != TurnsKind::reentrant || !is(Phase::running);
+  const bool reads_on = own_type().turns == TurnsKind::readers_together && turn.is_reader;
+  if (takes_none && !reads_on && !frame.lent) {
+    waits_for.store(port.slot, std::memory_order_seq_cst);  // pair: refuse_cycle of another actor
+    if (refuse_cycle(port)) {
+      waits_for.store(nullptr, std::memory_order_relaxed);  // a hint to others
+      return false;
+    }
+  }
+  frame.turn = &turn;
+  frame.waits_for = port;
+  frame.previous = nullptr;
+  frame.following = e.frames;
+  if (e.frames != nullptr) e.frames->previous = &frame;
+  e.frames = &frame;
+  port.slot->frame = &frame;
+  return true;
+}
+
+void Cell::unlink_frame(Frame& frame) {
+  CellExtension& e = *extension;
+  (frame.previous != nullptr ? frame.previous->following : e.frames) = frame.following;
+  if (frame.following != nullptr) frame.following->previous = frame.previous;
+  if (frame.waits_for.slot->frame == &frame) frame.waits_for.slot->frame = nullptr;
+  waits_for.store(nullptr, std::memory_order_relaxed);  // a hint to others
+}
+
+void Cell::make_ready(Frame& frame) {
+  if (frame.is_ready) return;
+  frame.is_ready = true;
+  (extension->last_ready != nullptr ? extension->last_ready->next_ready : extension->first_ready) =
+      &frame;
+  extension->last_ready = &frame;
+}
+
+/// Goes on with a handler that may. For a fiber it comes back when this carrier is needed again,
+/// which then holds nothing.
+Cell::Next Cell::resume_ready() {
+  Frame& frame = *extension->first_ready;
+  extension->first_ready = frame.next_ready;
+  if (extension->first_ready == nullptr) extension->last_ready = nullptr;
+  unlink_frame(frame);
+  if (frame.carrier == nullptr) {
+    auto& turn = *static_cast<CellTurn*>(frame.turn);
+    turn.task_waits = false;
+    turn.resume_at = frame.coroutine;
+    run_task(turn);
+    return Next::took_one;
+  }
+  Worker::current()->resume(*frame.carrier);
+  return Next::left;
+}
+
+// ---- coroutines
+
+/// Runs a task until it waits or ends. `turn` is the task's own, on the heap.
+void Cell::run_task(CellTurn& turn) {
+  run_turn(
+      turn,
+      [](Cell&, CellTurn& t, void*) {
+        void* const at = t.resume_at != nullptr ? t.resume_at : t.task;
+        std::coroutine_handle<>::from_address(at).resume();
+        if (t.task_waits) return;
+        t.finish_task(t, std::exchange(t.task, nullptr));
+      },
+      nullptr);
+  if (turn.task != nullptr) return;
+  end_turn(turn);
+  delete &turn;
+}
+
+static_assert(sizeof(Frame) <= sizeof(TaskWait::frame));
+
+bool suspend_task(TaskWait& wait, const RequestPort& ask, std::coroutine_handle<> task) {
+  Worker* worker = Worker::current();
+  auto* turn = worker != nullptr ? static_cast<CellTurn*>(worker->turn) : nullptr;
+  if (turn == nullptr || turn->task == nullptr)
+    throw UsageError("co_await of an ask is for a Task that a handler returned");
+  if (turn->cancelled) return false;
+  auto& frame = *::new (wait.frame) Frame;
+  frame.coroutine = task.address();
+  if (!worker->cell->link_frame(frame, *turn, ask)) return false;
+  turn->task_waits = true;
+  return true;
+}
+
+void resumed_task() {
+  const auto* turn = static_cast<CellTurn*>(Worker::current()->turn);
+  if (turn != nullptr && turn->cancelled) throw Cancelled{};
+}
+
+// ---- rings
+
+namespace {
+
+constexpr int ring_length_max = 1000;
+
+/// The actor that the answer to `port` comes from, if the ask is still open; read from any thread.
+Address callee_of_open(const RequestPort& port) noexcept {
+  const Address callee = port.slot->callee_address();
+  return port.slot->state(port.generation) == SlotState::pending ? callee : Address{};
+}
+
+/// What an actor waits for, if it takes no messages meanwhile. A look from outside.
+RequestPort waits_of(const Cell& cell) noexcept {
+  AskSlot* slot = cell.waits_for.load(std::memory_order_seq_cst);  // pair: link_frame
+  if (slot == nullptr) return {};
+  const RequestPort port{slot, slot->generation()};
+  return slot->asked_by() == &cell ? port : RequestPort{};
+}
+
+}  // namespace
+
+/// Fails the ask if whoever is to answer it waits, over others or not, for this actor (S138).
+/// It was published before that this actor waits: of two that close a ring one sees the other.
+bool Cell::refuse_cycle(const RequestPort& port) {
+  RequestPort at = port;
+  std::vector<Address> path;
+  for (int i = 0; i < ring_length_max; ++i) {
+    const Address callee = callee_of_open(at);
+    if (callee.cell == nullptr) return false;
+    path.push_back(callee);
+    if (callee.cell == this) {
+      if (callee.generation != own_generation()) return false;
+      std::string text = "waiting would close a ring: " + print(address());
+      for (const Address& a : path) text += " -> " + print(a);
+      fail_reply(port, AskErrorKind::cycle, text);
+      return true;
+    }
+    at = waits_of(*callee.cell);
+    if (at.slot == nullptr) return false;
+  }
+  return false;
+}
+
+std::string why(const Address& actor) {
+  std::string text = print(actor);
+  Cell* cell = actor.cell;
+  for (int i = 0; i < ring_length_max && cell != nullptr; ++i) {
+    const RequestPort port = waits_of(*cell);
+    if (port.slot == nullptr)
+      return text + (i == 0 ? " waits for nobody" : ", which waits for nobody");
+    const MessageType* asked = port.slot->asked.load(std::memory_order_relaxed);  // a look
+    const Address callee = callee_of_open(port);
+    text += i == 0 ? " waits for " : ", which waits for ";
+    text += asked != nullptr ? "the answer to " + std::string(asked->text()) : "an answer";
+    if (callee.cell == nullptr) return text;
+    text += " from " + print(callee);
+    cell = callee.cell;
+  }
+  return text;
+}
+
+}  // namespace troupe::detail

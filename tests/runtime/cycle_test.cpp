@@ -1,0 +1,158 @@
+// Rings of actors that wait for each other: seen at once, and told with their path.
+#include <catch2/catch.hpp>
+#include <troupe/runtime/runtime.hpp>
+
+#include "support/schedules.hpp"
+
+using namespace std::chrono_literals;
+using troupe::test::on_every_schedule;
+using troupe::testkit::Probe;
+using troupe::testkit::TestSystem;
+
+namespace {
+
+struct Pass {  // asks the next of the path, and that the one behind it
+  std::vector<troupe::Ref<Pass>> path;
+  using Reply = std::string;
+};
+struct Touch {
+  using Reply = int;
+};
+
+/// Answers with what became of its own ask.
+template <const troupe::Turns& T>
+class Node : public troupe::Actor<Pass, Touch> {
+ public:
+  static constexpr auto turns = T;
+  std::string receive(const Pass& m) {
+    if (m.path.empty()) return "the end";
+    auto rest = m.path;
+    rest.erase(rest.begin());
+    const auto result = m.path.front().ask(Pass{rest}, troupe::no_timeout).try_await();
+    return result ? *result
+                  : std::string(to_string(result.error().kind)) + ": " + result.error().what;
+  }
+  int receive(const Touch&) { return 1; }
+};
+using Patient = Node<troupe::exclusive>;
+using Reentrant = Node<troupe::reentrant>;
+
+}  // namespace
+
+TEST_CASE("S138 a ring of waits fails the newest ask at once, with the path", "[runtime]") {
+  on_every_schedule([](TestSystem& system) {
+    auto a = system.spawn<Patient>({.name = "a"});
+    auto b = system.spawn<Patient>({.name = "b"});
+    auto c = system.spawn<Patient>({.name = "c"});
+    const auto before = system.now();
+    REQUIRE(a.ask(Pass{{b, c, a}}, troupe::no_timeout).await() ==
+            "cycle of waits: waiting would close a ring: /c -> /a -> /b -> /c");
+    REQUIRE(a.ask(Pass{{a}}, troupe::no_timeout).await() ==
+            "cycle of waits: waiting would close a ring: /a -> /a");
+    REQUIRE(a.ask(Pass{{b, c}}, troupe::no_timeout).await() == "the end");
+    REQUIRE(system.now() == before);
+  });
+}
+
+TEST_CASE("S138 of two asks that race to close a ring at least one fails, and nobody hangs",
+          "[runtime]") {
+  on_every_schedule([](TestSystem& system) {
+    auto a = system.spawn<Patient>();
+    auto b = system.spawn<Patient>();
+    auto first = a.ask(Pass{{b, b}}, troupe::no_timeout);
+    auto second = b.ask(Pass{{a, a}}, troupe::no_timeout);
+    const std::string one = first.await();
+    const std::string two = second.await();
+    REQUIRE(
+        (one.find("cycle of waits") == 0 || two.find("cycle of waits") == 0 || one == "the end"));
+  });
+}
+
+TEST_CASE("S138 through a reentrant actor there is no ring: it answers while it waits",
+          "[runtime]") {
+  on_every_schedule([](TestSystem& system) {
+    auto a = system.spawn<Reentrant>();
+    auto b = system.spawn<Patient>();
+    REQUIRE(a.ask(Pass{{b, a}}, troupe::no_timeout).await() == "the end");
+  });
+}
+
+namespace {
+
+/// Hands its request on, and so does not wait for it.
+class Forwarder : public troupe::Actor<Pass> {
+ public:
+  troupe::Forwarded<std::string> receive(const Pass& m) {
+    auto rest = m.path;
+    rest.erase(rest.begin());
+    return forward(m.path.front(), Pass{rest});
+  }
+};
+
+/// Starts a child that asks its parent, which waits for the child's start.
+class Parent : public troupe::Actor<Pass, Touch> {
+ public:
+  std::string receive(const Pass&) {
+    try {
+      start<Child>(troupe::SpawnOptions{}, self());
+      return "started";
+    } catch (const troupe::StartFailed& e) {
+      return e.what();
+    }
+  }
+  int receive(const Touch&) { return 1; }
+
+ private:
+  class Child : public troupe::Actor<Pass> {
+   public:
+    explicit Child(troupe::Ref<Touch> parent) : parent_(parent) {}
+    void on_start() override {
+      static_cast<void>(parent_.ask(Touch{}, troupe::no_timeout).await());
+    }
+    std::string receive(const Pass&) { return ""; }
+
+   private:
+    troupe::Ref<Touch> parent_;
+  };
+};
+
+}  // namespace
+
+TEST_CASE("S138 forward moves the edge of the wait to whom the request was handed", "[runtime]") {
+  on_every_schedule([](TestSystem& system) {
+    auto a = system.spawn<Patient>({.name = "a"});
+    auto f = system.spawn<Forwarder>({.name = "f"});
+    auto b = system.spawn<Patient>({.name = "b"});
+    REQUIRE(a.ask(Pass{{f, b}}, troupe::no_timeout).await() == "the end");
+    REQUIRE(a.ask(Pass{{f, b, a}}, troupe::no_timeout).await() ==
+            "cycle of waits: waiting would close a ring: /b -> /a -> /b");
+  });
+}
+
+TEST_CASE("S48 S138 a start is an edge: a child that asks the parent that starts it is refused",
+          "[runtime]") {
+  on_every_schedule([](TestSystem& system) {
+    auto parent = system.spawn<Parent>();
+    const auto before = system.now();
+    REQUIRE_THAT(parent.ask(Pass{}, troupe::no_timeout).await(), Catch::Contains("ring"));
+    REQUIRE(system.now() == before);
+  });
+}
+
+TEST_CASE("S138 why: what an actor waits for, and what that waits for", "[runtime]") {
+  on_every_schedule([](TestSystem& system) {
+    Probe<Pass> end{system};
+    auto a = system.spawn<Patient>({.name = "a"});
+    auto b = system.spawn<Patient>({.name = "b"});
+    REQUIRE(system.why(a) == "/a waits for nobody");
+    auto ask = a.ask(Pass{{b, end.ref()}}, 1h);
+    end.expect<Pass>();
+    REQUIRE_THAT(system.why(a), Catch::Contains("/a waits for the answer to") &&
+                                    Catch::Contains("from /b, which waits for the answer to") &&
+                                    Catch::EndsWith(", which waits for nobody"));
+    end.reply<Pass>("done");
+    REQUIRE(ask.await() == "done");
+    system.settle();
+    REQUIRE(system.why(a) == "/a waits for nobody");
+  });
+}

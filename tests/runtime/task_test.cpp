@@ -1,0 +1,279 @@
+// Handlers as coroutines, await_any, and handlers that read together.
+#include <troupe/runtime/task.hpp>
+
+#include <catch2/catch.hpp>
+#include <troupe/runtime/runtime.hpp>
+
+#include "support/schedules.hpp"
+
+using namespace std::chrono_literals;
+using troupe::Task;
+using troupe::test::on_every_schedule;
+using troupe::testkit::Probe;
+using troupe::testkit::TestSystem;
+
+namespace {
+
+struct Price {
+  std::string product;
+  using Reply = int;
+};
+struct Quote {
+  std::vector<std::string> products;
+  using Reply = int;
+};
+struct Try {
+  std::string product;
+  using Reply = std::string;
+};
+struct Poke {};
+struct Note {
+  std::string text;
+};
+struct Scope {  // shows that a coroutine was unwound on its actor
+  troupe::Ref<Note> notes;
+  ~Scope() { notes.tell(Note{"unwound"}); }
+};
+
+class Broker : public troupe::Actor<Quote, Try, Poke, Price> {
+ public:
+  Broker(troupe::Ref<Price> source, troupe::Ref<Note> notes) : source_(source), notes_(notes) {}
+  Task<int> receive(const Quote& m) {
+    const Scope scope{notes_};
+    int sum = 0;
+    for (const std::string& product : m.products) {
+      const int price = co_await price_of(product);
+      sum += price;
+    }
+    co_return sum;  // m was valid across every await
+  }
+  Task<std::string> receive(Try m) {
+    auto ask = source_.ask(Price{m.product}, 10s);
+    auto result = co_await troupe::as_result(std::move(ask));
+    co_return result ? std::to_string(*result) : std::string(to_string(result.error().kind));
+  }
+  Task<void> receive(const Poke&) {
+    notes_.tell(Note{"poked"});
+    auto ask = source_.ask(Price{"poke"}, 10s);
+    static_cast<void>(co_await ask);
+    notes_.tell(Note{"poke answered"});
+  }
+  Task<void> receive(const Price& m, troupe::ReplyTo<int> reply) {
+    auto price = source_.ask(Price{m.product}, 10s);
+    reply(co_await price + 1);
+  }
+
+ private:
+  Task<int> price_of(std::string product) {
+    if (product == "bad") throw std::runtime_error("no such product");
+    if (product == "refused") troupe::refuse("not for sale");
+    auto price = source_.ask(Price{product}, 10s);
+    co_return co_await price;
+  }
+  troupe::Ref<Price> source_;
+  troupe::Ref<Note> notes_;
+};
+
+}  // namespace
+
+TEST_CASE("S136 a coroutine handler awaits asks and other tasks; its message stays valid",
+          "[runtime]") {
+  on_every_schedule([](TestSystem& system) {
+    Probe<Price> source{system};
+    Probe<Note> notes{system};
+    auto broker = system.spawn<Broker>(source.ref(), notes.ref());
+    auto quote = broker.ask(Quote{{"a", "b"}}, 1h);
+    auto second = broker.ask(Try{"c"}, 1h);  // waits: one handler at a time
+    REQUIRE(source.expect<Price>().product == "a");
+    source.reply<Price>(10);
+    REQUIRE(source.expect<Price>().product == "b");
+    REQUIRE(source.waiting() == 0);
+    source.reply<Price>(5);
+    REQUIRE(quote.await() == 15);
+    REQUIRE(notes.expect<Note>().text == "unwound");
+    REQUIRE(source.expect<Price>().product == "c");
+    source.reply<Price>(7);
+    REQUIRE(second.await() == "7");
+    auto kept = broker.ask(Price{"d"}, 1h);
+    source.expect<Price>();
+    source.reply<Price>(8);
+    REQUIRE(kept.await() == 9);
+    broker.tell(Poke{});
+    source.expect<Price>();
+    REQUIRE(notes.expect<Note>().text == "poked");
+    source.reply<Price>(0);
+    REQUIRE(notes.expect<Note>().text == "poke answered");
+  });
+}
+
+TEST_CASE("S14 what a coroutine handler throws is what any handler throws", "[runtime]") {
+  on_every_schedule([](TestSystem& system) {
+    Probe<Price> source{system};
+    Probe<Note> notes{system};
+    auto broker = system.spawn<Broker>(source.ref(), notes.ref());
+    REQUIRE(broker.ask(Quote{{"refused"}}, 1h).try_await().error().what == "not for sale");
+    auto late = broker.ask(Quote{{"slow"}}, 1h);
+    source.expect<Price>();
+    REQUIRE(late.try_await().error().kind == troupe::AskErrorKind::timeout);  // its own ask's
+    auto tried = broker.ask(Try{"slow"}, 1h);
+    source.expect<Price>();
+    REQUIRE(tried.await() == "timeout");
+    auto bad = broker.ask(Quote{{"bad"}}, 1h).try_await();
+    REQUIRE(bad.error().kind == troupe::AskErrorKind::receiver_down);
+    REQUIRE(bad.error().what == "no such product");
+    REQUIRE(system.metrics().handler_failures == 1);
+  });
+}
+
+TEST_CASE("S139 a task is cancelled by resuming it with Cancelled: destructors run on the actor",
+          "[runtime]") {
+  on_every_schedule([](TestSystem& system) {
+    Probe<Price> source{system};
+    Probe<Note> notes{system};
+    auto broker = system.spawn<Broker>(source.ref(), notes.ref());
+    auto quote = broker.ask(Quote{{"a"}}, 1h);
+    source.expect<Price>();
+    system.kill(broker);
+    REQUIRE(notes.expect<Note>().text == "unwound");
+    REQUIRE(quote.try_await().error().kind == troupe::AskErrorKind::receiver_down);
+    system.settle();
+    REQUIRE(broker.tell(Poke{}) == troupe::Sent::dead);
+  });
+}
+
+TEST_CASE("S138 a ring through a coroutine is seen too", "[runtime]") {
+  on_every_schedule([](TestSystem& system) {
+    Probe<Note> notes{system};
+    class Self : public troupe::Actor<Price> {
+     public:
+      Task<int> receive(const Price&) {
+        auto price = self().ask(Price{}, troupe::no_timeout);
+        co_return co_await price;
+      }
+    };
+    REQUIRE(system.spawn<Self>().ask(Price{}, 1h).try_await().error().kind ==
+            troupe::AskErrorKind::cycle);
+  });
+}
+
+namespace {
+
+struct Race {
+  using Reply = std::string;
+};
+/// The first of two answers; the other ask is dropped.
+class Racer : public troupe::Actor<Race> {
+ public:
+  Racer(troupe::Ref<Price> one, troupe::Ref<Price> two) : one_(one), two_(two) {}
+  std::string receive(const Race&) {
+    auto first = one_.ask(Price{"x"}, 1h);
+    auto second = two_.ask(Price{"x"}, 1h);
+    const std::size_t which = troupe::await_any(first, second);
+    return std::to_string(which) + ": " +
+           std::to_string(which == 0 ? first.await() : second.await());
+  }
+
+ private:
+  troupe::Ref<Price> one_;
+  troupe::Ref<Price> two_;
+};
+
+}  // namespace
+
+TEST_CASE("S12 await_any waits for the first of several asks, in an actor and outside",
+          "[runtime]") {
+  on_every_schedule([](TestSystem& system) {
+    Probe<Price> one{system};
+    Probe<Price> two{system};
+    auto racer = system.spawn<Racer>(one.ref(), two.ref());
+    auto race = racer.ask(Race{}, 1h);
+    one.expect<Price>();
+    two.expect<Price>();
+    two.reply<Price>(2);
+    REQUIRE(race.await() == "1: 2");
+    one.reply<Price>(1);  // too late: its ask was dropped
+    system.settle();
+    REQUIRE(system.metrics().dropped_for(troupe::DropReason::late_reply) == 1);
+
+    std::vector<troupe::Ask<int>> asks;
+    for (auto* probe : {&one, &two}) asks.push_back(probe->ref().ask(Price{"y"}, 1h));
+    one.expect<Price>();
+    two.expect<Price>();
+    two.reply<Price>(10);
+    REQUIRE(troupe::await_any(asks) == 1);
+    REQUIRE(troupe::await_any(asks) == 1);
+    REQUIRE(asks[1].await() == 10);
+  });
+}
+
+TEST_CASE("S12 await_any: a failed ask is over too", "[runtime]") {
+  on_every_schedule([](TestSystem& system) {
+    Probe<Price> silent{system};
+    Probe<Price> other{system};
+    auto ask = silent.ref().ask(Price{}, 1h);
+    auto soon = other.ref().ask(Price{}, 5s);
+    REQUIRE(troupe::await_any(ask, soon) == 1);
+    REQUIRE(soon.try_await().error().kind == troupe::AskErrorKind::timeout);
+  });
+}
+
+namespace {
+
+struct Read {
+  int n;
+  using Reply = int;
+};
+struct Write {
+  int n;
+  using Reply = int;
+};
+/// Its readers may wait together.
+class Ledger : public troupe::Actor<Read, Write> {
+ public:
+  static constexpr auto turns = troupe::readers_together;
+  explicit Ledger(troupe::Ref<Price> slow) : slow_(slow) {}
+  int receive(const Read& m) const {
+    return slow_.ask(Price{"read " + std::to_string(m.n)}, 1h).await();
+  }
+  int receive(const Write& m) {
+    return slow_.ask(Price{"write " + std::to_string(m.n)}, 1h).await();
+  }
+
+ private:
+  troupe::Ref<Price> slow_;
+};
+
+}  // namespace
+
+TEST_CASE("S137 readers_together: const handlers wait side by side, others alone, in order",
+          "[runtime]") {
+  on_every_schedule([](TestSystem& system) {
+    Probe<Price> slow{system};
+    auto ledger = system.spawn<Ledger>(slow.ref());
+    auto r1 = ledger.ask(Read{1}, 1h);
+    auto r2 = ledger.ask(Read{2}, 1h);
+    auto w3 = ledger.ask(Write{3}, 1h);
+    auto r4 = ledger.ask(Read{4}, 1h);
+    REQUIRE(slow.expect<Price>().product == "read 1");
+    system.settle();
+    REQUIRE(slow.waiting() == 1);  // the second reader did not wait for the first
+    slow.reply<Price>(1);
+    REQUIRE(r1.await() == 1);
+    REQUIRE(slow.expect<Price>().product == "read 2");
+    system.settle();
+    REQUIRE(slow.waiting() == 0);  // the writer waits for the reader, and whoever comes behind it
+    slow.reply<Price>(2);
+    REQUIRE(r2.await() == 2);
+    REQUIRE(slow.expect<Price>().product == "write 3");
+    system.settle();
+    REQUIRE(slow.waiting() == 0);
+    slow.reply<Price>(3);
+    REQUIRE(w3.await() == 3);
+    REQUIRE(slow.expect<Price>().product == "read 4");
+    auto r5 = ledger.ask(Read{5}, 1h);  // an idle waiting reader is joined by a new one
+    REQUIRE(slow.expect<Price>().product == "read 5");
+    slow.reply<Price>(5);
+    REQUIRE(r5.await() == 5);
+    REQUIRE_FALSE(r4.try_await().has_value());
+  });
+}
