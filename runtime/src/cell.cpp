@@ -95,11 +95,45 @@ Envelope* Cell::accept(MailLink* done) {
 /// The oldest message; null when there is none, or when its sender is between two instructions:
 /// going to sleep will fail then, and this is tried again.
 Envelope* Cell::pop() {
+  if (extension != nullptr && extension->lane != nullptr) return take_from_lane();
   MailLink* done = nullptr;
   return Mailbox::pop(in, out, done) == Mailbox::Pop::message ? accept(done) : nullptr;
 }
 
+/// The same where messages wait under a lock.
+Envelope* Cell::take_from_lane() {
+  RequestPort admitted;
+  std::vector<Envelope*> late;
+  Envelope* e = extension->lane->take(admitted, late);
+  if (admitted.slot != nullptr) {
+    pushed.fetch_add(1, std::memory_order_relaxed);  // a figure for reports
+    publish_slot(*admitted.slot, SlotState::value);
+  }
+  for (Envelope* given_up : late) bounce(given_up, DropReason::mailbox_full);
+  if (e == nullptr) return nullptr;
+  const std::uint32_t count = taken.load(std::memory_order_relaxed) + 1;  // the owner's
+  taken.store(count, std::memory_order_relaxed);                          // a figure for reports
+  return e;
+}
+
+void Cell::close_lane() {
+  if (extension->lane == nullptr) return;
+  core().locked_lanes().remove(serial);
+  for (const auto& left : extension->lane->close()) {
+    bounce(left.envelope, DropReason::ended);
+    if (left.waiter.slot != nullptr)
+      fail_reply(left.waiter, AskErrorKind::receiver_down, "the actor has ended");
+  }
+  extension->lane = nullptr;
+}
+
 Cell::Next Cell::take_one() {
+  if (extension != nullptr && extension->lane != nullptr) {
+    Envelope* e = take_from_lane();
+    if (e == nullptr) return sleep();
+    deliver(e);
+    return Next::go_on;
+  }
   MailLink* done = nullptr;
   switch (Mailbox::pop(in, out, done)) {
     case Mailbox::Pop::message: deliver(accept(done)); return Next::go_on;
@@ -116,6 +150,7 @@ Cell::Next Cell::sleep() {
   auto* dummy = out.head != &in.stub ? static_cast<Envelope*>(out.head) : nullptr;
   const bool is_used = dummy != nullptr && (dummy->flags & is_busy) != 0;
   if (is_used) dummy->flags &= static_cast<std::uint8_t>(~is_dummy);
+  const auto lane = extension != nullptr ? extension->lane : nullptr;
   MailLink* done = nullptr;
   const Mailbox::Idle idle = Mailbox::go_idle(in, out, done);
   if (idle == Mailbox::Idle::not_empty) {
@@ -123,6 +158,9 @@ Cell::Next Cell::sleep() {
     return Next::go_on;
   }
   if (done != nullptr && !is_used) finish(static_cast<Envelope*>(done));
+  // Who put a message into a locked lane found the token taken, or this finds the message.
+  if (idle == Mailbox::Idle::asleep && lane != nullptr && !lane->empty() && Mailbox::claim(in))
+    return Next::go_on;
   return idle == Mailbox::Idle::commands_came ? Next::go_on : Next::left;
 }
 
@@ -164,7 +202,7 @@ void destroy_envelope(Envelope* e) noexcept {
 /// The address of the actor of this generation; one that lived long ago has no serial any more.
 Address Cell::address_of_life(std::uint32_t life) noexcept {
   const std::uint32_t own = own_generation();
-  const bool is_known = life == own || (is(Phase::free) && life + 1 == own);
+  const bool is_known = life == own || (is(Phase::free) && (life & ~has_locked_lane) + 1 == own);
   return {this, life, is_known ? serial : 0};
 }
 
@@ -388,7 +426,11 @@ void Cell::turn_failed(CellTurn& turn, std::exception_ptr error) {
 void Cell::append_notice(Envelope* e) {
   e->to_generation = own_generation();             // the owner's own write
   pushed.fetch_add(1, std::memory_order_relaxed);  // a figure for reports
-  Mailbox::push(in, e);                            // the token is ours: nobody else can take it
+  if (extension != nullptr && extension->lane != nullptr) {
+    extension->lane->append(e);
+    return;
+  }
+  Mailbox::push(in, e);  // the token is ours: nobody else can take it
 }
 
 void Cell::bounce_all(DropReason reason) {

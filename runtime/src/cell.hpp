@@ -29,6 +29,7 @@
 #include "ask_slots.hpp"
 #include "commands.hpp"
 #include "held_mail.hpp"
+#include "mailbox/locked_lane.hpp"
 #include "mailbox/mailbox.hpp"
 #include "scheduler/executor.hpp"
 #include "timer/timer_service.hpp"
@@ -134,6 +135,7 @@ struct CellExtension {
   TimerRecord* ask_timer = nullptr;
   TimePoint ask_timer_due = TimePoint::max();
   TimerRecord* stop_timer = nullptr;
+  std::shared_ptr<LockedLane> lane;  ///< null: the mailbox is the default one
   std::unique_ptr<HeldMail> held_mail;
   std::uint32_t stash_max = 0;  ///< 0: the System's
   bool restart_keeps_stash = true;
@@ -182,6 +184,10 @@ struct Cell final : Runnable {
   [[nodiscard]] const ActorType& own_type() const noexcept {
     return *type.load(std::memory_order_relaxed);
   }
+  /// The generation of the next actor in this cell.
+  [[nodiscard]] std::uint32_t next_generation() const noexcept {
+    return (own_generation() & ~has_locked_lane) + 1;
+  }
   [[nodiscard]] std::uint32_t own_generation() const noexcept {
     return generation.load(std::memory_order_relaxed);
   }
@@ -203,6 +209,8 @@ struct Cell final : Runnable {
   Next take_one();
   Envelope* accept(MailLink* done);
   Envelope* pop();
+  Envelope* take_from_lane();
+  void close_lane();
   Next sleep();
   void yield();
   void finish(Envelope* e);

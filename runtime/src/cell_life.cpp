@@ -352,11 +352,12 @@ Cell::Next Cell::terminate() {
   if (extension->is_named) system.names().remove(extension->path, self);
   tell_watchers_and_links();
   const ExitReason why = extension->why;
+  close_lane();
   system.actor_ended(*this, why);
   answer_stop_waiters();
   delete std::exchange(extension, nullptr);
   set(Phase::free);
-  generation.store(self.generation + 1,
+  generation.store(next_generation(),
                    std::memory_order_relaxed);  // senders' shortcut; published with the token
   Cell* const boss = parent.load(std::memory_order_relaxed);  // set at spawn
   if (boss != nullptr) {

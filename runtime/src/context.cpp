@@ -39,6 +39,11 @@ void prepare(Cell& cell, Cell* parent, const SpawnOptions& options, SystemCore& 
   e.stash_max = options.stash_max;
   e.restart_keeps_stash = options.restart_keeps_stash;
   e.guardian = parent != nullptr ? Guardian::no : options.guardian;
+  if (!options.mailbox.is_default()) {
+    cell.generation.fetch_or(has_locked_lane, std::memory_order_relaxed);  // published with the ref
+    e.lane = std::make_shared<LockedLane>(options.mailbox);
+    core.locked_lanes().add(cell.serial, e.lane);
+  }
   if (options.name.empty()) return;
   check_name(options.name);
   std::string path = parent == nullptr ? "" : print(parent->address());
@@ -106,11 +111,13 @@ NewCell::~NewCell() {
   if (!object_is_inline(type.size, type.align))
     ::operator delete (where(), std::align_val_t{type.align});
   if (cell_->extension != nullptr) {
+    if (cell_->extension->lane != nullptr) core.locked_lanes().remove(cell_->serial);
     if (cell_->extension->is_named) core.names().remove(cell_->extension->path, cell_->address());
     delete std::exchange(cell_->extension, nullptr);
   }
   cell_->set(Phase::free);
-  cell_->generation.fetch_add(1, std::memory_order_relaxed);  // published with the token
+  cell_->generation.store(cell_->next_generation(),
+                          std::memory_order_relaxed);  // published with the token
   // Asleep again. What came for an earlier actor of this cell meanwhile is bounced.
   MailLink* none = nullptr;
   const Mailbox::Idle idle = Mailbox::go_idle(cell_->in, cell_->out, none);

@@ -101,6 +101,7 @@ std::string_view to_string(DropReason reason) noexcept {
     case DropReason::ended: return "the actor ended before it took the message";
     case DropReason::foreign_system: return "the actor belongs to another System";
     case DropReason::system_stopped: return "the System has ended";
+    case DropReason::mailbox_full: return "the mailbox was full";
     case DropReason::expired: return "the asker had given up";
     case DropReason::unhandled: return "the actor has no handler for it";
     case DropReason::stashed: return "it was stashed when the actor ended";

@@ -70,6 +70,7 @@ Sent drop(SystemCore* core, const Address& to, Envelope* e, DropReason reason,
   if ((e->flags & is_request) != 0) {
     auto& request = static_cast<RequestEnvelope&>(*e);
     const auto kind = reason == DropReason::system_stopped ? AskErrorKind::system_stopped
+                      : reason == DropReason::mailbox_full ? AskErrorKind::mailbox_full
                                                            : AskErrorKind::receiver_down;
     const RequestPort port = std::exchange(request.port, {});
     if (port.slot != nullptr) fail_reply(port, kind, to_string(reason));
@@ -78,24 +79,71 @@ Sent drop(SystemCore* core, const Address& to, Envelope* e, DropReason reason,
   return result;
 }
 
+void schedule(SystemCore& core, Worker* worker, Cell& cell) noexcept {
+  if (worker != nullptr) {
+    worker->push(cell);
+  } else {
+    core.executor().submit(cell);
+  }
+}
+
+/// A message that found no room in a locked lane, and what its options make of it.
+Sent overflow(SystemCore& core, const Address& to, Envelope* e, const MailboxOptions& options) {
+  switch (options.on_full) {
+    case Overflow::redirect: return send(options.redirect_to.address(), e);
+    case Overflow::transform:
+      for (const Transform& t : options.transforms) {
+        if (!same_type(t.type, e->type)) continue;
+        core.count_drop(DropReason::mailbox_full);
+        if ((e->flags & is_request) != 0) {
+          const RequestPort port = std::exchange(static_cast<RequestEnvelope*>(e)->port, {});
+          if (port.slot != nullptr)
+            fail_reply(port, AskErrorKind::mailbox_full, to_string(DropReason::mailbox_full));
+        }
+        t.function(payload(*e));
+        destroy_envelope(e);
+        return Sent::ok;
+      }
+      return drop(&core, to, e, DropReason::mailbox_full, Sent::full);
+    case Overflow::drop_new:
+      drop(&core, to, e, DropReason::mailbox_full, Sent::full);
+      return Sent::ok;
+    default: return drop(&core, to, e, DropReason::mailbox_full, Sent::full);
+  }
+}
+
+[[gnu::noinline]] Sent put_in_lane(SystemCore& core, Worker* worker, const Address& to,
+                                   Envelope* e) noexcept {
+  const auto lane = core.locked_lanes().find(to.serial);
+  if (lane == nullptr) return drop(&core, to, e, DropReason::no_actor, Sent::dead);
+  Envelope* left = nullptr;
+  switch (lane->put(e, left)) {
+    case LockedLane::Put::closed: return drop(&core, to, e, DropReason::no_actor, Sent::dead);
+    case LockedLane::Put::full: return overflow(core, to, e, lane->options());
+    case LockedLane::Put::displaced:
+      if (left != nullptr) drop(&core, to, left, DropReason::mailbox_full, Sent::full);
+      break;
+    case LockedLane::Put::in:
+      to.cell->pushed.fetch_add(1, std::memory_order_relaxed);  // a figure for reports
+      break;
+  }
+  if (Mailbox::claim(to.cell->in)) schedule(core, worker, *to.cell);
+  return Sent::ok;
+}
+
 Sent put(SystemCore& core, Worker* worker, const Address& to, Envelope* e) noexcept {
   Cell& cell = *to.cell;
   if (cell.generation.load(std::memory_order_relaxed) !=
       to.generation) {  // a shortcut: the receiver looks again
     return drop(&core, to, e, DropReason::no_actor, Sent::dead);
   }
+  if ((to.generation & has_locked_lane) != 0) return put_in_lane(core, worker, to, e);
   if (Delivery* delivery = core.delivery(); delivery != nullptr) {
     delivery->post_message(e->from.serial, cell, e);
     return Sent::ok;
   }
   cell.pushed.fetch_add(1, std::memory_order_relaxed);  // a figure for reports
-  if (Mailbox::push(cell.in, e)) {
-    if (worker != nullptr) {
-      worker->push(cell);
-    } else {
-      core.executor().submit(cell);
-    }
-  }
+  if (Mailbox::push(cell.in, e)) schedule(core, worker, cell);
   return Sent::ok;
 }
 
@@ -132,6 +180,42 @@ RequestPort send_request(const Address& to, RequestEnvelope* e) noexcept {
   const RequestPort port = e->port;
   waits_for(port, to);
   send(to, e);
+  return port;
+}
+
+RequestPort send_when_room(const Address& to, Envelope* e, std::chrono::nanoseconds timeout) {
+  const RequestPort port = open_slot(to, timeout, &destroy_reply<void>);
+  Worker* worker = Worker::current();
+  SystemGate* gate = to.cell != nullptr ? to.cell->gate.load(std::memory_order_acquire)
+                                        : nullptr;  // partner: the store at spawn
+  const bool is_foreign = worker != nullptr && gate != &worker->core.gate();
+  SystemCore* core = gate != nullptr && !is_foreign ? gate->enter() : nullptr;
+  const auto lane = core != nullptr && (to.generation & has_locked_lane) != 0
+                        ? core->locked_lanes().find(to.serial)
+                        : nullptr;
+  if (lane == nullptr) {
+    if (send(to, e) == Sent::ok) {
+      answer_done(port);
+    } else {
+      fail_reply(port, AskErrorKind::receiver_down, "the actor has ended");
+    }
+  } else {
+    e->to_generation = to.generation;
+    if (worker != nullptr && worker->cell != nullptr) e->from = worker->cell->address();
+    switch (lane->put_or_wait(e, port)) {
+      case LockedLane::Put::closed:
+        drop(core, to, e, DropReason::no_actor, Sent::dead);
+        fail_reply(port, AskErrorKind::receiver_down, "the actor has ended");
+        break;
+      case LockedLane::Put::in:
+        to.cell->pushed.fetch_add(1, std::memory_order_relaxed);  // a figure for reports
+        if (Mailbox::claim(to.cell->in)) schedule(*core, worker, *to.cell);
+        answer_done(port);
+        break;
+      default: break;  // it waits in line
+    }
+  }
+  if (core != nullptr) gate->leave();
   return port;
 }
 

@@ -11,7 +11,7 @@ namespace troupe::detail {
 namespace {
 
 constexpr std::uint32_t cells_carved_at_once = 64;
-constexpr std::uint32_t generation_max = 0xffffffffu;
+constexpr std::uint32_t generation_max = has_locked_lane - 1;
 
 SystemOptions complete(SystemOptions options) {
   if (options.clock == nullptr) options.clock = system_clock();

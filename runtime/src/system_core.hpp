@@ -17,6 +17,7 @@
 #include "arena.hpp"
 #include "cell.hpp"
 #include "dead_letters.hpp"
+#include "mailbox/locked_lane.hpp"
 #include "names.hpp"
 #include "scheduler/executor.hpp"
 #include "spin_lock.hpp"
@@ -39,6 +40,7 @@ class SystemCore {
   [[nodiscard]] TimerService& timers() noexcept { return timers_; }
   [[nodiscard]] Names& names() noexcept { return names_; }
   [[nodiscard]] DeadLetters& dead_letters() noexcept { return dead_letters_; }
+  [[nodiscard]] LockedLanes& locked_lanes() noexcept { return locked_lanes_; }
   [[nodiscard]] SystemGate& gate() noexcept { return *gate_; }
   [[nodiscard]] std::size_t stack_bytes() const noexcept;
   std::uint64_t next_seed();
@@ -102,6 +104,7 @@ class SystemCore {
   TimerService timers_;
   Names names_;
   DeadLetters dead_letters_;
+  LockedLanes locked_lanes_;
 
   std::mutex cells_lock_;
   std::array<std::vector<Chunk>, cell_classes> chunks_;

@@ -32,10 +32,15 @@ bool Cell::takes_messages_now() const noexcept {
     if (!static_cast<CellTurn*>(frame->turn)->is_reader) return false;
   }
   const HeldMail* held = extension->held_mail.get();
-  const auto* next = held != nullptr && held->has_mail()
-                         ? held->front()
-                         : static_cast<Envelope*>(Mailbox::peek(out));
-  return next == nullptr || is_reader(own_type(), next->type);
+  const MessageType* next = nullptr;
+  if (held != nullptr && held->has_mail()) {
+    next = held->front()->type;
+  } else if (extension->lane != nullptr) {
+    next = extension->lane->next_type();
+  } else if (const auto* e = static_cast<Envelope*>(Mailbox::peek(out))) {
+    next = e->type;
+  }
+  return next == nullptr || is_reader(own_type(), next);
 }
 
 // ---- fibers

@@ -15,6 +15,7 @@ enum class DropReason : unsigned char {
   ended,           ///< it waited in the mailbox of an actor that ended
   foreign_system,  ///< sent from an actor of another System of this process
   system_stopped,  ///< the System is gone or no longer takes messages
+  mailbox_full,    ///< its mailbox was full, or it made room for a newer one
   expired,         ///< a request whose asker had given up before it was taken
   unhandled,       ///< the actor has no handler for its type
   stashed,         ///< it was in the stash, or kept for later, when its actor ended
@@ -23,7 +24,7 @@ enum class DropReason : unsigned char {
   cancelled_tick,  ///< a tick of a timer that was cancelled, or of an earlier incarnation (counted,
                    ///< no dead letter)
 };
-inline constexpr std::size_t drop_reasons = 10;
+inline constexpr std::size_t drop_reasons = 11;
 [[nodiscard]] std::string_view to_string(DropReason reason) noexcept;
 
 /// A message that was not handled. Best effort, for people and tests; never build reliability on it

@@ -145,6 +145,21 @@ class Ref : public detail::RefBase {
   requires(!detail::fine<Why>) Sent tell_urgent(M&& m)
   const = delete;
 
+  /// Sends m, and waits for room where the mailbox is bounded: `ref.send(m, 10s).await()`. Answered
+  /// when m is in the mailbox. Fails with `receiver_down`, `timeout`, or `cycle` when the receiver
+  /// waits for this actor; m is a dead letter then.
+  template <class M, class Why = decltype(detail::why_not_tell<M, Ps...>())>
+  requires detail::fine<Why> Ask<void> send(
+      M&& m, std::chrono::nanoseconds timeout = std::chrono::seconds(10))
+  const {
+    return Ask<void>{
+        detail::send_when_room(address_, detail::envelop(std::forward<M>(m)), timeout)};
+  }
+  template <class M, class Why = decltype(detail::why_not_tell<M, Ps...>())>
+  requires(!detail::fine<Why>) Ask<void> send(
+      M&& m, std::chrono::nanoseconds timeout = std::chrono::seconds(10))
+  const = delete;
+
   /// Sends m and returns the answer to come. A timeout means that the outcome is unknown.
   template <class M, class Why = decltype(detail::why_not_ask<M, Ps...>())>
   requires detail::fine<Why> AskFor<M> ask(M&& m,

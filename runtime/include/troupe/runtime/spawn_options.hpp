@@ -6,6 +6,7 @@
 #include <string>
 
 #include <troupe/runtime/clock.hpp>
+#include <troupe/runtime/mailbox.hpp>
 
 namespace troupe {
 
@@ -34,6 +35,8 @@ struct SpawnOptions {
   bool linked = false;     ///< linked with its parent from the start: spawn_link (S58)
   /// How long a stop lets a handler go on waiting; none: the System's stop_timeout (S139).
   std::optional<Duration> stop_timeout = {};
+  /// A bound or priorities: see mailbox.hpp.
+  MailboxOptions mailbox = {};
   /// Messages its stash holds at most; 0: the System's stash_max.
   std::uint32_t stash_max = 0;
   /// A restart puts stashed messages back before the mailbox; false: they become dead letters

@@ -163,7 +163,8 @@ void finish_task(Turn& turn, void* coroutine) {
     task.handle.promise().take();
     answer_done(turn.take_port());
   } else {
-    answer<R>(turn.take_port(), task.handle.promise().take());
+    R value = task.handle.promise().take();  // may throw: the duty to answer is taken after
+    answer<R>(turn.take_port(), std::move(value));
   }
 }
 

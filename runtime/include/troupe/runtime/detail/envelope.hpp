@@ -101,6 +101,8 @@ namespace detail {
 /// thread.
 Sent send(const Address& to, Envelope* e) noexcept;
 
+/// As send, but waits in line for room in a bounded mailbox: the slot is answered when it is in.
+RequestPort send_when_room(const Address& to, Envelope* e, std::chrono::nanoseconds timeout);
 /// As send, in the lane that is handled before all ordinary mail (S22).
 Sent send_urgent(const Address& to, Envelope* e) noexcept;
 

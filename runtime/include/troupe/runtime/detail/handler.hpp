@@ -224,8 +224,8 @@ void run_handler(Turn& turn, Call call) {
       call();
       answer_done(turn.take_port());
     } else {
-      decltype(auto) value = call();
-      answer<ReplyOf<M>>(turn.take_port(), ReplyOf<M>(std::forward<decltype(value)>(value)));
+      ReplyOf<M> value(call());  // may throw: the duty to answer is taken after
+      answer<ReplyOf<M>>(turn.take_port(), std::move(value));
     }
   }
 }
