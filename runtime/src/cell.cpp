@@ -121,8 +121,11 @@ void Cell::close_lane() {
   core().locked_lanes().remove(serial);
   for (const auto& left : extension->lane->close()) {
     bounce(left.envelope, DropReason::ended);
-    if (left.waiter.slot != nullptr)
+    if (left.waiter.slot != nullptr) {
       fail_reply(left.waiter, AskErrorKind::receiver_down, "the actor has ended");
+    } else {
+      taken.fetch_add(1, std::memory_order_relaxed);  // a figure for reports
+    }
   }
   extension->lane = nullptr;
 }
@@ -374,7 +377,12 @@ void Cell::handle_notice(Envelope* e) {
 /// Runs user code on this actor, and sees to what it throws. Returns on the carrier that holds the
 /// token.
 void Cell::run_turn(CellTurn& turn, void (*body)(Cell&, CellTurn&, void*), void* argument) {
-  Worker::current()->turn = &turn;
+  Worker& before = *Worker::current();
+  before.turn = &turn;
+  // Relaxed: for those who look on.
+  before.running.store(this, std::memory_order_relaxed);
+  before.handling.store(turn.envelope != nullptr ? turn.envelope->type : nullptr,
+                        std::memory_order_relaxed);
   try {
     body(*this, turn, argument);
   } catch (const Cancelled&) {
@@ -385,7 +393,8 @@ void Cell::run_turn(CellTurn& turn, void (*body)(Cell&, CellTurn&, void*), void*
   }
   Worker& worker = *Worker::current();
   worker.turn = nullptr;
-  if (turn.task != nullptr) return;  // it is yet to begin, or to go on
+  worker.running.store(nullptr, std::memory_order_relaxed);  // as above
+  if (turn.task != nullptr) return;                          // it is yet to begin, or to go on
   Counters::add(worker.counters.handled);
   if (turn.port.slot != nullptr) {
     fail_reply(turn.take_port(),

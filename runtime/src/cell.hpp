@@ -277,12 +277,15 @@ struct Cell final : Runnable {
   void handle_timer(TimerRecord& timer);
   Envelope* copy_of_tick(TimerRecord& timer);
   void handle_child(ChildCommand& notice);
+  void report_stall(Duration at_least);
   void handle_verdict(VerdictCommand& verdict);
   void timeout_asks();
   void remove_child(Cell& child);
 };
 static_assert(sizeof(Cell) == cell_header_bytes);
 
+/// Messages that wait: pushed minus taken.
+[[nodiscard]] std::uint32_t mailbox_length(const Cell& cell) noexcept;
 /// Gives a cell a command. Any thread that may touch the cell's System.
 void send_command(Cell& to, Command* command);
 /// As send_command, but in the lane of answers, which is not ordered with what the sender tells.

@@ -70,6 +70,9 @@ void Cell::handle(Command* command) {
     case CommandKind::timer:
       handle_timer(static_cast<TimerRecord&>(*command));
       return;  // the timer sees to itself
+    case CommandKind::report_stall:
+      report_stall(static_cast<ReportStallCommand&>(*command).at_least);
+      break;
     case CommandKind::urgent:
       accept_urgent(std::exchange(static_cast<UrgentCommand&>(*command).message, nullptr));
       break;
@@ -141,6 +144,7 @@ void delete_command(Command* command) noexcept {
       delete urgent;
       break;
     }
+    case CommandKind::report_stall: delete static_cast<ReportStallCommand*>(command); break;
     case CommandKind::run: delete static_cast<RunCommand*>(command); break;
     case CommandKind::kill: delete command; break;
     default: break;  // embedded in a record that lives on

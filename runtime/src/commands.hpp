@@ -30,7 +30,8 @@ enum class CommandKind : std::uint8_t {
   resume,
   release,
   run,
-  urgent,    ///< a message ahead of the mail
+  urgent,  ///< a message ahead of the mail
+  report_stall,
   answered,  ///< an ask of this actor is over
   timer,
 };
@@ -52,6 +53,11 @@ struct StopCommand : Command {
 /// A message sent by tell_urgent.
 struct UrgentCommand : Command {
   Envelope* message = nullptr;
+};
+
+/// Asks an actor what has waited in its mailbox for so long.
+struct ReportStallCommand : Command {
+  Duration at_least{};
 };
 
 /// One watch or monitor. Belongs to the target's list of watchers until it fires, then travels back

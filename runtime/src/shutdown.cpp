@@ -254,8 +254,7 @@ void SystemCore::list_survivors(ShutdownReport& report) {
     Survivor s;
     s.path = print(cell.address());
     s.type = cell.type.load(std::memory_order_relaxed)->text();
-    s.waiting_messages =
-        cell.pushed.load(std::memory_order_relaxed) - cell.taken.load(std::memory_order_relaxed);
+    s.waiting_messages = mailbox_length(cell);
     const CellExtension* e = cell.extension;
     if (const Frame* frame = cell.waiting()) {
       const Address callee = frame->waits_for.slot->callee_address();

@@ -151,6 +151,12 @@ int System::run_until_signal() {
 std::string System::why(const Ref<>& actor) const {
   return detail::why(actor.address());
 }
+std::vector<ActorInfo> System::actors() const {
+  return core_->list_actors();
+}
+std::string System::tree() const {
+  return core_->print_tree();
+}
 Metrics System::metrics() const {
   return core_->metrics();
 }

@@ -207,6 +207,11 @@ std::uint64_t SystemCore::actor_count() const {
 
 // ---- counts
 
+void SystemCore::add_worker(Worker& worker) {
+  workers_.push_back(&worker);
+  add_counters(worker.counters);
+}
+
 void SystemCore::add_counters(Counters& counters) {
   std::lock_guard guard(counters_lock_);
   counters_.push_back(&counters);

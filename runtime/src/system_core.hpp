@@ -62,6 +62,14 @@ class SystemCore {
     return spawning_allowed_.load(std::memory_order_relaxed);  // seen soon enough
   }
 
+  // ---- introspection
+  [[nodiscard]] std::vector<ActorInfo> list_actors();
+  [[nodiscard]] std::string print_tree();
+  void report_stall(const Stall& stall);
+  /// The executor's workers; those of threads, for as long as the System lives.
+  void add_worker(Worker& worker);
+  [[nodiscard]] const std::vector<Worker*>& workers_seen() const noexcept { return workers_; }
+
   // ---- counts
   void add_counters(Counters& counters);
   void count_drop(DropReason reason) noexcept;
@@ -114,6 +122,7 @@ class SystemCore {
 
   mutable std::mutex counters_lock_;
   std::vector<Counters*> counters_;
+  std::vector<Worker*> workers_;  ///< complete before the first of them runs
   Counters outside_;
   SpinLock outside_lock_;
 

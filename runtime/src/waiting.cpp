@@ -57,9 +57,12 @@ void Cell::wait_in_turn(const RequestPort& port, bool lent, std::stop_source* st
     frame.stop = stop;
     if (link_frame(frame, *turn, port)) {
       Worker::current()->turn = nullptr;
+      Worker::current()->running.store(nullptr,
+                                       std::memory_order_relaxed);  // for those who look on
       // Returns on another carrier's time, perhaps on another thread.
       Worker::current()->suspend(*this);
       Worker::current()->turn = turn;
+      Worker::current()->running.store(this, std::memory_order_relaxed);  // as above
     }
   }
   if (turn->cancelled && !lent) throw Cancelled{};

@@ -5,6 +5,7 @@
 
 #include "../futex.hpp"
 #include "../memory.hpp"
+#include "../stall_watch.hpp"
 #include "../system_core.hpp"
 
 namespace troupe::detail {
@@ -107,7 +108,7 @@ void ThreadExecutor::start(SystemCore& core) {
   blocking_ = std::make_unique<BlockingPool>(options.blocking_threads_max);
   for (std::uint32_t i = 0; i < count; ++i) {
     workers_.push_back(std::make_unique<ThreadWorker>(*this, core, *stacks_, core.next_seed(), i));
-    core.add_counters(workers_.back()->counters);
+    core.add_worker(*workers_.back());
   }
   busy_ = count;
   running_threads_ = count;
@@ -232,7 +233,7 @@ bool ThreadExecutor::sleep(ThreadWorker& worker) {
   // counted this worker.
   if ((sleepers_.fetch_and(~bit, std::memory_order_seq_cst) & bit) != 0)
     busy_.fetch_add(1, std::memory_order_seq_cst);
-  if (drive_timers_ && workers_.size() > 1 && !ticking_.exchange(true)) timers_changed();
+  if (drive_timers_ && !ticking_.exchange(true)) timers_changed();
   return !stopping_.load(std::memory_order_seq_cst);
 }
 
@@ -281,15 +282,19 @@ void ThreadExecutor::timers_changed() {
 }
 
 void ThreadExecutor::serve() {
+  StallWatch stalls(*core_);
   while (!stopping_.load(std::memory_order_seq_cst)) {
     const std::uint32_t seen = service_word_.load(std::memory_order_seq_cst);
     core_->timers().fire_due(core_->now());
-    const auto wake_at = core_->timers().next_wake();
-    bool tick_on = busy_.load(std::memory_order_seq_cst) != 0 && workers_.size() > 1;
-    if (!tick_on && ticking_.exchange(false) && busy_.load(std::memory_order_seq_cst) != 0)
+    const bool is_busy = busy_.load(std::memory_order_seq_cst) != 0;
+    if (!is_busy && ticking_.exchange(false) && busy_.load(std::memory_order_seq_cst) != 0)
       continue;
+    const TimePoint wake_at =
+        std::min(core_->timers().next_wake().value_or(TimePoint::max()),
+                 stalls.look(core_->now(), is_busy).value_or(TimePoint::max()));
+    const bool tick_on = is_busy && workers_.size() > 1;
     std::optional<Duration> nap;
-    if (wake_at) nap = std::max(*wake_at - core_->now(), Duration::zero());
+    if (wake_at != TimePoint::max()) nap = std::max(wake_at - core_->now(), Duration::zero());
     if (tick_on) nap = std::min<Duration>(nap.value_or(service_tick), service_tick);
     futex_wait(service_word_, seen, nap);
     if (tick_on) tick();

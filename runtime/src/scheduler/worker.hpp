@@ -18,6 +18,7 @@ namespace troupe::detail {
 
 struct Cell;
 struct Turn;
+struct MessageType;
 class SystemCore;
 
 inline constexpr std::size_t cell_classes = 4;
@@ -65,6 +66,9 @@ class Worker {
   SystemCore& core;
   Cell* cell = nullptr;  ///< whose turn it is
   Turn* turn = nullptr;  ///< what it handles
+  // What it does, for those who look on.
+  std::atomic<const Cell*> running{nullptr};
+  std::atomic<const MessageType*> handling{nullptr};
   Random random;
   Counters counters;
   std::array<std::vector<Cell*>, cell_classes> free_cells;

@@ -437,7 +437,8 @@ auto blocking_call(F& f, std::stop_source* stop) -> std::invoke_result_t<F&> {
 template <class F>
 auto blocking(F&& f) {
   constexpr bool wants_token = std::is_invocable_v<F&, std::stop_token>;
-  std::stop_source stop;
+  std::stop_source stop{std::nostopstate};
+  if constexpr (wants_token) stop = std::stop_source{};
   const auto run = [&]() -> decltype(auto) {
     if constexpr (wants_token) {
       return f(stop.get_token());

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include <troupe/runtime/exit_reason.hpp>
+#include <troupe/runtime/introspection.hpp>
 #include <troupe/runtime/ref.hpp>
 
 namespace troupe {
@@ -49,6 +50,8 @@ class Observer {
   virtual void failed(const Ref<>& /*actor*/, const ExitReason& /*why*/) {}
   virtual void restarted(const Ref<>& /*actor*/, std::uint32_t /*incarnation*/) {}
   virtual void ended(const Ref<>& /*actor*/, const ExitReason& /*why*/) {}
+  /// A handler or a message takes too long. Once for each.
+  virtual void stalled(const Stall& /*stall*/) {}
   /// A supervisor gave up.
   virtual void escalated(const Ref<>& /*supervisor*/, const ExitReason& /*why*/) {}
 };

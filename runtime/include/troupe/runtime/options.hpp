@@ -25,6 +25,11 @@ struct SystemOptions {
   std::uint32_t messages_per_turn_max = 64;
   /// How long an ask waits unless it says otherwise: long for a machine, bearable for a person.
   Duration ask_timeout = std::chrono::seconds(5);
+  /// A handler that neither returns nor awaits for so long is reported (S82); zero: never. Orleans'
+  /// default.
+  Duration handler_stall_after = std::chrono::seconds(1);
+  /// A message that waits in a mailbox for so long is reported; zero: never. Orleans' default.
+  Duration queue_stall_after = std::chrono::seconds(10);
   /// Messages a stash holds: far more than a protocol keeps open, and a bound all the same.
   std::uint32_t stash_max = 1000;
   /// How long a stop lets a handler go on waiting before it is killed (OTP's shutdown of a worker).

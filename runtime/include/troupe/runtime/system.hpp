@@ -7,6 +7,7 @@
 
 #include <troupe/runtime/actor.hpp>
 #include <troupe/runtime/factory.hpp>
+#include <troupe/runtime/introspection.hpp>
 #include <troupe/runtime/options.hpp>
 
 namespace troupe {
@@ -95,6 +96,10 @@ class System {
   /// from /payments, which waits for nobody". A look from outside, out of date as soon as it is
   /// taken.
   [[nodiscard]] std::string why(const Ref<>& actor) const;
+  /// All actors, in the order they were spawned. Takes a lock that spawning sometimes takes too.
+  [[nodiscard]] std::vector<ActorInfo> actors() const;
+  /// The same as text, children indented below their parent.
+  [[nodiscard]] std::string tree() const;
   [[nodiscard]] Metrics metrics() const;
   [[nodiscard]] std::uint64_t actor_count() const;
   [[nodiscard]] TimePoint now() const;

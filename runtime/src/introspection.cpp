@@ -1,0 +1,109 @@
+// Looks at actors from outside. Everything read here may change meanwhile: it is for people.
+#include <troupe/runtime/introspection.hpp>
+
+#include <algorithm>
+#include <map>
+
+#include "cell.hpp"
+#include "system_core.hpp"
+
+namespace troupe {
+
+std::string_view to_string(ActorState state) noexcept {
+  switch (state) {
+    case ActorState::starting: return "starting";
+    case ActorState::running: return "running";
+    case ActorState::failing: return "failing";
+    case ActorState::held: return "held";
+    case ActorState::ending: return "ending";
+  }
+  return "unknown";
+}
+
+namespace detail {
+
+namespace {
+
+ActorState state_of(Phase phase) noexcept {
+  switch (phase) {
+    case Phase::starting: return ActorState::starting;
+    case Phase::failing: return ActorState::failing;
+    case Phase::held: return ActorState::held;
+    case Phase::ending: return ActorState::ending;
+    default: return ActorState::running;
+  }
+}
+
+// All loads are relaxed: a look, which decides nothing.
+Address look_at(const Cell& cell) noexcept {
+  return {const_cast<Cell*>(&cell), cell.generation.load(std::memory_order_relaxed), cell.serial};
+}
+
+}  // namespace
+
+std::uint32_t mailbox_length(const Cell& cell) noexcept {
+  const std::uint32_t taken = cell.taken.load(std::memory_order_relaxed);    // as above; before
+  const std::uint32_t pushed = cell.pushed.load(std::memory_order_relaxed);  // the other
+  return pushed - taken;
+}
+
+std::vector<ActorInfo> SystemCore::list_actors() {
+  std::map<const Cell*, std::string> handled;
+  for (const Worker* worker : workers_seen()) {
+    const Cell* cell = worker->running.load(std::memory_order_relaxed);          // as above
+    const MessageType* type = worker->handling.load(std::memory_order_relaxed);  // as above
+    if (cell != nullptr) handled[cell] = type != nullptr ? std::string(type->text()) : "on_start";
+  }
+  std::vector<ActorInfo> actors;
+  for_each_cell([&](Cell& cell) {
+    const Phase phase = cell.phase.load(std::memory_order_acquire);  // partner: whoever published
+    if (phase == Phase::free) return;
+    ActorInfo info;
+    info.ref = Ref<>{look_at(cell)};
+    if (const Cell* parent = cell.parent.load(std::memory_order_relaxed))  // as above
+      info.parent = Ref<>{look_at(*parent)};
+    info.path = print(info.ref.address());
+    info.type = cell.type.load(std::memory_order_relaxed)->text();  // a type lives for ever
+    info.state = state_of(phase);
+    info.mailbox_length = mailbox_length(cell);
+    const auto found = handled.find(&cell);
+    if (found != handled.end()) info.handling = found->second;
+    if (cell.waits_for.load(std::memory_order_relaxed) != nullptr)  // as above
+      info.waits_for = why(info.ref.address());
+    actors.push_back(std::move(info));
+  });
+  std::sort(actors.begin(), actors.end(),
+            [](const ActorInfo& a, const ActorInfo& b) { return a.ref < b.ref; });
+  return actors;
+}
+
+namespace {
+
+void print_below(std::string& text, const std::multimap<std::uint32_t, const ActorInfo*>& children,
+                 std::uint32_t parent, std::size_t depth) {
+  const auto [begin, end] = children.equal_range(parent);
+  for (auto child = begin; child != end; ++child) {
+    const ActorInfo& a = *child->second;
+    text += std::string(2 * depth, ' ') + a.path + " (" + a.type + ") " +
+            std::string(to_string(a.state));
+    if (a.mailbox_length > 0) text += ", " + std::to_string(a.mailbox_length) + " messages wait";
+    if (!a.handling.empty()) text += ", handles " + a.handling;
+    if (!a.waits_for.empty()) text += ", " + a.waits_for.substr(a.path.size() + 1);
+    text += "\n";
+    print_below(text, children, a.ref.address().serial, depth + 1);
+  }
+}
+
+}  // namespace
+
+std::string SystemCore::print_tree() {
+  const std::vector<ActorInfo> actors = list_actors();
+  std::multimap<std::uint32_t, const ActorInfo*> children;
+  for (const ActorInfo& a : actors) children.emplace(a.parent.address().serial, &a);
+  std::string text;
+  print_below(text, children, 0, 0);
+  return text;
+}
+
+}  // namespace detail
+}  // namespace troupe

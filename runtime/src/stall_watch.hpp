@@ -1,0 +1,55 @@
+// Sees handlers that don't return, and messages that wait too long (S82).
+//
+// Design. No message carries a time. A handler has run for as long as a worker's count of handled
+// messages has not moved while it runs the same cell. A mailbox is first in, first out, so a
+// message has waited since the last look if fewer have been taken than had been put in by then. The
+// service thread looks while anything runs, and while a message it saw waiting has not been
+// reported.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <vector>
+
+#include <troupe/runtime/introspection.hpp>
+
+namespace troupe::detail {
+
+struct Cell;
+class SystemCore;
+class Worker;
+
+/// Thread safety: one thread.
+class StallWatch {
+ public:
+  explicit StallWatch(SystemCore& core);
+  /// Looks if it is time. Returns when the next look is due; none: nothing is to be looked for.
+  std::optional<TimePoint> look(TimePoint now, bool busy);
+
+ private:
+  void look_at_handlers(TimePoint now);
+  void look_at_mailboxes(TimePoint now);
+  void report(Stall stall);
+
+  struct Handler {
+    const Cell* cell = nullptr;
+    std::uint64_t handled = 0;
+    TimePoint since{};
+    bool reported = false;
+  };
+  struct Mailbox {
+    std::uint32_t generation = 0;
+    std::uint32_t pushed = 0;  ///< when it was looked at
+    bool reported = false;
+  };
+  SystemCore& core_;
+  const Duration handler_limit_;
+  const Duration queue_limit_;
+  std::map<const Worker*, Handler> handlers_;
+  std::map<const Cell*, Mailbox> mailboxes_;
+  TimePoint next_handlers_{};
+  TimePoint next_mailboxes_{};
+  bool messages_wait_ = false;  ///< some that were not reported
+};
+
+}  // namespace troupe::detail
