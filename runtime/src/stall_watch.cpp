@@ -19,8 +19,11 @@ std::optional<TimePoint> StallWatch::look(TimePoint now, bool busy) {
     if (now >= next_handlers_) look_at_handlers(now);
     next = next_handlers_;
   }
-  if (queue_limit_ > Duration::zero() && (busy || messages_wait_)) {
-    if (now >= next_mailboxes_) look_at_mailboxes(now);
+  const bool just_idle = !busy && was_busy_;
+  was_busy_ = was_busy_ || busy;
+  if (queue_limit_ > Duration::zero() && (was_busy_ || messages_wait_)) {
+    if (just_idle || now >= next_mailboxes_) look_at_mailboxes(now, busy);
+    if (!was_busy_ && !messages_wait_) return next;
     next = std::min(next.value_or(TimePoint::max()), next_mailboxes_);
   }
   return next;
@@ -47,7 +50,8 @@ void StallWatch::look_at_handlers(TimePoint now) {
   }
 }
 
-void StallWatch::look_at_mailboxes(TimePoint now) {
+void StallWatch::look_at_mailboxes(TimePoint now, bool busy) {
+  was_busy_ = busy;
   next_mailboxes_ = now + queue_limit_;
   auto before = std::exchange(mailboxes_, {});
   std::vector<Address> late;
@@ -57,12 +61,15 @@ void StallWatch::look_at_mailboxes(TimePoint now) {
     const std::uint32_t taken = cell.taken.load(std::memory_order_relaxed);
     const std::uint32_t pushed = cell.pushed.load(std::memory_order_relaxed);
     if (cell.phase.load(std::memory_order_relaxed) == Phase::free || pushed == taken) return;
-    Mailbox now_seen{cell.generation.load(std::memory_order_relaxed), pushed, false};
-    const auto seen = before.find(&cell);
-    if (seen != before.end() && seen->second.generation == now_seen.generation &&
-        static_cast<std::int32_t>(seen->second.pushed - taken) > 0) {
-      now_seen.reported = true;
-      if (!seen->second.reported) late.push_back({&cell, now_seen.generation, cell.serial});
+    Mailbox now_seen{cell.generation.load(std::memory_order_relaxed), pushed, now, false};
+    const auto found = before.find(&cell);
+    if (found != before.end() && found->second.generation == now_seen.generation &&
+        static_cast<std::int32_t>(found->second.pushed - taken) > 0) {
+      now_seen = found->second;  // a message that waited then waits still
+      if (!now_seen.reported && now - now_seen.since >= queue_limit_) {
+        now_seen.reported = true;
+        late.push_back({&cell, now_seen.generation, cell.serial});
+      }
     }
     messages_wait_ = messages_wait_ || !now_seen.reported;
     mailboxes_.emplace(&cell, now_seen);

@@ -23,12 +23,14 @@ class Worker;
 class StallWatch {
  public:
   explicit StallWatch(SystemCore& core);
+  /// Something ran since the last look, however shortly.
+  void something_ran() noexcept { was_busy_ = true; }
   /// Looks if it is time. Returns when the next look is due; none: nothing is to be looked for.
   std::optional<TimePoint> look(TimePoint now, bool busy);
 
  private:
   void look_at_handlers(TimePoint now);
-  void look_at_mailboxes(TimePoint now);
+  void look_at_mailboxes(TimePoint now, bool busy);
   void report(Stall stall);
 
   struct Handler {
@@ -39,7 +41,8 @@ class StallWatch {
   };
   struct Mailbox {
     std::uint32_t generation = 0;
-    std::uint32_t pushed = 0;  ///< when it was looked at
+    std::uint32_t pushed = 0;  ///< at `since`
+    TimePoint since{};
     bool reported = false;
   };
   SystemCore& core_;
@@ -49,6 +52,7 @@ class StallWatch {
   std::map<const Cell*, Mailbox> mailboxes_;
   TimePoint next_handlers_{};
   TimePoint next_mailboxes_{};
+  bool was_busy_ = false;       ///< since the last look at the mailboxes
   bool messages_wait_ = false;  ///< some that were not reported
 };
 

@@ -287,8 +287,10 @@ void ThreadExecutor::serve() {
     const std::uint32_t seen = service_word_.load(std::memory_order_seq_cst);
     core_->timers().fire_due(core_->now());
     const bool is_busy = busy_.load(std::memory_order_seq_cst) != 0;
-    if (!is_busy && ticking_.exchange(false) && busy_.load(std::memory_order_seq_cst) != 0)
-      continue;
+    if (!is_busy && ticking_.exchange(false)) {
+      stalls.something_ran();
+      if (busy_.load(std::memory_order_seq_cst) != 0) continue;
+    }
     const TimePoint wake_at =
         std::min(core_->timers().next_wake().value_or(TimePoint::max()),
                  stalls.look(core_->now(), is_busy).value_or(TimePoint::max()));
