@@ -83,7 +83,7 @@ Cell::Next Cell::before_messages() {
 }
 
 /// The envelope that has become the mailbox's first link.
-Envelope* Cell::accept(MailLink* done) {
+[[gnu::always_inline]] inline Envelope* Cell::accept(MailLink* done) {
   if (done != nullptr) finish(static_cast<Envelope*>(done));
   auto* e = static_cast<Envelope*>(out.head);
   e->flags |= is_dummy;
@@ -260,34 +260,32 @@ const HandlerEntry* ActorType::find(const MessageType* message) const noexcept {
 
 namespace {
 
-/// What handles a message: the class, or a lambda of the behavior in force, which lives on while it
-/// runs.
+/// What handles a message: the class, or a lambda of the behavior in force.
 struct Invocation {
   const HandlerEntry* handler = nullptr;
-  std::shared_ptr<Behavior> behavior = {};
   void (*call)(Behavior&, Envelope&, Turn&) = nullptr;
 
   explicit operator bool() const noexcept { return handler != nullptr || call != nullptr; }
 };
 
-Invocation find_handler(Cell& cell, const MessageType* message) {
-  const auto& behavior = cell.extension != nullptr ? cell.extension->behavior : nullptr;
+Invocation find_handler(const Cell& cell, const MessageType* message) noexcept {
+  const Behavior* behavior = cell.extension != nullptr ? cell.extension->behavior.get() : nullptr;
   if (behavior == nullptr) return {cell.own_type().find(message)};
   for (std::uint32_t i = 0; i < behavior->count; ++i) {
-    if (same_type(behavior->entries[i].type, message))
-      return {nullptr, behavior, behavior->entries[i].call};
+    if (same_type(behavior->entries[i].type, message)) return {nullptr, behavior->entries[i].call};
   }
   if (behavior->otherwise != Otherwise::receive) return {};
   return {cell.own_type().find(message)};
 }
 
 void invoke(Cell& cell, CellTurn& turn, void* argument) {
-  auto& invocation = *static_cast<Invocation*>(argument);
+  const auto& invocation = *static_cast<Invocation*>(argument);
   if (invocation.handler != nullptr) {
     turn.is_reader = invocation.handler->is_reader;
     invocation.handler->function(cell.actor(), *turn.envelope, turn);
   } else {
-    invocation.call(*invocation.behavior, *turn.envelope, turn);
+    const std::shared_ptr<Behavior> behavior = cell.extension->behavior;  // it may be replaced
+    invocation.call(*behavior, *turn.envelope, turn);
   }
 }
 
@@ -321,7 +319,11 @@ void Cell::handle_message(Envelope* e) {
   turn.what = e->type->text();
   e->flags |= is_busy;
   run_turn(turn, &invoke, &invocation);
-  end_turn(turn);
+  if (turn.task == nullptr && !turn.is_kept && extension == nullptr) [[likely]] {
+    end_message(e);
+  } else {
+    end_turn(turn);
+  }
 }
 
 /// The handler has returned; where it is a coroutine that has not ended, its message stays.

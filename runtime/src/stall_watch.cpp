@@ -21,9 +21,9 @@ std::optional<TimePoint> StallWatch::look(TimePoint now, bool busy) {
   }
   const bool just_idle = !busy && was_busy_;
   was_busy_ = was_busy_ || busy;
-  if (queue_limit_ > Duration::zero() && (was_busy_ || messages_wait_)) {
+  if (queue_limit_ > Duration::zero() && (was_busy_ || goes_on_looking_)) {
     if (just_idle || now >= next_mailboxes_) look_at_mailboxes(now, busy);
-    if (!was_busy_ && !messages_wait_) return next;
+    if (!was_busy_ && !goes_on_looking_) return next;
     next = std::min(next.value_or(TimePoint::max()), next_mailboxes_);
   }
   return next;
@@ -55,9 +55,11 @@ void StallWatch::look_at_mailboxes(TimePoint now, bool busy) {
   next_mailboxes_ = now + queue_limit_;
   auto before = std::exchange(mailboxes_, {});
   std::vector<Address> late;
-  messages_wait_ = false;
+  goes_on_looking_ = false;
   core_.for_each_cell([&](Cell& cell) {
-    // Relaxed: a look, which decides nothing.
+    // Relaxed: a look, which decides nothing. A message for an actor that waits wakes nobody, so
+    // while one waits there is something to look for.
+    if (cell.waits_for.load(std::memory_order_relaxed) != nullptr) goes_on_looking_ = true;
     const std::uint32_t taken = cell.taken.load(std::memory_order_relaxed);
     const std::uint32_t pushed = cell.pushed.load(std::memory_order_relaxed);
     if (cell.phase.load(std::memory_order_relaxed) == Phase::free || pushed == taken) return;
@@ -71,7 +73,7 @@ void StallWatch::look_at_mailboxes(TimePoint now, bool busy) {
         late.push_back({&cell, now_seen.generation, cell.serial});
       }
     }
-    messages_wait_ = messages_wait_ || !now_seen.reported;
+    goes_on_looking_ = goes_on_looking_ || !now_seen.reported;
     mailboxes_.emplace(&cell, now_seen);
   });
   for (const Address& actor : late) {  // the actor itself can say which message it is

@@ -52,8 +52,8 @@ class StallWatch {
   std::map<const Cell*, Mailbox> mailboxes_;
   TimePoint next_handlers_{};
   TimePoint next_mailboxes_{};
-  bool was_busy_ = false;       ///< since the last look at the mailboxes
-  bool messages_wait_ = false;  ///< some that were not reported
+  bool was_busy_ = false;         ///< since the last look at the mailboxes
+  bool goes_on_looking_ = false;  ///< messages wait that were not reported, or actors do
 };
 
 }  // namespace troupe::detail
