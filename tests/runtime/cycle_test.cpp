@@ -19,6 +19,12 @@ struct Touch {
   using Reply = int;
 };
 
+std::vector<troupe::Ref<Pass>> rest_of(const std::vector<troupe::Ref<Pass>>& path) {
+  std::vector<troupe::Ref<Pass>> rest;
+  for (std::size_t i = 1; i < path.size(); ++i) rest.push_back(path[i]);
+  return rest;
+}
+
 /// Answers with what became of its own ask.
 template <const troupe::Turns& T>
 class Node : public troupe::Actor<Pass, Touch> {
@@ -26,8 +32,7 @@ class Node : public troupe::Actor<Pass, Touch> {
   static constexpr auto turns = T;
   std::string receive(const Pass& m) {
     if (m.path.empty()) return "the end";
-    auto rest = m.path;
-    rest.erase(rest.begin());
+    const auto rest = rest_of(m.path);
     const auto result = m.path.front().ask(Pass{rest}, troupe::no_timeout).try_await();
     return result ? *result
                   : std::string(to_string(result.error().kind)) + ": " + result.error().what;
@@ -83,9 +88,7 @@ namespace {
 class Forwarder : public troupe::Actor<Pass> {
  public:
   troupe::Forwarded<std::string> receive(const Pass& m) {
-    auto rest = m.path;
-    rest.erase(rest.begin());
-    return forward(m.path.front(), Pass{rest});
+    return forward(m.path.front(), Pass{rest_of(m.path)});
   }
 };
 
