@@ -45,8 +45,9 @@ void StallWatch::look_at_handlers(TimePoint now) {
     const MessageType* type = worker->handling.load(std::memory_order_relaxed);  // as above
     const Ref<> actor{Address{const_cast<Cell*>(cell),
                               cell->generation.load(std::memory_order_relaxed), cell->serial}};
-    report({Stall::Kind::handler, actor, type != nullptr ? std::string(type->text()) : "on_start",
-            now - seen.since});
+    core_.report_stall({Stall::Kind::handler, actor,
+                        type != nullptr ? std::string(type->text()) : "on_start",
+                        now - seen.since});
   }
 }
 
@@ -83,10 +84,6 @@ void StallWatch::look_at_mailboxes(TimePoint now, bool busy) {
     ask->at_least = queue_limit_;
     send_command(*actor.cell, ask);
   }
-}
-
-void StallWatch::report(Stall stall) {
-  core_.report_stall(stall);
 }
 
 /// On the actor: which of its messages has waited so long.

@@ -31,7 +31,6 @@ class StallWatch {
  private:
   void look_at_handlers(TimePoint now);
   void look_at_mailboxes(TimePoint now, bool busy);
-  void report(Stall stall);
 
   struct Handler {
     const Cell* cell = nullptr;

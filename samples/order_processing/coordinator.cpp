@@ -58,7 +58,7 @@ void Coordinator::receive(Batch&& m, troupe::ReplyTo<void> done) {
     auto assignment = std::make_shared<Assignment>();
     assignment->order = std::move(order);
     assignment->batch = batch;
-    assign(std::move(assignment));
+    assign(assignment);
   }
 }
 
@@ -67,7 +67,7 @@ std::size_t Coordinator::choose() {
   return static_cast<std::size_t>(std::min_element(load_.begin(), load_.end()) - load_.begin());
 }
 
-void Coordinator::assign(std::shared_ptr<Assignment> assignment) {
+void Coordinator::assign(const std::shared_ptr<Assignment>& assignment) {
   assignment->processor = choose();
   ++load_[assignment->processor];
   auto outcome =
@@ -86,7 +86,7 @@ void Coordinator::receive(Finished&& m) {
   }
   if (m.result.error().kind == troupe::AskErrorKind::timeout) a.may_still_run = true;
   if (++a.attempt < attempts_max) {  // every step is idempotent: again
-    assign(std::move(m.assignment));
+    assign(m.assignment);
     return;
   }
   payments_.tell(Refund{a.order});  // nothing may stay of an order that failed for good

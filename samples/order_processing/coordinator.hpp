@@ -63,7 +63,7 @@ class Coordinator : public troupe::Supervisor<CoordinatorApi, troupe::Private<Fi
 
  private:
   static constexpr std::uint32_t attempts_max = 10;
-  void assign(std::shared_ptr<Assignment> assignment);
+  void assign(const std::shared_ptr<Assignment>& assignment);
   std::size_t choose();
   void settle(const Assignment& assignment, Outcome outcome);
 

@@ -24,10 +24,11 @@ Stock read_stock(const std::string& path) {
     throw std::runtime_error("the stock file " + path +
                              " is not a JSON object of products and units");
   Stock stock;
+  std::string bad;
   for (const auto& [product, units] : json.items()) {
     if (!units.is_number_unsigned() || units.get<std::uint64_t>() > 1'000'000'000'000) {
-      throw std::runtime_error("the stock file " + path + ": the units of \"" + product +
-                               "\" are no number of things");
+      bad.append("the stock file ").append(path).append(": the units of \"").append(product);
+      throw std::runtime_error(bad.append("\" are no number of things"));
     }
     stock[product] = units.get<std::int64_t>();
   }
