@@ -315,7 +315,7 @@ void Cell::handle_message(Envelope* e) {
   }
   CellTurn turn;
   turn.envelope = e;
-  turn.port = port;
+  turn.port = turn.asked = port;
   turn.what = e->type->text();
   e->flags |= is_busy;
   run_turn(turn, &invoke, &invocation);

@@ -40,8 +40,8 @@ void prepare(Cell& cell, Cell* parent, const SpawnOptions& options, SystemCore& 
   e.restart_keeps_stash = options.restart_keeps_stash;
   e.guardian = parent != nullptr ? Guardian::no : options.guardian;
   if (!options.mailbox.is_default()) {
-    cell.generation.fetch_or(has_locked_lane, std::memory_order_relaxed);  // published with the ref
     e.lane = std::make_shared<LockedLane>(options.mailbox);
+    cell.generation.fetch_or(has_locked_lane, std::memory_order_relaxed);  // published with the ref
     core.locked_lanes().add(cell.serial, e.lane);
   }
   if (options.name.empty()) return;
@@ -402,15 +402,17 @@ void forward_request(const RequestPort& port, const Address& to, RequestEnvelope
   send(to, e);
 }
 
-CurrentRequest current_request(Cell&) {
+CurrentRequest current_request(Cell& self) {
   Turn* turn = Worker::current()->turn;
   if (turn == nullptr || turn->envelope == nullptr) return {Ref<>{}, TimePoint::max(), {}};
   TimePoint deadline = TimePoint::max();
-  if (turn->port.slot != nullptr) {
-    deadline = TimePoint{Duration{
-        turn->port.slot->deadline.load(std::memory_order_relaxed)}};  // published by the request
+  if (const AskSlot* slot = turn->asked.slot; slot != nullptr) {
+    const TimePoint of_slot{
+        Duration{slot->deadline.load(std::memory_order_relaxed)}};  // published by the request
+    // The slot is another ask's once this one is over: its deadline counts if it is open still.
+    deadline = slot->is_over(turn->asked.generation) ? now_of(self) : of_slot;
   }
-  return {Ref<>{turn->envelope->from}, deadline, turn->port};
+  return {Ref<>{turn->envelope->from}, deadline, turn->asked};
 }
 
 void on_answer(Cell& self, const RequestPort& ask, const MessageType& message, void* function,

@@ -90,17 +90,25 @@ void schedule(SystemCore& core, Worker* worker, Cell& cell) noexcept {
 /// A message that found no room in a locked lane, and what its options make of it.
 Sent overflow(SystemCore& core, const Address& to, Envelope* e, const MailboxOptions& options) {
   switch (options.on_full) {
-    case Overflow::redirect: return send(options.redirect_to.address(), e);
+    case Overflow::redirect:
+      if ((e->flags & is_redirected) != 0)  // else two full mailboxes would pass it on for ever
+        return drop(&core, to, e, DropReason::mailbox_full, Sent::full);
+      e->flags |= is_redirected;
+      return send(options.redirect_to.address(), e);
     case Overflow::transform:
       for (const Transform& t : options.transforms) {
         if (!same_type(t.type, e->type)) continue;
+        try {
+          t.function(payload(*e));
+        } catch (...) {  // user code, on the thread of a sender that is to hear of nothing
+          return drop(&core, to, e, DropReason::mailbox_full, Sent::full);
+        }
         core.count_drop(DropReason::mailbox_full);
         if ((e->flags & is_request) != 0) {
           const RequestPort port = std::exchange(static_cast<RequestEnvelope*>(e)->port, {});
           if (port.slot != nullptr)
             fail_reply(port, AskErrorKind::mailbox_full, to_string(DropReason::mailbox_full));
         }
-        t.function(payload(*e));
         destroy_envelope(e);
         return Sent::ok;
       }

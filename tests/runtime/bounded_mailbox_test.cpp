@@ -153,6 +153,64 @@ TEST_CASE("S23 redirect and transform: what finds no room goes elsewhere, as it 
   });
 }
 
+TEST_CASE("S23 two full mailboxes that redirect to each other pass a message on once, and drop it",
+          "[runtime]") {
+  on_every_schedule([](TestSystem& system) {
+    auto to_third = troupe::bounded(1, Overflow::redirect);
+    Probe<Item> third{system};
+    to_third.redirect_to = third.ref();
+    Fixture first{system, to_third};
+    auto to_first = troupe::bounded(1, Overflow::redirect);
+    to_first.redirect_to = first.slow;
+    Fixture second{system, to_first};
+    first.slow.tell(Item{1});
+    second.slow.tell(Item{2});
+    REQUIRE(second.slow.tell(Item{3}) == Sent::full);  // to the first, which is full too
+    REQUIRE(first.dropped() == 1);
+    REQUIRE(third.waiting() == 0);
+    first.let_go();
+    second.let_go();
+  });
+}
+
+TEST_CASE("S8 a transform that throws drops the message, counted and a dead letter", "[runtime]") {
+  auto recorder = std::make_shared<troupe::test::Recorder>();
+  on_every_schedule(
+      [&](TestSystem& system) {
+        recorder->clear();
+        Probe<Lost> lost{system};
+        auto options = troupe::bounded(1, Overflow::transform);
+        options.transforms = {troupe::transform_of<Item>(
+            troupe::Ref<Lost>{lost.ref()}, [](Item&&) -> Lost { throw std::runtime_error("no"); })};
+        Fixture f{system, options};
+        f.slow.tell(Item{1});
+        REQUIRE(f.slow.tell(Item{2}) == Sent::full);
+        REQUIRE(f.dropped() == 1);
+        REQUIRE(recorder->count("dead_letter") == 1);
+        f.let_go();
+      },
+      troupe::test::observed_by(recorder));
+}
+
+TEST_CASE("mailbox options that contradict themselves are refused where the actor is spawned",
+          "[runtime]") {
+  on_every_schedule([](TestSystem& system) {
+    Probe<Hold> gate{system};
+    Probe<Note> notes{system};
+    const auto refused = [&](const troupe::MailboxOptions& options, const char* what) {
+      REQUIRE_THROWS_WITH(system.spawn<Slow>({.mailbox = options}, gate.ref(), notes.ref()),
+                          Catch::Contains(what));
+    };
+    refused(troupe::bounded(1, Overflow::redirect), "redirect_to");
+    refused(troupe::bounded(1, Overflow::transform), "transforms");
+    troupe::MailboxOptions options;
+    options.priorities = {troupe::priority_of<Alarm>(256)};
+    refused(options, "at most 255");
+    system.settle();
+    REQUIRE(system.actor_count() == 2);  // the probes
+  });
+}
+
 TEST_CASE("S23 wait: send waits for room, in line; tell does not; who gives up sends nothing",
           "[runtime]") {
   on_every_schedule([](TestSystem& system) {

@@ -66,6 +66,42 @@ TEST_CASE(
   });
 }
 
+namespace {
+struct Until {
+  using Reply = troupe::TimePoint;
+};
+/// What request() says in a handler that takes the duty to answer.
+class Deferring : public troupe::Actor<Until, Search, Stopped> {
+ public:
+  void receive(const Until&, troupe::ReplyTo<troupe::TimePoint> reply) {
+    reply(request().deadline());
+  }
+  void receive(const Search&, troupe::ReplyTo<int> reply) {
+    token_ = request().stop_token();
+    kept_.push_back(std::move(reply));
+  }
+  bool receive(const Stopped&) { return token_.stop_requested(); }
+
+ private:
+  std::stop_token token_;
+  std::vector<troupe::ReplyTo<int>> kept_;
+};
+}  // namespace
+
+TEST_CASE("request() knows deadline and stop token also where the handler keeps the duty to answer",
+          "[runtime]") {
+  on_every_schedule([](TestSystem& system) {
+    auto actor = system.spawn<Deferring>();
+    const auto begin = system.now();
+    REQUIRE(actor.ask(Until{}, 7s).await() == begin + 7s);
+    REQUIRE(actor.ask(Until{}, troupe::no_timeout).await() == troupe::TimePoint::max());
+    auto search = std::make_unique<troupe::Ask<int>>(actor.ask(Search{}, 1h));
+    REQUIRE_FALSE(actor.ask(Stopped{}).await());
+    search.reset();
+    REQUIRE(actor.ask(Stopped{}).await());
+  });
+}
+
 TEST_CASE("S139 a blocking call hears that its actor is killed, and the actor ends when it returns",
           "[runtime]") {
   class Blocks : public troupe::Actor<Search> {

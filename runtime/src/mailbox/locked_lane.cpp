@@ -7,9 +7,22 @@
 
 namespace troupe::detail {
 
+namespace {
+constexpr std::uint32_t priority_max = 255;  // each has a queue of its own
+}
+
 LockedLane::LockedLane(MailboxOptions options) : options_(std::move(options)) {
+  if (options_.on_full == Overflow::redirect && !options_.redirect_to)
+    throw UsageError("MailboxOptions: on_full = redirect needs redirect_to");
+  if (options_.on_full == Overflow::transform && options_.transforms.empty())
+    throw UsageError("MailboxOptions: on_full = transform needs transforms");
   std::uint32_t lanes = 1;
-  for (const Priority& p : options_.priorities) lanes = std::max(lanes, p.value + 2);
+  for (const Priority& p : options_.priorities) {
+    if (p.value > priority_max)
+      throw UsageError("MailboxOptions: a priority is at most " + std::to_string(priority_max) +
+                       ", not " + std::to_string(p.value));
+    lanes = std::max(lanes, p.value + 2);
+  }
   lanes_.resize(lanes);
 }
 

@@ -23,6 +23,7 @@ inline constexpr std::uint32_t has_locked_lane = 0x80000000u;
 /// Thread safety: any thread.
 class LockedLane {
  public:
+  /// Throws UsageError when the options contradict themselves.
   explicit LockedLane(MailboxOptions options);
 
   /// A message for which there was no room.

@@ -13,12 +13,14 @@ namespace troupe {
 /// a dead letter but for `redirect` and `transform`; an ask that it belongs to fails at once with
 /// `mailbox_full`.
 enum class Overflow : unsigned char {
-  fail,       ///< the new one is dropped, and tell returns Sent::full
-  wait,       ///< as fail for tell; `ref.send(m)` waits for room
-  drop_new,   ///< the new one is dropped, and tell returns Sent::ok: the sender need not know
-  drop_old,   ///< the oldest one that waits is dropped, of the lowest priority there is
-  redirect,   ///< the new one goes to `redirect_to`
-  transform,  ///< the new one is given to the function of its type in `transforms`, or dropped
+  fail,      ///< the new one is dropped, and tell returns Sent::full
+  wait,      ///< as fail for tell; `ref.send(m)` waits for room
+  drop_new,  ///< the new one is dropped, and tell returns Sent::ok: the sender need not know
+  drop_old,  ///< the oldest one that waits is dropped, of the lowest priority there is
+  redirect,  ///< the new one goes to `redirect_to`; dropped if it finds no room there either
+  /// The new one is given to the function of its type in `transforms`; it is dropped when there is
+  /// none, or when that throws.
+  transform,
 };
 
 namespace detail {
@@ -34,14 +36,15 @@ struct Priority {
 
 /// How an actor's mailbox differs from the default, which is unbounded and first in, first out.
 /// Such a mailbox takes a short lock at each send. Signals, timer ticks, urgent messages and
-/// commands are never counted or refused.
+/// commands are never counted or refused. `spawn` throws UsageError when the options contradict
+/// themselves.
 struct MailboxOptions {
   std::uint32_t capacity = 0;  ///< messages that may wait; 0: no bound
   Overflow on_full = Overflow::fail;
   Ref<> redirect_to = {};
   std::vector<detail::Transform> transforms = {};
   /// Messages of a lower number are handled first; of one number in the order they came (S6). Types
-  /// that are not listed come last.
+  /// that are not listed come last. At most 255.
   std::vector<detail::Priority> priorities = {};
 
   [[nodiscard]] bool is_default() const noexcept { return capacity == 0 && priorities.empty(); }

@@ -28,12 +28,13 @@ struct MailLink {
 
 enum EnvelopeFlag : std::uint8_t {
   is_request = 1,
-  is_timer_tick = 2,  ///< belongs to a timer record, which frees it
-  is_notice = 4,      ///< what the user sees of a command (Terminated, Down, ...)
-  payload_dead = 8,   ///< the message was destroyed already
-  is_dummy = 16,      ///< still serves the mailbox as its first link
-  is_busy = 32,       ///< a turn still uses the message
-  is_wide = 64,       ///< has the longer header: requests and timer ticks
+  is_timer_tick = 2,    ///< belongs to a timer record, which frees it
+  is_notice = 4,        ///< what the user sees of a command (Terminated, Down, ...)
+  payload_dead = 8,     ///< the message was destroyed already
+  is_dummy = 16,        ///< still serves the mailbox as its first link
+  is_busy = 32,         ///< a turn still uses the message
+  is_wide = 64,         ///< has the longer header: requests and timer ticks
+  is_redirected = 128,  ///< it found no room once already
 };
 
 /// One message under way. The message follows the header; see payload_offset.
@@ -58,7 +59,8 @@ struct RequestEnvelope : Envelope {
 /// One handler at work: whom it serves and who waits for the answer.
 struct Turn {
   Envelope* envelope = nullptr;
-  RequestPort port;
+  RequestPort port;      ///< empty once the duty to answer was taken
+  RequestPort asked;     ///< whose request it is, whoever has the duty
   void* task = nullptr;  ///< the coroutine, where the handler is one
   void (*finish_task)(Turn&, void* task) = nullptr;
 
