@@ -1,5 +1,6 @@
 // Sending: envelopes into mailboxes, commands into cells.
 #include <new>
+#include <optional>
 
 #include "cell.hpp"
 #include "memory.hpp"
@@ -139,17 +140,33 @@ Sent overflow(SystemCore& core, const Address& to, Envelope* e, const MailboxOpt
   return Sent::ok;
 }
 
+/// True: a test kit keeps the message.
+bool is_taken(SystemCore& core, const Address& to, Envelope* e,
+              std::optional<Duration> delay = {}) {
+  Delivery* delivery = core.delivery();
+  return delivery != nullptr && delivery->takes(to, e, delay);
+}
+
+bool is_stale(const Address& to) noexcept {
+  return to.cell->generation.load(std::memory_order_relaxed) !=
+         to.generation;  // a shortcut: the receiver looks again
+}
+
+[[gnu::noinline]] Sent put_by_delivery(SystemCore& core, Worker* worker, const Address& to,
+                                       Envelope* e) noexcept {
+  if (is_taken(core, to, e)) return Sent::ok;
+  if (is_stale(to)) return drop(&core, to, e, DropReason::no_actor, Sent::dead);
+  if ((to.generation & has_locked_lane) != 0) return put_in_lane(core, worker, to, e);
+  core.delivery()->post_message(e->from.serial, *to.cell, e);
+  return Sent::ok;
+}
+
 Sent put(SystemCore& core, Worker* worker, const Address& to, Envelope* e) noexcept {
   Cell& cell = *to.cell;
-  if (cell.generation.load(std::memory_order_relaxed) !=
-      to.generation) {  // a shortcut: the receiver looks again
-    return drop(&core, to, e, DropReason::no_actor, Sent::dead);
-  }
+  if (core.delivery() != nullptr) [[unlikely]]
+    return put_by_delivery(core, worker, to, e);
+  if (is_stale(to)) return drop(&core, to, e, DropReason::no_actor, Sent::dead);
   if ((to.generation & has_locked_lane) != 0) return put_in_lane(core, worker, to, e);
-  if (Delivery* delivery = core.delivery(); delivery != nullptr) {
-    delivery->post_message(e->from.serial, cell, e);
-    return Sent::ok;
-  }
   cell.pushed.fetch_add(1, std::memory_order_relaxed);  // a figure for reports
   if (Mailbox::push(cell.in, e)) schedule(core, worker, cell);
   return Sent::ok;
@@ -201,7 +218,9 @@ RequestPort send_when_room(const Address& to, Envelope* e, std::chrono::nanoseco
   const auto lane = core != nullptr && (to.generation & has_locked_lane) != 0
                         ? core->locked_lanes().find(to.serial)
                         : nullptr;
-  if (lane == nullptr) {
+  if (core != nullptr && is_taken(*core, to, e)) {
+    answer_done(port);
+  } else if (lane == nullptr) {
     if (send(to, e) == Sent::ok) {
       answer_done(port);
     } else {
@@ -237,7 +256,9 @@ Sent send_urgent(const Address& to, Envelope* e) noexcept {
   SystemCore* core = gate != nullptr ? gate->enter() : nullptr;
   if (core == nullptr) return drop(nullptr, to, e, DropReason::system_stopped, Sent::dead);
   Sent sent = Sent::ok;
-  if (to.cell->generation.load(std::memory_order_relaxed) != to.generation) {  // a shortcut
+  if (is_taken(*core, to, e)) {
+    // as if sent
+  } else if (is_stale(to)) {
     sent = drop(core, to, e, DropReason::no_actor, Sent::dead);
   } else {
     auto* urgent = new UrgentCommand;
@@ -309,6 +330,10 @@ Sent send_later(const Address& to, std::chrono::nanoseconds delay, Envelope* e) 
                                         : nullptr;  // partner: spawn
   SystemCore* core = gate != nullptr ? gate->enter() : nullptr;
   if (core == nullptr) return drop(nullptr, to, e, DropReason::system_stopped, Sent::dead);
+  if (is_taken(*core, to, e, delay)) {
+    gate->leave();
+    return Sent::ok;
+  }
   auto* timer = new TimerRecord;
   timer->purpose = TimerPurpose::delayed_send;
   timer->target = to;

@@ -231,3 +231,105 @@ class Changing : public troupe::Actor<GetBalance> {
     return 0;
   }
 };
+
+// CASE options in braces and the wrong arguments: no_constructor_takes
+void use(troupe::System& s) {
+  s.spawn<Account>({.name = "savings"}, "account-1");  // HERE
+}
+
+// CASE a child with the wrong arguments: no_constructor_takes
+class Parent : public troupe::Actor<Tick> {
+ public:
+  void receive(const Tick&) {
+    spawn<Account>({.name = "savings"}, "account-1");  // HERE
+  }
+};
+
+// CASE started with the wrong arguments: no_constructor_takes
+class Parent : public troupe::Actor<Tick> {
+ public:
+  void receive(const Tick&) {
+    start<Account>({.name = "savings"}, "account-1");  // HERE
+  }
+};
+
+// CASE forward what is not accepted: the_actor_does_not_accept_this_message_add_it_to_its_list
+class Front : public troupe::Actor<GetBalance> {
+ public:
+  explicit Front(troupe::Ref<Deposit> back) : back_(back) {}
+  troupe::Forwarded<std::int64_t> receive(GetBalance&& m) {
+    return forward(back_, std::move(m));  // HERE
+  }
+
+ private:
+  troupe::Ref<Deposit> back_;
+};
+
+// CASE a timer for a stranger's message: the_actor_does_not_accept_this_message_add_it_to_its_list
+class Late : public troupe::Actor<Deposit> {
+ public:
+  void receive(const Deposit&) {
+    start_timer("late", std::chrono::seconds(1), Tick{});  // HERE
+  }
+};
+
+// CASE every with a stranger's message: the_actor_does_not_accept_this_message_add_it_to_its_list
+class Often : public troupe::Actor<Deposit> {
+ public:
+  void receive(const Deposit&) {
+    every("often", std::chrono::seconds(1), Tick{});  // HERE
+  }
+};
+
+// CASE every with a message that can't be copied: a_repeated_message_must_be_copyable
+class Often : public troupe::Actor<Owned> {
+ public:
+  void receive(Owned&& m) {
+    every("often", std::chrono::seconds(1), m);  // HERE
+  }
+};
+
+// CASE a timer with a move-only lvalue: the_message_is_not_copyable_so_move_it
+class Late : public troupe::Actor<Owned> {
+ public:
+  void receive(Owned&& m) {
+    start_timer("late", std::chrono::seconds(1), m);  // HERE
+  }
+};
+
+// CASE pipe a stranger's message: the_actor_does_not_accept_this_message_add_it_to_its_list
+class Piping : public troupe::Actor<Deposit> {
+ public:
+  explicit Piping(troupe::Ref<GetBalance> account) : account_(account) {}
+  void receive(const Deposit&) {
+    auto balance = account_.ask(GetBalance{});
+    pipe_to_self(std::move(balance), [](auto) { return Tick{}; });  // HERE
+  }
+
+ private:
+  troupe::Ref<GetBalance> account_;
+};
+
+// CASE pipe with a function of the bare value: the_function_must_take_the_Result
+class Piping : public troupe::Actor<Deposit> {
+ public:
+  explicit Piping(troupe::Ref<GetBalance> account) : account_(account) {}
+  void receive(const Deposit&) {
+    auto balance = account_.ask(GetBalance{});
+    pipe_to_self(std::move(balance), [](std::int64_t cents) { return Deposit{cents}; });  // HERE
+  }
+
+ private:
+  troupe::Ref<GetBalance> account_;
+};
+
+// CASE a factory of less: this_class_does_not_take_every_message_of_the_protocol
+struct RichApi : troupe::Protocol<Deposit, Withdraw> {};
+troupe::Factory<RichApi> rich() {
+  return troupe::factory<RichApi, Account>();  // HERE
+}
+
+// CASE a factory whose arguments fit no constructor: no_constructor_takes
+troupe::Factory<Account> named() {
+  return troupe::factory<Account>("account-1");  // HERE
+}

@@ -543,3 +543,28 @@ TEST_CASE("C22 a temporary child's arguments are not kept", "[supervision]") {
     REQUIRE(f.script.use_count() == 5);
   });
 }
+
+TEST_CASE("a harness runs a supervisor with its children", "[testkit]") {
+  struct Shipped {
+    std::string order;
+  };
+  class Packer : public troupe::Actor<Shipped> {
+   public:
+    void receive(const Shipped&) { FAIL("the harness delivers nothing to children"); }
+  };
+  struct Hire {};
+  class Boss : public troupe::Supervisor<Hire> {
+   public:
+    void on_start() override { first_ = start_child<Packer>({.id = "first"}); }
+    void receive(const Hire&) { first_.tell(Shipped{"x"}); }
+
+   private:
+    troupe::Ref<Packer> first_;
+  };
+  troupe::testkit::Harness<Boss> h;
+  h.start();
+  const auto first = h.spawned<Packer>();
+  h.tell(Hire{});
+  REQUIRE(h.told<Shipped>(first).order == "x");
+  h.expect_nothing_else();
+}

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <optional>
 
 #include <troupe/runtime/clock.hpp>
 
@@ -11,6 +12,7 @@
 
 namespace troupe::detail {
 
+struct Address;
 struct Cell;
 struct Command;
 struct Envelope;
@@ -20,6 +22,9 @@ class SystemCore;
 /// sender and receiver and lane, any order between pairs (DESIGN.md D6).
 class Delivery {
  public:
+  /// Sees each message before anything else happens to it; true: it keeps it. A `delay` is that of
+  /// a delayed send.
+  virtual bool takes(const Address& to, Envelope* message, std::optional<Duration> delay) = 0;
   virtual void post_message(std::uint32_t sender, Cell& to, Envelope* message) = 0;
   virtual void post_command(std::uint32_t sender, Cell& to, Command* command) = 0;
 

@@ -37,10 +37,20 @@ class SeededExecutor final : public troupe::detail::Executor, public troupe::det
   Delivery* delivery() override { return this; }
   bool stop(Duration limit) override;
 
+  bool takes(const troupe::detail::Address& to, troupe::detail::Envelope* message,
+             std::optional<Duration> delay) override {
+    return taker_ && taker_(to, message, delay);
+  }
   void post_message(std::uint32_t sender, troupe::detail::Cell& to,
                     troupe::detail::Envelope* message) override;
   void post_command(std::uint32_t sender, troupe::detail::Cell& to,
                     troupe::detail::Command* command) override;
+
+  /// `taker` sees each message before it is sent, and keeps it by returning true.
+  using Taker =
+      std::function<bool(const troupe::detail::Address& to, troupe::detail::Envelope* message,
+                         std::optional<Duration> delay)>;
+  void take_with(Taker taker) { taker_ = std::move(taker); }
 
   [[nodiscard]] std::uint64_t trace_hash() const noexcept { return trace_; }
 
@@ -70,6 +80,7 @@ class SeededExecutor final : public troupe::detail::Executor, public troupe::det
   std::unordered_map<std::uint64_t, Pair*> pair_by_key_;
   std::deque<troupe::detail::BlockingJob*> jobs_;
   std::deque<std::function<void()>> aside_;
+  Taker taker_;
   std::uint64_t trace_ = 14695981039346656037ull;
 };
 

@@ -146,6 +146,35 @@ RequestPort take_request(Cell& self);
 void forward_request(const RequestPort& port, const Address& to, RequestEnvelope* e);
 RequestEnvelope* new_forwarded(const MessageType& type);
 CurrentRequest current_request(Cell& self);
+template <class M>
+using ForwardedFor = Forwarded<ReplyOf<std::remove_cvref_t<M>>>;
+
+/// Why an actor with these messages may not send a `Given` to itself; void when it may.
+template <class Given, class Own>
+consteval auto why_not_own() {
+  using M = std::remove_cvref_t<Given>;
+  if constexpr (!contains<M, Own>) {
+    return static_cast<why::the_actor_does_not_accept_this_message_add_it_to_its_list<M>*>(nullptr);
+  } else if constexpr (!std::is_constructible_v<M, Given>) {
+    return static_cast<why::the_message_is_not_copyable_so_move_it<M>*>(nullptr);
+  }
+}
+template <class M, class Own>
+consteval auto why_not_every() {
+  if constexpr (!std::is_copy_constructible_v<M>) {
+    return static_cast<why::a_repeated_message_must_be_copyable<M>*>(nullptr);
+  } else {
+    return why_not_own<M, Own>();
+  }
+}
+template <class R, class F, class Own>
+consteval auto why_not_pipe() {
+  if constexpr (!std::is_invocable_v<F&, Result<R, AskError>>) {
+    return static_cast<why::the_function_must_take_the_Result<Result<R, AskError>>*>(nullptr);
+  } else {
+    return why_not_own<std::invoke_result_t<F&, Result<R, AskError>>, Own>();
+  }
+}
 TimePoint now_of(const Cell& self);
 void on_answer(Cell& self, const RequestPort& ask, const MessageType& message, void* function,
                void (*run)(void*, const RequestPort&, Cell&), void (*drop)(void*));
@@ -186,6 +215,9 @@ class ActorBase : public detail::ActorTag {
   template <class T, class... Args, class Why = decltype(detail::why_not_spawn<T, Args...>())>
   requires(!detail::fine<Why>) Ref<T> spawn(Args&&... args)
   = delete;
+  template <class T, class... Args, class Why = decltype(detail::why_not_spawn<T, Args...>())>
+  requires(!detail::fine<Why>) Ref<T> spawn(const SpawnOptions& options, Args&&... args)
+  = delete;
   /// Spawns a child of a factory.
   template <class... Ps>
   Ref<Ps...> spawn(const Factory<Ps...>& factory, const SpawnOptions& options = {}) {
@@ -206,6 +238,9 @@ class ActorBase : public detail::ActorTag {
     }
     return child;
   }
+  template <class T, class... Args, class Why = decltype(detail::why_not_spawn<T, Args...>())>
+  requires(!detail::fine<Why>) Ref<T> start(const SpawnOptions& options, Args&&... args)
+  = delete;
 
   /// Ends this actor after the current message, as `normal`.
   void stop() { detail::stop_self(*cell(), ExitReason::normal()); }
@@ -240,17 +275,18 @@ class ActorBase : public detail::ActorTag {
   }
 
   /// Hands the request being handled to `to`, which answers the asker; the deadline stays.
-  template <class... Ps, class M>
-  Forwarded<ReplyOf<std::remove_cvref_t<M>>> forward(const Ref<Ps...>& to, M&& m) {
+  template <class... Ps, class M, class Why = decltype(detail::why_not_ask<M, Ps...>())>
+  requires detail::fine<Why> detail::ForwardedFor<M> forward(const Ref<Ps...>& to, M&& m) {
     using D = std::remove_cvref_t<M>;
-    static_assert(detail::fine<decltype(detail::why_not_ask<M, Ps...>())>,
-                  "the receiver does not take this request");
     detail::EnvelopeGuard<detail::RequestEnvelope> e{
         detail::new_forwarded(detail::message_type<D>)};
     ::new (detail::payload(*e)) D(std::forward<M>(m));
     detail::forward_request(detail::take_request(*cell()), to.address(), e.release());
     return {};
   }
+  template <class... Ps, class M, class Why = decltype(detail::why_not_ask<M, Ps...>())>
+  requires(!detail::fine<Why>) detail::ForwardedFor<M> forward(const Ref<Ps...>& to, M&& m)
+  = delete;
 
   /// Keeps the message being handled, with the duty to answer it, until unstash_all. In the handler
   /// of a request: `return stash(m);`, with Forwarded as its type. Throws StashOverflow when the
@@ -348,27 +384,33 @@ class Actor : public ActorBase {
   requires(!detail::fine<Why>) void become(Fs&&... handlers) = delete;
 
   /// Sends m to this actor after `delay`, once. Starting a key cancels the timer that had it (S32).
-  template <class M>
+  template <class M, class Why = decltype(detail::why_not_own<M, troupe_own_messages>())>
+  requires detail::fine<Why>
   void start_timer(const TimerKey& key, Duration delay, M&& m) {
-    check_own<M>();
     detail::start_actor_timer(*cell(), key, delay, make_tick(std::forward<M>(m)), nullptr);
   }
+  template <class M, class Why = decltype(detail::why_not_own<M, troupe_own_messages>())>
+  requires(!detail::fine<Why>) void start_timer(const TimerKey& key, Duration delay,
+                                                M&& m) = delete;
   /// Sends copies of m to this actor, the first after `period` and then one each `period` (fixed
   /// rate).
-  template <class M>
+  template <class M, class Why = decltype(detail::why_not_every<M, troupe_own_messages>())>
+  requires detail::fine<Why>
   void every(const TimerKey& key, Duration period, const M& m) {
-    check_own<M>();
-    static_assert(std::is_copy_constructible_v<M>, "a repeated message must be copyable");
     detail::start_actor_timer(
         *cell(), key, period, make_tick(M(m)),
         [](void* to, const void* from) { ::new (to) M(*static_cast<const M*>(from)); });
   }
+  template <class M, class Why = decltype(detail::why_not_every<M, troupe_own_messages>())>
+  requires(!detail::fine<Why>) void every(const TimerKey& key, Duration period,
+                                          const M& m) = delete;
   /// When the answer has come, `f(Result<R, AskError>)` makes a message of it for this actor. `f`
   /// may run on any thread and must own what it captures: never `this`.
-  template <class R, class F>
+  template <class R, class F,
+            class Why = decltype(detail::why_not_pipe<R, F, troupe_own_messages>())>
+  requires detail::fine<Why>
   void pipe_to_self(Ask<R> ask, F f) {
     using M = std::invoke_result_t<F&, Result<R, AskError>>;
-    check_own<M>();
     struct Pipe {
       F function;
       static void run(void* pipe, const detail::RequestPort& port, detail::Cell& self) {
@@ -382,6 +424,9 @@ class Actor : public ActorBase {
     detail::on_answer(*cell(), ask.release(), detail::message_type<M>, new Pipe{std::move(f)},
                       &Pipe::run, &Pipe::drop);
   }
+  template <class R, class F,
+            class Why = decltype(detail::why_not_pipe<R, F, troupe_own_messages>())>
+  requires(!detail::fine<Why>) void pipe_to_self(Ask<R> ask, F f) = delete;
 
  private:
   template <class M>
@@ -390,12 +435,6 @@ class Actor : public ActorBase {
     detail::EnvelopeGuard<detail::Envelope> e{detail::new_tick(detail::message_type<D>)};
     ::new (detail::payload(*e)) D(std::forward<M>(m));
     return e.release();
-  }
-  template <class M>
-  static void check_own() {
-    static_assert(detail::contains<std::remove_cvref_t<M>, troupe_own_messages>,
-                  "the message is not in this actor's list: add it, in Private<...> if only the "
-                  "actor itself sends it");
   }
 };
 

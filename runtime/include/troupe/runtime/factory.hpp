@@ -30,6 +30,17 @@ std::shared_ptr<const Maker> make_maker(Args&&... args) {
                                                              std::forward<Args>(args)...);
 }
 
+/// Why T can't be built from copies of these arguments behind P; void when it can.
+template <class P, class T, class... Args>
+consteval auto why_not_factory_of() {
+  using Why = decltype(why_not_factory<T, Args...>());
+  if constexpr (!std::is_void_v<Why>) {
+    return Why{};
+  } else if constexpr (!covers_all<PublicMessages<P>, T>) {
+    return static_cast<why::this_class_does_not_take_every_message_of_the_protocol<T, P>*>(nullptr);
+  }
+}
+
 }  // namespace detail
 
 /// Builds actors that take the messages of `Ps`; made by `troupe::factory<P, T>(args...)`, which
@@ -55,14 +66,12 @@ class Factory {
 
 /// A factory of T that shows only P. Throws what copying the arguments throws.
 template <class P, class T = P, class... Args,
-          class Why = decltype(detail::why_not_factory<T, Args...>())>
+          class Why = decltype(detail::why_not_factory_of<P, T, Args...>())>
 requires detail::fine<Why> Factory<P> factory(Args&&... args) {
-  static_assert(detail::covers_all<detail::PublicMessages<P>, T>,
-                "the class does not take every message of P");
   return Factory<P>{detail::make_maker<T>(std::forward<Args>(args)...)};
 }
 template <class P, class T = P, class... Args,
-          class Why = decltype(detail::why_not_factory<T, Args...>())>
+          class Why = decltype(detail::why_not_factory_of<P, T, Args...>())>
 requires(!detail::fine<Why>) Factory<P> factory(Args&&... args)
 = delete;  // `Why` says what is wrong
 

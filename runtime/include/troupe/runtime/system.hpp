@@ -55,6 +55,9 @@ class System {
   template <class T, class... Args, class Why = decltype(detail::why_not_spawn<T, Args...>())>
   requires(!detail::fine<Why>) Ref<T> spawn(Args&&... args)
   = delete;  // `Why` says what is wrong
+  template <class T, class... Args, class Why = decltype(detail::why_not_spawn<T, Args...>())>
+  requires(!detail::fine<Why>) Ref<T> spawn(const SpawnOptions& options, Args&&... args)
+  = delete;
   template <class... Ps>
   Ref<Ps...> spawn(const Factory<Ps...>& factory, const SpawnOptions& options = {}) {
     return Ref<Ps...>{detail::spawn_from(nullptr, this, options, *factory.maker())};

@@ -47,5 +47,13 @@ template <class... Args>
 struct no_constructor_takes;
 template <class T>
 struct child_arguments_must_be_copyable_to_build_the_next_incarnation;
+template <class T, class P>
+struct this_class_does_not_take_every_message_of_the_protocol;
+
+// what an actor sends itself
+template <class M>
+struct a_repeated_message_must_be_copyable;
+template <class R>
+struct the_function_must_take_the_Result;
 
 }  // namespace troupe::why

@@ -4,20 +4,13 @@
 #include <deque>
 #include <memory>
 #include <mutex>
-#include <stdexcept>
 #include <string>
 #include <variant>
 
+#include <troupe/testkit/expectation.hpp>
 #include <troupe/testkit/test_system.hpp>
 
 namespace troupe::testkit {
-
-/// A failed expectation. Derives from std::exception only, so that any test framework reports it.
-/// Thread safety: a plain value.
-class ExpectationFailed : public std::runtime_error {
- public:
-  using std::runtime_error::runtime_error;
-};
 
 namespace detail {
 
