@@ -233,6 +233,7 @@ void Cell::deliver(Envelope* e) {
     TimerRecord* timer = static_cast<TickEnvelope*>(e)->timer;
     timer->tick_waits = false;
     const bool is_over = timer->cancelled;
+    timer->is_handled = true;
     if (is_over || timer->period == Duration::zero()) drop_timer(*this, timer);
     if (is_over) {
       core().count_drop(DropReason::cancelled_tick);
@@ -301,15 +302,18 @@ void Cell::handle_message(Envelope* e) {
   }
   Invocation invocation = find_handler(*this, e->type);
   if (!invocation) {
-    if (extension != nullptr && extension->behavior != nullptr &&
-        extension->behavior->otherwise == Otherwise::stash) {
-      stash_unhandled(e, port);
-      return;
+    if (extension != nullptr && extension->behavior != nullptr) {
+      extension->behavior->not_handled();
+      if (extension->behavior->otherwise == Otherwise::stash) {
+        stash_unhandled(e, port);
+        return;
+      }
     }
     if (port.slot != nullptr)
       fail_reply(port, AskErrorKind::wrong_protocol, "the actor has no handler for this message");
     core().dead_letters().add(
         {Ref<>{e->from}, Ref<>{address()}, e->type->text(), DropReason::unhandled});
+    tick_done(e);
     end_message(e);
     return;
   }
@@ -332,6 +336,7 @@ void Cell::end_turn(CellTurn& turn) {
     run_task(*new CellTurn(turn));
     return;
   }
+  tick_done(turn.envelope);
   const bool influences = turn.envelope->type->influences_receive_timeout;
   if (!turn.envelope_is_kept) end_message(turn.envelope);
   if (influences && extension != nullptr && extension->receive_timer != nullptr)
@@ -387,6 +392,8 @@ void Cell::run_turn(CellTurn& turn, void (*body)(Cell&, CellTurn&, void*), void*
                         std::memory_order_relaxed);
   try {
     body(*this, turn, argument);
+    while (turn.at_end != nullptr && turn.task == nullptr)
+      std::exchange(turn.at_end, nullptr)(*this);
   } catch (const Cancelled&) {
     turn.cancelled = true;
   } catch (

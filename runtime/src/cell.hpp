@@ -79,11 +79,12 @@ struct Frame {
 /// What one handler's invocation adds to Turn.
 struct CellTurn : Turn {
   bool cancelled = false;
-  bool is_kept = false;           ///< the message is in the stash
-  bool envelope_is_kept = false;  ///< in the envelope it came in
-  bool is_reader = false;         ///< of a handler that reads only
-  bool task_waits = false;        ///< its coroutine is suspended
-  void* resume_at = nullptr;      ///< the innermost coroutine; null: the task has not begun
+  bool is_kept = false;             ///< the message is in the stash
+  bool envelope_is_kept = false;    ///< in the envelope it came in
+  bool is_reader = false;           ///< of a handler that reads only
+  bool task_waits = false;          ///< its coroutine is suspended
+  void (*at_end)(Cell&) = nullptr;  ///< runs when the handler has returned
+  void* resume_at = nullptr;        ///< the innermost coroutine; null: the task has not begun
   std::string_view what = "on_start";
 };
 
@@ -276,6 +277,7 @@ struct Cell final : Runnable {
   void handle_unlink(LinkCommand& unlink);
   void handle_timer(TimerRecord& timer);
   Envelope* copy_of_tick(TimerRecord& timer);
+  void tick_done(Envelope* e);
   void handle_child(ChildCommand& notice);
   void report_stall(Duration at_least);
   void handle_verdict(VerdictCommand& verdict);

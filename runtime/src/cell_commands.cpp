@@ -252,21 +252,37 @@ void Cell::handle_timer(TimerRecord& timer) {
   }
   Envelope* tick = timer.message;
   if (timer.copy != nullptr) {
-    if (!timer.tick_waits) {
+    const bool would_overlap = timer.is_handled && own_type().turns != TurnsKind::exclusive;
+    if (!timer.tick_waits && !would_overlap) {
       tick = copy_of_tick(timer);
       if (tick == nullptr) return;
     } else {
       ++timer.missed;
       tick = nullptr;
     }
-    arm_cell_timer(*this, timer, deadline_after(timer.due, timer.period));
+    if (!timer.after_completion)
+      arm_cell_timer(*this, timer, deadline_after(timer.due, timer.period));
   } else {
     timer.message = nullptr;
   }
   if (tick == nullptr) return;
   static_cast<TickEnvelope*>(tick)->timer = &timer;
+  static_cast<TickEnvelope*>(tick)->token = timer.token;
   timer.tick_waits = true;
   append_notice(tick);
+}
+
+/// A tick has been handled: where the delay is fixed the next period begins.
+void Cell::tick_done(Envelope* e) {
+  if ((e->flags & is_timer_tick) == 0 || !is(Phase::running)) return;
+  const std::uint64_t token = static_cast<TickEnvelope*>(e)->token;
+  for (TimerRecord* t = ext().timers; t != nullptr; t = t->following_timer) {
+    if (t->token != token || t->purpose != TimerPurpose::tick) continue;
+    t->is_handled = false;
+    if (t->after_completion && !t->armed)
+      arm_cell_timer(*this, *t, deadline_after(core().now(), t->period));
+    return;
+  }
 }
 
 void arm_cell_timer(Cell& cell, TimerRecord& timer, TimePoint due) {

@@ -361,22 +361,27 @@ void exit_actor(Cell& self, const Address& target, ExitReason why) {
 // ---- timers
 
 void start_actor_timer(Cell& self, const TimerKey& key, Duration delay, Envelope* tick,
-                       void (*copy)(void* to, const void* from)) {
+                       const Repeat& repeat) {
   EnvelopeGuard<Envelope> guard{tick};
-  if (copy != nullptr && delay <= Duration::zero()) {
+  if (repeat.copy != nullptr && delay <= Duration::zero()) {
     throw UsageError("a repeating timer needs a period greater than zero");
   }
   cancel_actor_timer(self, key);
   auto* timer = new TimerRecord;
   timer->purpose = TimerPurpose::tick;
   timer->key = key;
-  timer->period = copy != nullptr ? delay : Duration::zero();
-  timer->copy = copy;
+  timer->period = repeat.copy != nullptr ? delay : Duration::zero();
+  timer->copy = repeat.copy;
+  timer->after_completion = repeat.after_completion;
+  timer->token = ++self.tokens;
   timer->message = guard.release();
   timer->following_timer = self.ext().timers;
   self.ext().timers = timer;
-  arm_cell_timer(self, *timer,
-                 deadline_after(self.core().now(), std::max(delay, Duration::zero())));
+  if (delay <= Duration::zero()) {  // behind what is in the mailbox, before what comes (S37)
+    self.handle_timer(*timer);
+  } else {
+    arm_cell_timer(self, *timer, deadline_after(self.core().now(), delay));
+  }
 }
 
 bool cancel_actor_timer(Cell& self, const TimerKey& key) {

@@ -333,3 +333,40 @@ troupe::Factory<RichApi> rich() {
 troupe::Factory<Account> named() {
   return troupe::factory<Account>("account-1");  // HERE
 }
+
+// CASE a state that leaves a message out: this_behavior_leaves_out_a_message_add_a_handler_or_an_otherwise
+class Machine : public troupe::StateMachine<Deposit, GetBalance> {
+ public:
+  struct Open : troupe::State<Machine> {
+    void receive(const Deposit&) {}
+  };
+  void on_start() override {
+    go_to<Open>();  // HERE
+  }
+};
+
+// CASE a state that answers with the wrong type: handler_returns_the_wrong_type
+class Machine : public troupe::StateMachine<Deposit, GetBalance> {
+ public:
+  struct Open : troupe::State<Machine> {
+    void receive(const Deposit&) {
+      go_to<Closed>();  // HERE
+    }
+    std::int64_t receive(const GetBalance&) { return 0; }
+  };
+  struct Closed : troupe::State<Machine> {
+    void receive(const Deposit&) {}
+    std::string receive(const GetBalance&) { return "none"; }
+  };
+};
+
+// CASE a class that is no state: a_state_derives_from_troupe_State_of_its_machine
+class Machine : public troupe::StateMachine<Deposit> {
+ public:
+  struct Open {
+    void receive(const Deposit&) {}
+  };
+  void on_start() override {
+    go_to<Open>();  // HERE
+  }
+};

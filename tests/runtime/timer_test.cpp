@@ -92,6 +92,62 @@ TEST_CASE("S34 a repeating timer keeps its rate until it is cancelled", "[runtim
   });
 }
 
+namespace {
+
+struct Work {
+  using Reply = void;
+};
+/// Each tick asks and waits for the answer. `fixed_delay`: the next period begins then.
+template <auto Turns>
+class Polls : public troupe::Actor<troupe::Private<Tick>> {
+ public:
+  static constexpr auto turns = Turns;
+  Polls(troupe::Ref<Work> work, bool fixed_delay) : work_(work), fixed_delay_(fixed_delay) {}
+  void on_start() override {
+    if (fixed_delay_) {
+      every("poll", 10s, Tick{0}, troupe::after_completion);
+    } else {
+      every("poll", 10s, Tick{0});
+    }
+  }
+  void receive(const Tick&) { work_.ask(Work{}, troupe::no_timeout).await(); }
+
+ private:
+  troupe::Ref<Work> work_;
+  bool fixed_delay_;
+};
+
+}  // namespace
+
+TEST_CASE("S35 with a fixed delay the period begins when the handler has ended", "[runtime]") {
+  on_every_schedule([](TestSystem& system) {
+    Probe<Work> work{system};
+    system.spawn<Polls<troupe::reentrant>>(work.ref(), true);
+    for (int i = 0; i < 3; ++i) {
+      system.settle();
+      work.expect_no_message(9s);
+      system.advance(1s);
+      work.expect<Work>(0s);
+      work.expect_no_message(25s);  // the handler waits: its timer stands still
+      work.reply<Work>();
+    }
+  });
+}
+
+TEST_CASE("S35 the handler of a repeating timer does not overlap itself", "[runtime]") {
+  on_every_schedule([](TestSystem& system) {
+    Probe<Work> work{system};
+    system.spawn<Polls<troupe::reentrant>>(work.ref(), false);
+    system.advance(10s);
+    work.expect<Work>(0s);
+    work.expect_no_message(25s);  // two periods are missed
+    work.reply<Work>();
+    work.expect_no_message(4s);
+    system.advance(1s);  // the rate is kept
+    work.expect<Work>(0s);
+  });
+}
+
 TEST_CASE("S33 timers end with their actor", "[runtime]") {
   on_every_schedule([](TestSystem& system) {
     Probe<Seen> probe{system};

@@ -25,10 +25,12 @@ enum class TimerPurpose : std::uint8_t {
 /// actor.
 struct TimerRecord : Command, WheelEntry {
   TimerPurpose purpose{};
-  bool armed = false;        ///< in the wheel, or its command is under way
-  bool cancelled = false;    ///< free it when its command comes
-  bool tick_waits = false;   ///< its tick is in the mailbox
-  std::uint32_t missed = 0;  ///< periods that passed meanwhile
+  bool armed = false;             ///< in the wheel, or its command is under way
+  bool cancelled = false;         ///< free it when its command comes
+  bool tick_waits = false;        ///< its tick is in the mailbox
+  bool is_handled = false;        ///< the handler of its tick runs or waits; repeating timers
+  bool after_completion = false;  ///< armed again when its tick has been handled
+  std::uint32_t missed = 0;       ///< periods that passed meanwhile
   Address target;
   TimerKey key{0};
   Duration period{};
@@ -41,7 +43,7 @@ struct TimerRecord : Command, WheelEntry {
 /// A message that came from a timer.
 struct TickEnvelope : Envelope {
   TimerRecord* timer = nullptr;
-  std::uint64_t spare = 0;
+  std::uint64_t token = 0;  ///< the timer's, to find it again if it still exists
 };
 static_assert(sizeof(TickEnvelope) == sizeof(RequestEnvelope), "both have one payload offset");
 

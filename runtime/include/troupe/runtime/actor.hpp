@@ -55,6 +55,10 @@ class ActorLog {
   detail::Cell* cell_;
 };
 
+/// For `every`: the period begins when the handler of the last tick has ended.
+struct AfterCompletion {};
+inline constexpr AfterCompletion after_completion;
+
 namespace detail {
 std::stop_token stop_token_of(const RequestPort& port);
 }
@@ -122,9 +126,17 @@ void link_actor(Cell& self, const Address& target);
 void unlink_actor(Cell& self, const Address& target);
 void exit_actor(Cell& self, const Address& target, ExitReason why);
 Envelope* new_tick(const MessageType& type);
-/// `copy`: null for a timer that fires once.
+/// How a repeating timer goes on; copy is null for a timer that fires once.
+struct Repeat {
+  void (*copy)(void* to, const void* from) = nullptr;
+  bool after_completion = false;
+};
 void start_actor_timer(Cell& self, const TimerKey& key, Duration delay, Envelope* tick,
-                       void (*copy)(void* to, const void* from));
+                       const Repeat& repeat = {});
+template <class M>
+void copy_message(void* to, const void* from) {
+  ::new (to) M(*static_cast<const M*>(from));
+}
 bool cancel_actor_timer(Cell& self, const TimerKey& key);
 /// The message being handled stays with the actor, if this is it.
 bool stash_current(Cell& self, const void* message);
@@ -179,6 +191,7 @@ TimePoint now_of(const Cell& self);
 void on_answer(Cell& self, const RequestPort& ask, const MessageType& message, void* function,
                void (*run)(void*, const RequestPort&, Cell&), void (*drop)(void*));
 Address address_of(const Cell& self) noexcept;
+ActorBase& actor_of(Cell& cell);
 Ask<void> stop_and_wait(const Address& actor, Duration deadline);
 /// `stop`: told when the actor is killed meanwhile; may be null.
 void run_blocking(void* call, void (*run)(void*), std::stop_source* stop);
@@ -387,20 +400,30 @@ class Actor : public ActorBase {
   template <class M, class Why = decltype(detail::why_not_own<M, troupe_own_messages>())>
   requires detail::fine<Why>
   void start_timer(const TimerKey& key, Duration delay, M&& m) {
-    detail::start_actor_timer(*cell(), key, delay, make_tick(std::forward<M>(m)), nullptr);
+    detail::start_actor_timer(*cell(), key, delay, make_tick(std::forward<M>(m)));
   }
   template <class M, class Why = decltype(detail::why_not_own<M, troupe_own_messages>())>
   requires(!detail::fine<Why>) void start_timer(const TimerKey& key, Duration delay,
                                                 M&& m) = delete;
   /// Sends copies of m to this actor, the first after `period` and then one each `period` (fixed
-  /// rate).
+  /// rate). One tick at most waits in the mailbox, and in an actor that is reentrant none comes
+  /// while the last is handled; periods missed meanwhile are not made up for (S35).
   template <class M, class Why = decltype(detail::why_not_every<M, troupe_own_messages>())>
   requires detail::fine<Why>
   void every(const TimerKey& key, Duration period, const M& m) {
-    detail::start_actor_timer(
-        *cell(), key, period, make_tick(M(m)),
-        [](void* to, const void* from) { ::new (to) M(*static_cast<const M*>(from)); });
+    detail::start_actor_timer(*cell(), key, period, make_tick(M(m)), {&detail::copy_message<M>});
   }
+  /// The same with a fixed delay: the next period begins when the handler of a tick has ended
+  /// (S35).
+  template <class M, class Why = decltype(detail::why_not_every<M, troupe_own_messages>())>
+  requires detail::fine<Why>
+  void every(const TimerKey& key, Duration period, const M& m, AfterCompletion) {
+    detail::start_actor_timer(*cell(), key, period, make_tick(M(m)),
+                              {&detail::copy_message<M>, true});
+  }
+  template <class M, class Why = decltype(detail::why_not_every<M, troupe_own_messages>())>
+  requires(!detail::fine<Why>) void every(const TimerKey& key, Duration period, const M& m,
+                                          AfterCompletion) = delete;
   template <class M, class Why = decltype(detail::why_not_every<M, troupe_own_messages>())>
   requires(!detail::fine<Why>) void every(const TimerKey& key, Duration period,
                                           const M& m) = delete;

@@ -42,6 +42,8 @@ struct Behavior {
   Behavior(const Behavior&) = delete;
   Behavior& operator=(const Behavior&) = delete;
   virtual ~Behavior() = default;
+  /// A message came that none of the entries takes.
+  virtual void not_handled() {}
 };
 
 template <class M, class R, class Answers>

@@ -7,4 +7,5 @@
 #include <troupe/runtime/factory.hpp>
 #include <troupe/runtime/ref.hpp>
 #include <troupe/runtime/signals.hpp>
+#include <troupe/runtime/state_machine.hpp>
 #include <troupe/runtime/system.hpp>

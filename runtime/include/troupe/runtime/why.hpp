@@ -41,6 +41,8 @@ template <class M>
 struct this_behavior_leaves_out_a_message_add_a_handler_or_an_otherwise;
 template <class T>
 struct this_class_is_not_an_actor_derive_from_troupe_Actor;
+template <class S>
+struct a_state_derives_from_troupe_State_of_its_machine;
 template <class T>
 struct an_actor_class_has_one_message_list_this_one_has_two;
 template <class... Args>

@@ -231,9 +231,8 @@ void run_handler(Turn& turn, Call call) {
 }
 
 template <class T, class M>
-void handle(ActorBase& self, Envelope& envelope, Turn& turn) {
+void call_handler(T& actor, Envelope& envelope, Turn& turn) {
   using S = HandlerShape<T, M>;
-  T& actor = static_cast<T&>(self);
   M& message = payload_as<M>(envelope);
   const auto member = handler_of<T, M>.pointer;
   run_handler<M, S::deferred>(turn, [&](auto&&... more) -> typename S::Result {
@@ -243,6 +242,10 @@ void handle(ActorBase& self, Envelope& envelope, Turn& turn) {
       return (actor.*member)(std::move(message), std::forward<decltype(more)>(more)...);
     }
   });
+}
+template <class T, class M>
+void handle(ActorBase& self, Envelope& envelope, Turn& turn) {
+  call_handler<T, M>(static_cast<T&>(self), envelope, turn);
 }
 
 }  // namespace troupe::detail

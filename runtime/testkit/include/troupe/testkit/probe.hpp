@@ -119,10 +119,12 @@ class Probe {
   }
   /// Answers the request that was expected last.
   template <class M>
-  void reply(ReplyOf<M> value) {
-    if (reply_ == nullptr) fail("there is no request to answer");
-    (*std::static_pointer_cast<ReplyTo<ReplyOf<M>>>(reply_))(std::move(value));
-    reply_ = nullptr;
+  void reply(ReplyOf<M> value) requires(!std::is_void_v<ReplyOf<M>>) {
+    open_request<M>()(std::move(value));
+  }
+  template <class M>
+  void reply() requires std::is_void_v<ReplyOf<M>> {
+    open_request<M>()();
   }
   /// Lets `d` (virtual time) pass, in which nothing may come. Costs no time.
   void expect_no_message(Duration d = std::chrono::seconds(1)) {
@@ -171,6 +173,12 @@ class Probe {
   }
 
  private:
+  template <class M>
+  ReplyTo<ReplyOf<M>> open_request() {
+    if (reply_ == nullptr) fail("there is no request to answer");
+    const auto reply = std::exchange(reply_, nullptr);
+    return std::move(*std::static_pointer_cast<ReplyTo<ReplyOf<M>>>(reply));
+  }
   // The actor tells where its object is, so that orders can run on it.
   class Listening : public TheActor {
    public:
