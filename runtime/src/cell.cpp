@@ -148,6 +148,10 @@ Cell::Next Cell::take_one() {
 
 /// Gives the token up if there is nothing to do.
 Cell::Next Cell::sleep() {
+  if (extension != nullptr && is_idle_process() && extension->frames->wakes_when_empty) {
+    make_ready(*extension->frames);
+    return Next::go_on;
+  }
   // A message that a waiting handler still uses is freed by the end of its turn, which may come
   // on another thread as soon as the token is gone: so it stops being the dummy before.
   auto* dummy = out.head != &in.stub ? static_cast<Envelope*>(out.head) : nullptr;

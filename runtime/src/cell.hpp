@@ -70,6 +70,8 @@ struct Frame {
   RequestPort waits_for;
   bool lent = false;  ///< memory is lent to somebody (blocking): not cancelled before he is done
   std::stop_source* stop = nullptr;  ///< tells him that he need not go on
+  bool is_idle = false;              ///< a process that waits for a message
+  bool wakes_when_empty = false;     ///< idle, and to go on when the mailbox is empty
   bool is_ready = false;
   Frame* previous = nullptr;
   Frame* following = nullptr;
@@ -230,6 +232,11 @@ struct Cell final : Runnable {
     return extension != nullptr ? extension->frames : nullptr;
   }
   void wait_in_turn(const RequestPort& port, bool lent, std::stop_source* stop = nullptr);
+  void wait_in_frame(Frame& frame, CellTurn& turn, const RequestPort& port);
+  void wait_for_message(const RequestPort& port, bool until_empty);
+  [[nodiscard]] bool is_idle_process() const noexcept {
+    return extension->frames != nullptr && extension->frames->is_idle;
+  }
   bool link_frame(Frame& frame, CellTurn& turn, const RequestPort& port);
   void unlink_frame(Frame& frame);
   void make_ready(Frame& frame);

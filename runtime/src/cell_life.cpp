@@ -105,7 +105,7 @@ void Cell::request_stop(StopCommand& stop) {
     e.after = e.hold ? After::hold : After::terminate;
     e.stop_pending = true;
     e.ended_by_request = true;
-    if (waiting() == nullptr) begin_end(e.why, StopReason::stop, e.after);
+    if (waiting() == nullptr || is_idle_process()) begin_end(e.why, StopReason::stop, e.after);
   } else {
     request_end(stop.why, StopReason::stop);
   }

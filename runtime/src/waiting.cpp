@@ -26,6 +26,7 @@ bool Cell::takes_messages_now() const noexcept {
   switch (own_type().turns) {
     case TurnsKind::exclusive: return false;
     case TurnsKind::reentrant: return true;
+    case TurnsKind::process: return is_idle_process();
     case TurnsKind::readers_together: break;
   }
   for (const Frame* frame = extension->frames; frame != nullptr; frame = frame->following) {
@@ -50,22 +51,39 @@ void Cell::wait_in_turn(const RequestPort& port, bool lent, std::stop_source* st
   TROUPE_CHECK(turn != nullptr, "an actor waits outside of its turn");
   if (turn->cancelled && !lent) throw Cancelled{};
   if (!port.slot->is_over(port.generation)) {
-    Worker::current()->reserve_carrier();
     Frame frame;
-    frame.carrier = &Worker::current()->carrier();
     frame.lent = lent;
     frame.stop = stop;
-    if (link_frame(frame, *turn, port)) {
-      Worker::current()->turn = nullptr;
-      Worker::current()->running.store(nullptr,
-                                       std::memory_order_relaxed);  // for those who look on
-      // Returns on another carrier's time, perhaps on another thread.
-      Worker::current()->suspend(*this);
-      Worker::current()->turn = turn;
-      Worker::current()->running.store(this, std::memory_order_relaxed);  // as above
-    }
+    wait_in_frame(frame, *turn, port);
   }
   if (turn->cancelled && !lent) throw Cancelled{};
+}
+
+/// Suspends the running fiber.
+void Cell::wait_in_frame(Frame& frame, CellTurn& turn, const RequestPort& port) {
+  Worker::current()->reserve_carrier();
+  frame.carrier = &Worker::current()->carrier();
+  if (!link_frame(frame, turn, port)) return;
+  Worker::current()->turn = nullptr;
+  Worker::current()->running.store(nullptr, std::memory_order_relaxed);  // for those who look on
+  // Returns on another carrier's time, perhaps on another thread.
+  Worker::current()->suspend(*this);
+  Worker::current()->turn = &turn;
+  Worker::current()->running.store(this, std::memory_order_relaxed);  // as above
+}
+
+/// A process waits until `port` is answered, its time is up, or the mailbox is empty. A stop ends
+/// the wait (S139).
+void Cell::wait_for_message(const RequestPort& port, bool until_empty) {
+  auto* turn = static_cast<CellTurn*>(Worker::current()->turn);
+  TROUPE_CHECK(turn != nullptr, "a process receives outside of its turn");
+  if (ext().stop_pending) turn->cancelled = true;
+  if (turn->cancelled) throw Cancelled{};
+  Frame frame;
+  frame.is_idle = true;
+  frame.wakes_when_empty = until_empty;
+  wait_in_frame(frame, *turn, port);
+  if (turn->cancelled) throw Cancelled{};
 }
 
 /// False: the ask is over, because waiting for it would have closed a ring.
@@ -74,7 +92,7 @@ bool Cell::link_frame(Frame& frame, CellTurn& turn, const RequestPort& port) {
   // While an actor starts or ends it takes no messages, whatever its class says.
   const bool takes_none = own_type().turns != TurnsKind::reentrant || !is(Phase::running);
   const bool reads_on = own_type().turns == TurnsKind::readers_together && turn.is_reader;
-  if (takes_none && !reads_on && !frame.lent) {
+  if (takes_none && !reads_on && !frame.lent && !frame.is_idle) {
     waits_for.store(port.slot, std::memory_order_seq_cst);  // pair: refuse_cycle of another actor
     if (refuse_cycle(port)) {
       waits_for.store(nullptr, std::memory_order_relaxed);  // a hint to others

@@ -334,7 +334,7 @@ troupe::Factory<Account> named() {
   return troupe::factory<Account>("account-1");  // HERE
 }
 
-// CASE a state that leaves a message out: this_behavior_leaves_out_a_message_add_a_handler_or_an_otherwise
+// CASE a leaky state: this_behavior_leaves_out_a_message_add_a_handler_or_an_otherwise
 class Machine : public troupe::StateMachine<Deposit, GetBalance> {
  public:
   struct Open : troupe::State<Machine> {
@@ -369,4 +369,19 @@ class Machine : public troupe::StateMachine<Deposit> {
   void on_start() override {
     go_to<Open>();  // HERE
   }
+};
+
+// CASE a process receives a stranger: the_actor_does_not_accept_this_message_add_it_to_its_list
+auto body = [](troupe::Process<Deposit>& self) {
+  self.receive([](const Withdraw&) {});  // HERE
+};
+
+// CASE a process without an answer: a_process_answers_a_request_by_a_ReplyTo_as_second_parameter
+auto body = [](troupe::Process<GetBalance>& self) {
+  self.receive([](const GetBalance&) { return 1; });  // HERE
+};
+
+// CASE a process that takes anything: a_handler_takes_one_message_of_a_named_type
+auto body = [](troupe::Process<Deposit>& self) {
+  self.receive([](const auto&) {});  // HERE
 };

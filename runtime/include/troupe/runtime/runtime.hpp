@@ -5,6 +5,7 @@
 #include <troupe/runtime/ask.hpp>
 #include <troupe/runtime/children.hpp>
 #include <troupe/runtime/factory.hpp>
+#include <troupe/runtime/process.hpp>
 #include <troupe/runtime/ref.hpp>
 #include <troupe/runtime/signals.hpp>
 #include <troupe/runtime/state_machine.hpp>

@@ -52,6 +52,9 @@ struct child_arguments_must_be_copyable_to_build_the_next_incarnation;
 template <class T, class P>
 struct this_class_does_not_take_every_message_of_the_protocol;
 
+template <class M>
+struct a_process_answers_a_request_by_a_ReplyTo_as_second_parameter;
+
 // what an actor sends itself
 template <class M>
 struct a_repeated_message_must_be_copyable;

@@ -7,8 +7,8 @@
 
 namespace troupe::detail {
 
-/// What may go on while a handler waits.
-enum class TurnsKind : std::uint8_t { exclusive, reentrant, readers_together };
+/// What may go on while a handler waits. A process takes messages while it waits for one.
+enum class TurnsKind : std::uint8_t { exclusive, reentrant, readers_together, process };
 
 struct ActorType {
   const char* name;
