@@ -112,7 +112,9 @@ bool escalate(ExitReason why) {
 }
 
 double random_unit() {
-  return observing_cell("random_unit").core().random_unit();
+  detail::Worker* worker = detail::Worker::current();
+  TROUPE_CHECK(worker != nullptr, "random_unit is for actors");
+  return worker->core.random_unit();
 }
 
 void run_as_command(const Ref<>& actor, std::function<void(ChildObserver*)> f) {

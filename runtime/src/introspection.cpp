@@ -41,6 +41,12 @@ Address look_at(const Cell& cell) noexcept {
 
 }  // namespace
 
+std::uint32_t mailbox_length(const Address& actor) noexcept {
+  if (actor.cell == nullptr) return 0;
+  const bool is_it = actor.cell->generation.load(std::memory_order_relaxed) == actor.generation;
+  return is_it ? mailbox_length(*actor.cell) : 0;  // relaxed above: a figure
+}
+
 std::uint32_t mailbox_length(const Cell& cell) noexcept {
   const std::uint32_t taken = cell.taken.load(std::memory_order_relaxed);    // as above; before
   const std::uint32_t pushed = cell.pushed.load(std::memory_order_relaxed);  // the other

@@ -385,3 +385,8 @@ auto body = [](troupe::Process<GetBalance>& self) {
 auto body = [](troupe::Process<Deposit>& self) {
   self.receive([](const auto&) {});  // HERE
 };
+
+// CASE a broadcast of requests: a_broadcast_has_no_single_answer_use_scatter_gather_first
+auto all(std::vector<troupe::Ref<GetBalance>> refs) {
+  return troupe::group<GetBalance>(refs, troupe::broadcast);  // HERE
+}

@@ -36,4 +36,9 @@ struct Stall {
   Duration at_least{};
 };
 
+namespace detail {
+/// Messages that wait in the mailbox of an actor; 0 when it has ended. A figure.
+std::uint32_t mailbox_length(const Address& actor) noexcept;
+}  // namespace detail
+
 }  // namespace troupe

@@ -55,6 +55,9 @@ struct this_class_does_not_take_every_message_of_the_protocol;
 template <class M>
 struct a_process_answers_a_request_by_a_ReplyTo_as_second_parameter;
 
+template <class M>
+struct a_broadcast_has_no_single_answer_use_scatter_gather_first;
+
 // what an actor sends itself
 template <class M>
 struct a_repeated_message_must_be_copyable;

@@ -6,4 +6,5 @@
 #include <troupe/supervision/child_spec.hpp>
 #include <troupe/supervision/decider.hpp>
 #include <troupe/supervision/restart_window.hpp>
+#include <troupe/supervision/router.hpp>
 #include <troupe/supervision/supervisor.hpp>
