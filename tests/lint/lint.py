@@ -18,6 +18,7 @@ LINE_COLUMNS_MAX = 100
 EDGES = {
     "runtime": {"runtime"},
     "testkit": {"runtime", "testkit"},
+    "run": {"runtime", "run"},
     "supervision": {"runtime", "supervision"},
 }
 BANNED = [
@@ -29,7 +30,7 @@ BANNED = [
 ]
 # the platform layer: the real sides of the seams
 PLATFORM = {"runtime/src/platform.cpp", "runtime/src/futex.cpp"}
-FOREIGN = re.compile(r"#include\s*[<\"](asio|boost|kj|capnp|spdlog|fmt|nlohmann)[/.]")
+FOREIGN = re.compile(r"#include\s*[<\"](asio|boost|kj|capnp|spdlog|fmt|nlohmann|toml[+][+]|CLI)[/.]")
 
 
 def strip_strings(line):
@@ -41,8 +42,9 @@ def code_of(line):
 
 
 def module_of(path):
-    if path.startswith("runtime/testkit/"):
-        return "testkit"
+    for own in ("testkit", "run"):  # targets of their own below runtime/
+        if path.startswith(f"runtime/{own}/"):
+            return own
     top = path.split("/")[0]
     return top if top in EDGES else None
 
