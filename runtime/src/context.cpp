@@ -69,8 +69,9 @@ void link_both(Cell& parent, Cell& child) {
 
 }  // namespace
 
-NewCell::NewCell(Cell* parent, System* system, const ActorType& type, const SpawnOptions* options) {
-  SystemCore& core = system != nullptr ? system->core() : parent->core();
+NewCell::NewCell(Cell* parent, SystemCore* system, const ActorType& type,
+                 const SpawnOptions* options) {
+  SystemCore& core = system != nullptr ? *system : parent->core();
   if (parent != nullptr && parent->is(Phase::ending))
     throw UsageError("an actor that is ending can't spawn children");
   if (!core.spawning_allowed())
@@ -174,8 +175,8 @@ Address NewCell::launch(const RequestPort& started) {
   return address;
 }
 
-Address spawn_from(Cell* parent, System* system, const SpawnOptions& options, const Maker& maker,
-                   const RequestPort& started) {
+Address spawn_from(Cell* parent, SystemCore* system, const SpawnOptions& options,
+                   const Maker& maker, const RequestPort& started) {
   NewCell cell{parent, system, maker.type(), &options};
   maker.construct(cell.where());
   return cell.launch(started);
@@ -438,6 +439,20 @@ struct BlockingCall : BlockingJob {
 };
 }  // namespace
 
+namespace {
+
+/// Waits for what `start` begins, and which uses memory of the waiting handler.
+void lend(Cell& self, std::stop_source* stop, const std::function<void(RequestPort)>& start) {
+  const RequestPort port = open_slot({}, no_timeout, &destroy_reply<void>);
+  const Ask<void> done{port};
+  Worker::current()->reserve_carrier();  // so that waiting can't fail once it is under way
+  start(port);
+  self.wait_in_turn(port, true, stop);
+  if (static_cast<CellTurn*>(Worker::current()->turn)->cancelled) throw Cancelled{};
+}
+
+}  // namespace
+
 void run_blocking(void* call, void (*run)(void*), std::stop_source* stop) {
   Worker* worker = Worker::current();
   if (worker == nullptr || worker->cell == nullptr || worker->turn == nullptr) {
@@ -448,18 +463,36 @@ void run_blocking(void* call, void (*run)(void*), std::stop_source* stop) {
   BlockingCall job;
   job.call = call;
   job.function = run;
-  job.done = open_slot({}, no_timeout, &destroy_reply<void>);
-  Ask<void> done{job.done};
   job.run = [](BlockingJob& base) {
     auto& b = static_cast<BlockingCall&>(base);
     const RequestPort port = b.done;
     b.function(b.call);
     answer_done(port);
   };
-  worker->reserve_carrier();  // so that waiting can't fail once the job is under way
-  worker->core.executor().submit_blocking(job);
-  self.wait_in_turn(job.done, true, stop);
-  if (static_cast<CellTurn*>(Worker::current()->turn)->cancelled) throw Cancelled{};
+  lend(self, stop, [&](RequestPort done) {
+    job.done = done;
+    Worker::current()->core.executor().submit_blocking(job);
+  });
+}
+
+void wait_external(std::stop_source& stop, const std::function<void(RequestPort)>& start) {
+  Worker* worker = Worker::current();
+  if (worker == nullptr || worker->cell == nullptr || worker->turn == nullptr)
+    throw UsageError("this waits in an actor's handler; here it would block the thread");
+  lend(*worker->cell, &stop, start);
+}
+
+bool with_system_of(const Address& actor, const std::function<void(SystemCore&)>& f) {
+  SystemGate* gate = actor.cell != nullptr ? actor.cell->gate.load(std::memory_order_acquire)
+                                           : nullptr;  // partner: the store at spawn
+  SystemCore* core = gate != nullptr ? gate->enter() : nullptr;
+  if (core == nullptr) return false;
+  struct Leave {
+    SystemGate* gate;
+    ~Leave() { gate->leave(); }
+  } leave{gate};
+  f(*core);
+  return true;
 }
 
 }  // namespace troupe::detail

@@ -9,8 +9,8 @@ import sys
 import tempfile
 
 root, build = sys.argv[1], sys.argv[2]
-roots = [os.path.join(root, d) for d in ("runtime/include", "runtime/testkit/include", "runtime/run/include", "supervision/include")]
-libraries = [os.path.join(build, f) for f in ("supervision/libtroupe_supervision.a", "runtime/testkit/libtroupe_testkit.a", "runtime/run/libtroupe_run.a", "runtime/libtroupe_runtime.a")]
+roots = [os.path.join(root, d) for d in ("runtime/include", "runtime/testkit/include", "runtime/run/include", "runtime/asio/include", "supervision/include")]
+libraries = [os.path.join(build, f) for f in ("supervision/libtroupe_supervision.a", "runtime/testkit/libtroupe_testkit.a", "runtime/run/libtroupe_run.a", "runtime/asio/libtroupe_asio.a", "runtime/libtroupe_runtime.a")]
 PRELUDE = """#include <troupe/runtime/runtime.hpp>
 #include <troupe/supervision/supervision.hpp>
 #include <troupe/testkit/testkit.hpp>

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <concepts>
+#include <functional>
 #include <stop_token>
 #include <string>
 #include <utility>
@@ -88,9 +89,10 @@ class CurrentRequest {
 namespace detail {
 
 /// A cell whose object is being constructed; given back if that throws.
+class SystemCore;
 class NewCell {
  public:
-  NewCell(Cell* parent, System* system, const ActorType& type, const SpawnOptions* options);
+  NewCell(Cell* parent, SystemCore* core, const ActorType& type, const SpawnOptions* options);
   NewCell(const NewCell&) = delete;
   NewCell& operator=(const NewCell&) = delete;
   ~NewCell();
@@ -104,14 +106,14 @@ class NewCell {
 };
 
 template <class T, class... Args>
-Address spawn_in(Cell* parent, System* system, const SpawnOptions* options,
+Address spawn_in(Cell* parent, SystemCore* core, const SpawnOptions* options,
                  const RequestPort& started, Args&&... args) {
   static_assert(fine<decltype(why_not_spawn<T, Args...>())>);
-  NewCell cell{parent, system, actor_type<T>, options};
+  NewCell cell{parent, core, actor_type<T>, options};
   ::new (cell.where()) T(std::forward<Args>(args)...);
   return cell.launch(started);
 }
-Address spawn_from(Cell* parent, System* system, const SpawnOptions& options, const Maker& maker,
+Address spawn_from(Cell* parent, SystemCore* core, const SpawnOptions& options, const Maker& maker,
                    const RequestPort& started = {});
 
 Cell& context(const ActorBase& actor);
@@ -195,6 +197,11 @@ ActorBase& actor_of(Cell& cell);
 Ask<void> stop_and_wait(const Address& actor, Duration deadline);
 /// `stop`: told when the actor is killed meanwhile; may be null.
 void run_blocking(void* call, void (*run)(void*), std::stop_source* stop);
+/// The calling actor waits until somebody outside answers the port that `start` is given; even kill
+/// waits for that, and `stop` is told. Throws Cancelled then, and UsageError outside of an actor.
+void wait_external(std::stop_source& stop, const std::function<void(RequestPort)>& start);
+/// Runs f with the System of this actor, which stays while f runs. False: it is gone. Any thread.
+bool with_system_of(const Address& actor, const std::function<void(SystemCore&)>& f);
 
 }  // namespace detail
 

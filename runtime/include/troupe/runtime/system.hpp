@@ -46,11 +46,13 @@ class System {
   /// the constructor throws, NameTaken, and UsageError when the System is shutting down.
   template <class T, class... Args, class Why = decltype(detail::why_not_spawn<T, Args...>())>
   requires detail::fine<Why> Ref<T> spawn(Args&&... args) {
-    return Ref<T>{detail::spawn_in<T>(nullptr, this, nullptr, {}, std::forward<Args>(args)...)};
+    return Ref<T>{
+        detail::spawn_in<T>(nullptr, core_.get(), nullptr, {}, std::forward<Args>(args)...)};
   }
   template <class T, class... Args, class Why = decltype(detail::why_not_spawn<T, Args...>())>
   requires detail::fine<Why> Ref<T> spawn(const SpawnOptions& options, Args&&... args) {
-    return Ref<T>{detail::spawn_in<T>(nullptr, this, &options, {}, std::forward<Args>(args)...)};
+    return Ref<T>{
+        detail::spawn_in<T>(nullptr, core_.get(), &options, {}, std::forward<Args>(args)...)};
   }
   template <class T, class... Args, class Why = decltype(detail::why_not_spawn<T, Args...>())>
   requires(!detail::fine<Why>) Ref<T> spawn(Args&&... args)
@@ -60,7 +62,7 @@ class System {
   = delete;
   template <class... Ps>
   Ref<Ps...> spawn(const Factory<Ps...>& factory, const SpawnOptions& options = {}) {
-    return Ref<Ps...>{detail::spawn_from(nullptr, this, options, *factory.maker())};
+    return Ref<Ps...>{detail::spawn_from(nullptr, core_.get(), options, *factory.maker())};
   }
 
   /// The actor of this path ("/orders/processor-1"), if it takes all messages of P.
