@@ -299,12 +299,17 @@ void fail_reply(const RequestPort& port, AskErrorKind kind, std::string_view wha
   publish_slot(*port.slot, SlotState::failed);
 }
 
-void drop_reply(const RequestPort& port) noexcept {
+AskError why_reply_was_dropped() {
   Worker* worker = Worker::current();
   const bool actor_ends =
       worker != nullptr && worker->cell != nullptr && !worker->cell->is(Phase::running);
-  fail_reply(port, actor_ends ? AskErrorKind::receiver_down : AskErrorKind::no_reply,
-             actor_ends ? "the actor has ended" : "the duty to answer was dropped");
+  if (actor_ends) return {AskErrorKind::receiver_down, "the actor has ended"};
+  return {AskErrorKind::no_reply, "the duty to answer was dropped"};
+}
+
+void drop_reply(const RequestPort& port) noexcept {
+  const AskError why = why_reply_was_dropped();
+  fail_reply(port, why.kind, why.what);
 }
 
 void await_slot(const RequestPort& ask) {

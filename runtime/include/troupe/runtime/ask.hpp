@@ -42,6 +42,7 @@ void finish_reply(const RequestPort& port) noexcept;
 void fail_reply(const RequestPort& port, AskErrorKind kind, std::string_view what) noexcept;
 /// What an answer that never came is called: the holder ended, or it let go of the duty.
 void drop_reply(const RequestPort& port) noexcept;
+AskError why_reply_was_dropped();
 
 /// An ask slot with nothing sent yet. `callee`: whose end of it is meant; needed outside of actors.
 RequestPort open_slot(const Address& callee, std::chrono::nanoseconds timeout,

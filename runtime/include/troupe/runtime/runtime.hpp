@@ -10,4 +10,5 @@
 #include <troupe/runtime/ref.hpp>
 #include <troupe/runtime/signals.hpp>
 #include <troupe/runtime/state_machine.hpp>
+#include <troupe/runtime/stream.hpp>
 #include <troupe/runtime/system.hpp>

@@ -126,6 +126,11 @@ class Probe {
   void reply() requires std::is_void_v<ReplyOf<M>> {
     open_request<M>()();
   }
+  /// The duty to answer the request that was expected last; to be ended before the probe.
+  template <class M>
+  ReplyTo<ReplyOf<M>> take_reply() {
+    return open_request<M>();
+  }
   /// Lets `d` (virtual time) pass, in which nothing may come. Costs no time.
   void expect_no_message(Duration d = std::chrono::seconds(1)) {
     if (system_.run_until([&] { return !log_->empty(); }, d)) {
