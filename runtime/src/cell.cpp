@@ -3,8 +3,11 @@
 #include <new>
 #include <utility>
 
+#include <troupe/runtime/middleware.hpp>
+
 #include "memory.hpp"
 #include "system_core.hpp"
+#include "trace.hpp"
 
 namespace troupe::detail {
 
@@ -294,6 +297,37 @@ void invoke(Cell& cell, CellTurn& turn, void* argument) {
   }
 }
 
+/// A message on its way through the middleware to its handler.
+struct Passage {
+  Cell& cell;
+  CellTurn& turn;
+  void* invocation;
+  const Handling& handling;
+  std::size_t at = 0;
+
+  static void go_on(void* passage) {
+    auto& p = *static_cast<Passage*>(passage);
+    const auto& all = p.cell.core().options().middleware;
+    if (p.at == all.size()) {
+      invoke(p.cell, p.turn, p.invocation);
+    } else {
+      all[p.at++]->around(p.handling, {&go_on, &p});
+    }
+  }
+};
+
+void invoke_through_middleware(Cell& cell, CellTurn& turn, void* argument) {
+  Envelope& e = *turn.envelope;
+  const Handling handling{Ref<>{cell.address()},      Ref<>{e.from}, e.type->text(),
+                          turn.asked.slot != nullptr, e.type,        payload(e)};
+  Passage passage{cell, turn, argument, handling};
+  Passage::go_on(&passage);
+}
+
+auto body_for(const Cell& cell) noexcept {
+  return cell.core().options().middleware.empty() ? &invoke : &invoke_through_middleware;
+}
+
 }  // namespace
 
 void Cell::handle_message(Envelope* e) {
@@ -326,8 +360,11 @@ void Cell::handle_message(Envelope* e) {
   turn.port = turn.asked = port;
   turn.what = e->type->text();
   e->flags |= is_busy;
-  run_turn(turn, &invoke, &invocation);
-  if (turn.task == nullptr && !turn.is_kept && extension == nullptr) [[likely]] {
+  if (e->has_trace) [[unlikely]]
+    turn.span = begin_span(*e, *Worker::current());
+  run_turn(turn, body_for(*this), &invocation);
+  if (turn.task == nullptr && !turn.is_kept && extension == nullptr && turn.span == nullptr)
+      [[likely]] {
     end_message(e);
   } else {
     end_turn(turn);
@@ -340,6 +377,7 @@ void Cell::end_turn(CellTurn& turn) {
     run_task(*new CellTurn(turn));
     return;
   }
+  if (turn.span != nullptr) end_span(turn.span, *this, *turn.envelope->type);
   tick_done(turn.envelope);
   const bool influences = turn.envelope->type->influences_receive_timeout;
   if (!turn.envelope_is_kept) end_message(turn.envelope);
@@ -371,7 +409,7 @@ void Cell::handle_notice(Envelope* e) {
     turn.envelope = e;
     turn.what = e->type->text();
     e->flags |= is_busy;
-    run_turn(turn, &invoke, &invocation);
+    run_turn(turn, body_for(*this), &invocation);
     end_turn(turn);
     return;
   }
@@ -420,6 +458,7 @@ void Cell::run_turn(CellTurn& turn, void (*body)(Cell&, CellTurn&, void*), void*
 void Cell::turn_failed(CellTurn& turn, std::exception_ptr error) {
   AskError answer{AskErrorKind::receiver_down, "an unknown exception"};
   bool ends_request_only = false;
+  if (turn.span != nullptr) turn.span->failed = true;
   try {
     std::rethrow_exception(error);
   } catch (const AskFailed& e) {

@@ -78,6 +78,7 @@ struct Frame {
   Frame* next_ready = nullptr;
 };
 
+struct ActiveSpan;
 /// What one handler's invocation adds to Turn.
 struct CellTurn : Turn {
   bool cancelled = false;
@@ -87,6 +88,7 @@ struct CellTurn : Turn {
   bool task_waits = false;          ///< its coroutine is suspended
   void (*at_end)(Cell&) = nullptr;  ///< runs when the handler has returned
   void* resume_at = nullptr;        ///< the innermost coroutine; null: the task has not begun
+  ActiveSpan* span = nullptr;       ///< of a message that belongs to a trace
   std::string_view what = "on_start";
 };
 

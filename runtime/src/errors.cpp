@@ -95,6 +95,13 @@ std::string_view to_string(ExitReason::Kind kind) noexcept {
   return "unknown";
 }
 
+std::string_view label_of(DropReason reason) noexcept {
+  constexpr std::string_view labels[drop_reasons] = {
+      "no_actor",  "ended",   "foreign_system", "system_stopped", "mailbox_full",  "expired",
+      "unhandled", "stashed", "held_too_many",  "late_reply",     "cancelled_tick"};
+  return labels[static_cast<std::size_t>(reason)];
+}
+
 std::string_view to_string(DropReason reason) noexcept {
   switch (reason) {
     case DropReason::no_actor: return "no such actor";

@@ -5,22 +5,15 @@
 #include "cell.hpp"
 #include "memory.hpp"
 #include "system_core.hpp"
+#include "trace.hpp"
 
 namespace troupe::detail {
 
-Envelope* new_envelope(const MessageType& type) {
-  const std::size_t bytes = payload_offset(type.align, false) + type.size;
-  const std::uint16_t size_class = size_class_of(bytes);
-  auto* e = ::new (allocate_block(size_class, bytes)) Envelope;
-  e->type = &type;
-  e->size_class = size_class;
-  return e;
-}
-
 namespace {
+
 template <class E>
-E* new_wide_envelope(const MessageType& type, std::uint8_t flags) {
-  const std::size_t bytes = payload_offset(type.align, true) + type.size;
+[[gnu::always_inline]] inline E* make_envelope(const MessageType& type, std::size_t bytes,
+                                               std::uint8_t flags) {
   const std::uint16_t size_class = size_class_of(bytes);
   auto* e = ::new (allocate_block(size_class, bytes)) E;
   e->type = &type;
@@ -28,7 +21,34 @@ E* new_wide_envelope(const MessageType& type, std::uint8_t flags) {
   e->flags = flags;
   return e;
 }
+
+/// The same with the trace in force, if there is one.
+template <class E>
+[[gnu::noinline]] E* make_traced_envelope(const MessageType& type, std::size_t bytes,
+                                          std::uint8_t flags) {
+  const TraceContext* trace = trace_in_force();
+  if (trace == nullptr) return make_envelope<E>(type, bytes, flags);
+  E* e = make_envelope<E>(type, bytes + sizeof(TraceContext), flags);
+  put_trace(*e, *trace);
+  return e;
+}
+
+template <class E>
+E* new_wide_envelope(const MessageType& type, std::uint8_t flags) {
+  const std::size_t bytes = payload_offset(type.align, true) + type.size;
+  if (is_tracing.load(std::memory_order_relaxed)) [[unlikely]]  // see TraceScope
+    return make_traced_envelope<E>(type, bytes, flags);
+  return make_envelope<E>(type, bytes, flags);
+}
+
 }  // namespace
+
+Envelope* new_envelope(const MessageType& type) {
+  const std::size_t bytes = payload_offset(type.align, false) + type.size;
+  if (is_tracing.load(std::memory_order_relaxed)) [[unlikely]]  // see TraceScope
+    return make_traced_envelope<Envelope>(type, bytes, 0);
+  return make_envelope<Envelope>(type, bytes, 0);
+}
 
 RequestEnvelope* new_forwarded(const MessageType& type) {
   return new_wide_envelope<RequestEnvelope>(type, is_wide | is_request);

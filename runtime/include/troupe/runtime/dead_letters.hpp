@@ -27,6 +27,8 @@ enum class DropReason : unsigned char {
 };
 inline constexpr std::size_t drop_reasons = 11;
 [[nodiscard]] std::string_view to_string(DropReason reason) noexcept;
+/// Its name above, for labels of metrics.
+[[nodiscard]] std::string_view label_of(DropReason reason) noexcept;
 
 /// A message that was not handled. Best effort, for people and tests; never build reliability on it
 /// (S7).

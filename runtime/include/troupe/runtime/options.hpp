@@ -15,6 +15,8 @@ namespace troupe {
 namespace detail {
 class Executor;
 }
+class Middleware;
+class SpanExporter;
 
 /// Given to a System at construction; nothing is fetched later (DESIGN.md D6).
 struct SystemOptions {
@@ -50,6 +52,8 @@ struct SystemOptions {
   std::uint64_t seed = 0;             ///< of every random choice; 0: from the operating system
   std::shared_ptr<Log> log = {};      ///< none: standard error from `info` on
   std::vector<std::shared_ptr<Observer>> observers = {};
+  std::vector<std::shared_ptr<Middleware>> middleware = {};  ///< around every handler
+  std::shared_ptr<SpanExporter> spans = {};                  ///< none: traces are only passed on
   std::shared_ptr<detail::Executor> executor =
       {};  ///< none: work-stealing threads. Test kits give their own
 };

@@ -6,9 +6,11 @@
 #include <troupe/runtime/children.hpp>
 #include <troupe/runtime/event_stream.hpp>
 #include <troupe/runtime/factory.hpp>
+#include <troupe/runtime/middleware.hpp>
 #include <troupe/runtime/process.hpp>
 #include <troupe/runtime/ref.hpp>
 #include <troupe/runtime/signals.hpp>
 #include <troupe/runtime/state_machine.hpp>
 #include <troupe/runtime/stream.hpp>
 #include <troupe/runtime/system.hpp>
+#include <troupe/runtime/trace.hpp>

@@ -106,6 +106,8 @@ class System {
   /// The same as text, children indented below their parent.
   [[nodiscard]] std::string tree() const;
   [[nodiscard]] Metrics metrics() const;
+  /// The same, and the number of actors, in Prometheus' text format (version 0.0.4).
+  [[nodiscard]] std::string prometheus() const;
   [[nodiscard]] std::uint64_t actor_count() const;
   [[nodiscard]] TimePoint now() const;
   [[nodiscard]] const SystemOptions& options() const noexcept;

@@ -43,6 +43,7 @@ struct Envelope : MailLink {
   std::uint32_t to_generation = 0;
   std::uint16_t size_class = 0;
   std::uint8_t flags = 0;
+  bool has_trace = false;  ///< a TraceContext follows the message
   Address from;
 };
 
