@@ -46,11 +46,6 @@ std::size_t cell_class_of(std::size_t object_bytes, std::size_t object_align) no
   return c;
 }
 
-bool object_is_inline(std::size_t object_bytes, std::size_t object_align) noexcept {
-  return object_bytes <= cell_class_bytes[cell_classes - 1] - cell_header_bytes &&
-         object_align <= 64;
-}
-
 Chunk Arena::take(std::size_t cell_class) {
   {
     std::lock_guard guard(free_chunks.lock);

@@ -21,7 +21,10 @@ inline constexpr std::size_t cell_class_bytes[cell_classes] = {192, 256, 384, 51
 /// The class for an object of this size; objects that fit none live on the heap, in a cell of class
 /// 0.
 std::size_t cell_class_of(std::size_t object_bytes, std::size_t object_align) noexcept;
-bool object_is_inline(std::size_t object_bytes, std::size_t object_align) noexcept;
+inline bool object_is_inline(std::size_t object_bytes, std::size_t object_align) noexcept {
+  return object_bytes <= cell_class_bytes[cell_classes - 1] - cell_header_bytes &&
+         object_align <= 64;
+}
 
 struct Chunk {
   std::byte* cells;

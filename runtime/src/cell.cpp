@@ -40,8 +40,9 @@ CellExtension& Cell::ext() {
 // ---- the loop
 
 void Cell::run() {
-  Worker::current()->cell = this;
-  std::uint32_t budget = core().options().messages_per_turn_max;
+  Worker& worker = *Worker::current();
+  worker.cell = this;
+  std::uint32_t budget = worker.core.options().messages_per_turn_max;
   for (;;) {
     if (Mailbox::has_commands(out)) handle_commands();
     bool took_one = false;
@@ -133,7 +134,7 @@ void Cell::close_lane() {
   extension->lane = nullptr;
 }
 
-Cell::Next Cell::take_one() {
+[[gnu::flatten]] Cell::Next Cell::take_one() {
   if (extension != nullptr && extension->lane != nullptr) {
     Envelope* e = take_from_lane();
     if (e == nullptr) return sleep();
@@ -276,7 +277,8 @@ struct Invocation {
   explicit operator bool() const noexcept { return handler != nullptr || call != nullptr; }
 };
 
-Invocation find_handler(const Cell& cell, const MessageType* message) noexcept {
+[[gnu::always_inline]] inline Invocation find_handler(const Cell& cell,
+                                                      const MessageType* message) noexcept {
   const Behavior* behavior = cell.extension != nullptr ? cell.extension->behavior.get() : nullptr;
   if (behavior == nullptr) return {cell.own_type().find(message)};
   for (std::uint32_t i = 0; i < behavior->count; ++i) {
@@ -324,8 +326,8 @@ void invoke_through_middleware(Cell& cell, CellTurn& turn, void* argument) {
   Passage::go_on(&passage);
 }
 
-auto body_for(const Cell& cell) noexcept {
-  return cell.core().options().middleware.empty() ? &invoke : &invoke_through_middleware;
+auto body_for(const Worker& worker) noexcept {
+  return worker.core.options().middleware.empty() ? &invoke : &invoke_through_middleware;
 }
 
 }  // namespace
@@ -358,11 +360,11 @@ void Cell::handle_message(Envelope* e) {
   CellTurn turn;
   turn.envelope = e;
   turn.port = turn.asked = port;
-  turn.what = e->type->text();
   e->flags |= is_busy;
+  Worker& worker = *Worker::current();
   if (e->has_trace) [[unlikely]]
-    turn.span = begin_span(*e, *Worker::current());
-  run_turn(turn, body_for(*this), &invocation);
+    turn.span = begin_span(*e, worker);
+  run_turn(worker, turn, body_for(worker), &invocation);
   if (turn.task == nullptr && !turn.is_kept && extension == nullptr && turn.span == nullptr)
       [[likely]] {
     end_message(e);
@@ -407,9 +409,9 @@ void Cell::handle_notice(Envelope* e) {
   if (invocation) {
     CellTurn turn;
     turn.envelope = e;
-    turn.what = e->type->text();
     e->flags |= is_busy;
-    run_turn(turn, body_for(*this), &invocation);
+    Worker& worker = *Worker::current();
+    run_turn(worker, turn, body_for(worker), &invocation);
     end_turn(turn);
     return;
   }
@@ -425,8 +427,8 @@ void Cell::handle_notice(Envelope* e) {
 
 /// Runs user code on this actor, and sees to what it throws. Returns on the carrier that holds the
 /// token.
-void Cell::run_turn(CellTurn& turn, void (*body)(Cell&, CellTurn&, void*), void* argument) {
-  Worker& before = *Worker::current();
+void Cell::run_turn(Worker& before, CellTurn& turn, void (*body)(Cell&, CellTurn&, void*),
+                    void* argument) {
   before.turn = &turn;
   // Relaxed: for those who look on.
   before.running.store(this, std::memory_order_relaxed);
@@ -472,15 +474,13 @@ void Cell::turn_failed(CellTurn& turn, std::exception_ptr error) {
   if (was_asked) fail_reply(turn.take_port(), answer.kind, answer.what);
   if (ends_request_only) {
     Counters::add(Worker::current()->counters.refused);
-    if (!was_asked)
-      ActorLog{*this}.warning("refused " + std::string(turn.what) + ": " + answer.what);
+    if (!was_asked) ActorLog{*this}.warning("refused " + turn.name() + ": " + answer.what);
     return;
   }
   if (is(Phase::running) || is(Phase::starting)) {
     fail(ExitReason::failure(answer.what, std::move(error)), is(Phase::starting));
   } else {
-    ActorLog{*this}.error(std::string(turn.what) +
-                          " threw while the actor was ending: " + answer.what);
+    ActorLog{*this}.error(turn.name() + " threw while the actor was ending: " + answer.what);
   }
 }
 

@@ -89,7 +89,11 @@ struct CellTurn : Turn {
   void (*at_end)(Cell&) = nullptr;  ///< runs when the handler has returned
   void* resume_at = nullptr;        ///< the innermost coroutine; null: the task has not begun
   ActiveSpan* span = nullptr;       ///< of a message that belongs to a trace
-  std::string_view what = "on_start";
+  const char* what = "on_start";  ///< where it handles no message
+
+  [[nodiscard]] std::string name() const {
+    return envelope != nullptr ? std::string(envelope->type->text()) : what;
+  }
 };
 
 struct Watched {
@@ -136,6 +140,7 @@ struct CellExtension {
   std::unordered_map<std::uint64_t, Watched> watched;  ///< by token
   std::unordered_map<std::uint64_t, Link> links;       ///< by link_key of the peer
   TimerRecord* timers = nullptr;
+  std::uint32_t tokens = 0;  ///< of watches, links and timers given out so far
   AskSlot* asks = nullptr;
   TimerRecord* ask_timer = nullptr;
   TimePoint ask_timer_due = TimePoint::max();
@@ -148,8 +153,8 @@ struct CellExtension {
   Duration receive_timeout{};
   TimePoint last_influence{};
   TimerRecord* receive_timer = nullptr;
-  std::uint32_t pushed_when_held = 0;  ///< the mailbox's count when the verdict began to be awaited
-  Frame* frames = nullptr;             ///< handlers that wait, newest first
+  std::uint32_t came_when_held = 0;  ///< messages_came when the verdict began to be awaited
+  Frame* frames = nullptr;           ///< handlers that wait, newest first
   Frame* first_ready = nullptr;
   Frame* last_ready = nullptr;
 };
@@ -157,11 +162,13 @@ struct CellExtension {
 struct Cell final : Runnable {
   // ---- line 0: what senders read and write
   Mailbox::Inlet in;
+  // Messages that came are `woke` (they woke this actor: written by who holds the token) plus
+  // `pushed` (the others). Counted after the push: for reports.
   std::atomic<std::uint32_t> pushed{0};
   std::atomic<std::uint32_t> generation{1};
   std::atomic<const ActorType*> type{nullptr};
   std::atomic<SystemGate*> gate{nullptr};
-  std::atomic<std::uint32_t> taken{0};
+  std::atomic<std::uint32_t> woke{0};
   std::uint32_t serial = 0;
   // ---- line 1: the owner's
   Mailbox::Outlet out;
@@ -174,7 +181,7 @@ struct Cell final : Runnable {
   std::uint8_t cell_class : 4 = 0;
   std::uint8_t is_held : 1 = 0;  ///< OnEnd::hold; set at spawn
   std::uint16_t incarnation = 0;
-  std::uint32_t tokens = 0;  ///< of watches and links given out so far
+  std::atomic<std::uint32_t> taken{0};
 
   void run() override;
 
@@ -223,7 +230,8 @@ struct Cell final : Runnable {
   void handle_message(Envelope* e);
   void end_turn(CellTurn& turn);
   void handle_notice(Envelope* e);
-  void run_turn(CellTurn& turn, void (*body)(Cell&, CellTurn&, void*), void* argument);
+  void run_turn(Worker& before, CellTurn& turn, void (*body)(Cell&, CellTurn&, void*),
+                void* argument);
   void turn_failed(CellTurn& turn, std::exception_ptr error);
   void bounce(Envelope* e, DropReason reason);
   void bounce_all(DropReason reason);
@@ -295,7 +303,20 @@ struct Cell final : Runnable {
 };
 static_assert(sizeof(Cell) == cell_header_bytes);
 
-/// Messages that wait: pushed minus taken.
+/// Messages that have come. A figure.
+[[nodiscard]] inline std::uint32_t messages_came(const Cell& cell) noexcept {
+  return cell.pushed.load(std::memory_order_relaxed) +
+         cell.woke.load(std::memory_order_relaxed);  // as said above
+}
+/// A message was pushed and has woken the actor, or not.
+inline void count_push(Cell& cell, bool woke_it) noexcept {
+  if (woke_it) {  // the caller holds the token
+    cell.woke.store(cell.woke.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  } else {
+    cell.pushed.fetch_add(1, std::memory_order_relaxed);  // both: figures
+  }
+}
+/// Messages that wait: came minus taken.
 [[nodiscard]] std::uint32_t mailbox_length(const Cell& cell) noexcept;
 /// Gives a cell a command. Any thread that may touch the cell's System.
 void send_command(Cell& to, Command* command);

@@ -12,7 +12,8 @@ namespace troupe::detail {
 void Cell::start() {
   CellTurn turn;
   run_turn(
-      turn, [](Cell& cell, CellTurn&, void*) { cell.actor().on_start(); }, nullptr);
+      *Worker::current(), turn, [](Cell& cell, CellTurn&, void*) { cell.actor().on_start(); },
+      nullptr);
   if (is(Phase::starting) && !turn.cancelled) started_ok();
 }
 
@@ -74,7 +75,7 @@ void Cell::cancel_frames() {
 void Cell::hold_for_verdict(bool can_resume) {
   CellExtension& e = ext();
   set(Phase::held);
-  e.pushed_when_held = pushed.load(std::memory_order_relaxed);  // a figure
+  e.came_when_held = messages_came(*this);
   e.stop_pending = false;
   Cell* const boss = parent.load(std::memory_order_relaxed);  // set at spawn
   e.ended.kind = CommandKind::child_ended;
@@ -214,7 +215,8 @@ void Cell::call_on_stop() {
   turn.what = "on_stop";
   turn.cancelled = extension->stop_reason == StopReason::kill || extension->out_of_time;
   run_turn(
-      turn, [](Cell& cell, CellTurn&, void*) { cell.actor().on_stop(cell.extension->stop_reason); },
+      *Worker::current(), turn,
+      [](Cell& cell, CellTurn&, void*) { cell.actor().on_stop(cell.extension->stop_reason); },
       nullptr);
 }
 

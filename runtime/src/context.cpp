@@ -60,7 +60,7 @@ namespace {
 
 /// spawn_link: the parent's turn and the child before its first, so both tables can be written.
 void link_both(Cell& parent, Cell& child) {
-  const std::uint64_t id = (std::uint64_t{parent.serial} << 32) | ++parent.tokens;
+  const std::uint64_t id = (std::uint64_t{parent.serial} << 32) | ++parent.ext().tokens;
   Link& down = parent.ext().links[link_key(child.address())];
   down = {child.address(), id, 0, new LinkRecord};
   Link& up = child.ext().links[link_key(parent.address())];
@@ -252,7 +252,7 @@ Ask<void> stop_and_wait(const Address& actor, Duration deadline) {
 namespace {
 
 std::uint64_t next_token(Cell& self) {
-  return (std::uint64_t{self.serial} << 32) | ++self.tokens;
+  return (std::uint64_t{self.serial} << 32) | ++self.ext().tokens;
 }
 
 MonitorToken add_watch(Cell& self, const Address& target, bool is_monitor, bool incarnations) {
@@ -374,7 +374,7 @@ void start_actor_timer(Cell& self, const TimerKey& key, Duration delay, Envelope
   timer->period = repeat.copy != nullptr ? delay : Duration::zero();
   timer->copy = repeat.copy;
   timer->after_completion = repeat.after_completion;
-  timer->token = ++self.tokens;
+  timer->token = ++self.ext().tokens;
   timer->message = guard.release();
   timer->following_timer = self.ext().timers;
   self.ext().timers = timer;

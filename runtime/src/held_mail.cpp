@@ -143,10 +143,10 @@ void Cell::release_held_mail() {
 /// Of what came while this actor was held the newest are dropped, so that at most so many are left.
 void Cell::drop_newest(std::uint32_t kept_max) {
   // Figures, which a send under way may be ahead of.
-  const std::uint32_t came = pushed.load(std::memory_order_relaxed) - extension->pushed_when_held;
+  const std::uint32_t came = messages_came(*this) - extension->came_when_held;
   if (came <= kept_max) return;
   const std::uint32_t waited =
-      extension->pushed_when_held - taken.load(std::memory_order_relaxed) + kept_max;
+      extension->came_when_held - taken.load(std::memory_order_relaxed) + kept_max;
   HeldMail& held = held_mail_of(*this);
   for (std::uint32_t i = 0;; ++i) {
     Envelope* e = pop();

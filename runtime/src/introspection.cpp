@@ -48,9 +48,9 @@ std::uint32_t mailbox_length(const Address& actor) noexcept {
 }
 
 std::uint32_t mailbox_length(const Cell& cell) noexcept {
-  const std::uint32_t taken = cell.taken.load(std::memory_order_relaxed);    // as above; before
-  const std::uint32_t pushed = cell.pushed.load(std::memory_order_relaxed);  // the other
-  return pushed - taken;
+  const std::uint32_t taken = cell.taken.load(std::memory_order_relaxed);  // a figure
+  const auto length = static_cast<std::int32_t>(messages_came(cell) - taken);
+  return length > 0 ? static_cast<std::uint32_t>(length) : 0;  // a message taken, not counted yet
 }
 
 std::vector<ActorInfo> SystemCore::list_actors() {

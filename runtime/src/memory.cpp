@@ -6,30 +6,12 @@
 
 #include "spin_lock.hpp"
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define TROUPE_PLAIN_HEAP 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define TROUPE_PLAIN_HEAP 1
-#endif
-#endif
-#ifndef TROUPE_PLAIN_HEAP
-#define TROUPE_PLAIN_HEAP 0
-#endif
-
 namespace troupe::detail {
 
 namespace {
 
 constexpr std::size_t class_bytes[] = {64, 128, 256};
-constexpr std::uint16_t class_count = 3;
 constexpr std::uint32_t batch_blocks = 64;
-constexpr std::uint32_t cache_blocks_max = 4 * batch_blocks;
-
-struct Block {
-  Block* next;
-  Block* next_batch;
-};
 
 /// Batches of free blocks, shared by all threads.
 class Depot {
@@ -60,20 +42,13 @@ class Depot {
     return first;
   }
   SpinLock lock_;
-  Block* batches_[class_count] = {};
+  Block* batches_[block_classes] = {};
 };
 
 constinit Depot depot;  // process-wide, as the arena of cells is: blocks outlive every System
 
-struct Cache {
-  Block* free[class_count];
-  std::uint32_t count[class_count];
-};
-constinit thread_local Cache cache{};
-
 /// Cuts the newest blocks off the cache and gives them to the depot.
-[[gnu::noinline]] void give_batch(Cache& c, std::uint16_t size_class,
-                                  std::uint32_t blocks) noexcept {
+void give_batch(BlockCache& c, std::uint16_t size_class, std::uint32_t blocks) noexcept {
   Block* first = c.free[size_class];
   Block* last = first;
   for (std::uint32_t i = 1; i < blocks; ++i) last = last->next;
@@ -82,46 +57,24 @@ constinit thread_local Cache cache{};
   depot.give(size_class, first);
 }
 
-[[gnu::noinline]] void refill(Cache& c, std::uint16_t size_class) {
+}  // namespace
+
+constinit thread_local BlockCache block_cache{};
+
+void refill_blocks(BlockCache& c, std::uint16_t size_class) {
   Block* batch = depot.take(size_class);
   c.free[size_class] = batch;
   std::uint32_t blocks = 0;
   for (Block* b = batch; b != nullptr; b = b->next) ++blocks;
   c.count[size_class] = blocks;
 }
-
-}  // namespace
-
-std::uint16_t size_class_of(std::size_t bytes) noexcept {
-  if (TROUPE_PLAIN_HEAP) return class_count;
-  if (bytes <= 64) return 0;
-  if (bytes <= 128) return 1;
-  return bytes <= 256 ? 2 : class_count;
-}
-
-void* allocate_block(std::uint16_t size_class, std::size_t bytes) {
-  if (size_class == class_count) return ::operator new (bytes, std::align_val_t{64});
-  Cache& c = cache;
-  if (c.free[size_class] == nullptr) refill(c, size_class);
-  Block* block = c.free[size_class];
-  c.free[size_class] = block->next;
-  --c.count[size_class];
-  return block;
-}
-
-void free_block(std::uint16_t size_class, void* block) noexcept {
-  if (size_class == class_count) {
-    ::operator delete (block, std::align_val_t{64});
-    return;
-  }
-  Cache& c = cache;
-  c.free[size_class] = ::new (block) Block{c.free[size_class], nullptr};
-  if (++c.count[size_class] >= cache_blocks_max) give_batch(c, size_class, batch_blocks);
+void shrink_blocks(BlockCache& c, std::uint16_t size_class) noexcept {
+  give_batch(c, size_class, batch_blocks);
 }
 
 void flush_block_cache() noexcept {
-  Cache& c = cache;
-  for (std::uint16_t i = 0; i < class_count; ++i) {
+  BlockCache& c = block_cache;
+  for (std::uint16_t i = 0; i < block_classes; ++i) {
     if (c.count[i] > 0) give_batch(c, i, c.count[i]);
   }
 }

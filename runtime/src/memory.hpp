@@ -9,14 +9,63 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <new>
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define TROUPE_PLAIN_HEAP 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define TROUPE_PLAIN_HEAP 1
+#endif
+#endif
+#ifndef TROUPE_PLAIN_HEAP
+#define TROUPE_PLAIN_HEAP 0
+#endif
 
 namespace troupe::detail {
 
+struct Block {
+  Block* next;
+  Block* next_batch;
+};
+inline constexpr std::uint16_t block_classes = 3;
+inline constexpr std::uint32_t cached_blocks_max = 256;
+struct BlockCache {
+  Block* free[block_classes];
+  std::uint32_t count[block_classes];
+};
+extern constinit thread_local BlockCache block_cache;
+void refill_blocks(BlockCache& c, std::uint16_t size_class);
+void shrink_blocks(BlockCache& c, std::uint16_t size_class) noexcept;
+
 /// The size class of a block of at least this many bytes.
-std::uint16_t size_class_of(std::size_t bytes) noexcept;
+inline std::uint16_t size_class_of(std::size_t bytes) noexcept {
+  if (TROUPE_PLAIN_HEAP) return block_classes;
+  if (bytes <= 64) return 0;
+  if (bytes <= 128) return 1;
+  return bytes <= 256 ? 2 : block_classes;
+}
 /// Any thread. Throws std::bad_alloc.
-void* allocate_block(std::uint16_t size_class, std::size_t bytes);
-void free_block(std::uint16_t size_class, void* block) noexcept;
+inline void* allocate_block(std::uint16_t size_class, std::size_t bytes) {
+  if (size_class == block_classes) return ::operator new (bytes, std::align_val_t{64});
+  BlockCache& c = block_cache;
+  if (c.free[size_class] == nullptr) [[unlikely]]
+    refill_blocks(c, size_class);
+  Block* block = c.free[size_class];
+  c.free[size_class] = block->next;
+  --c.count[size_class];
+  return block;
+}
+inline void free_block(std::uint16_t size_class, void* block) noexcept {
+  if (size_class == block_classes) {
+    ::operator delete (block, std::align_val_t{64});
+    return;
+  }
+  BlockCache& c = block_cache;
+  c.free[size_class] = ::new (block) Block{c.free[size_class], nullptr};
+  if (++c.count[size_class] >= cached_blocks_max) [[unlikely]]
+    shrink_blocks(c, size_class);
+}
 /// Gives this thread's cache back to the depot: before a thread of ours ends.
 void flush_block_cache() noexcept;
 

@@ -181,14 +181,16 @@ bool is_stale(const Address& to) noexcept {
   return Sent::ok;
 }
 
-Sent put(SystemCore& core, Worker* worker, const Address& to, Envelope* e) noexcept {
+[[gnu::always_inline]] inline Sent put(SystemCore& core, Worker* worker, const Address& to,
+                                       Envelope* e) noexcept {
   Cell& cell = *to.cell;
   if (core.delivery() != nullptr) [[unlikely]]
     return put_by_delivery(core, worker, to, e);
   if (is_stale(to)) return drop(&core, to, e, DropReason::no_actor, Sent::dead);
   if ((to.generation & has_locked_lane) != 0) return put_in_lane(core, worker, to, e);
-  cell.pushed.fetch_add(1, std::memory_order_relaxed);  // a figure for reports
-  if (Mailbox::push(cell.in, e)) schedule(core, worker, cell);
+  const bool wakes = Mailbox::push(cell.in, e);
+  count_push(cell, wakes);
+  if (wakes) schedule(core, worker, cell);
   return Sent::ok;
 }
 

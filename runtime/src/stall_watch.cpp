@@ -62,12 +62,12 @@ void StallWatch::look_at_mailboxes(TimePoint now, bool busy) {
     // while one waits there is something to look for.
     if (cell.waits_for.load(std::memory_order_relaxed) != nullptr) goes_on_looking_ = true;
     const std::uint32_t taken = cell.taken.load(std::memory_order_relaxed);
-    const std::uint32_t pushed = cell.pushed.load(std::memory_order_relaxed);
-    if (cell.phase.load(std::memory_order_relaxed) == Phase::free || pushed == taken) return;
-    Mailbox now_seen{cell.generation.load(std::memory_order_relaxed), pushed, now, false};
+    const std::uint32_t came = messages_came(cell);
+    if (cell.phase.load(std::memory_order_relaxed) == Phase::free || came == taken) return;
+    Mailbox now_seen{cell.generation.load(std::memory_order_relaxed), came, now, false};
     const auto found = before.find(&cell);
     if (found != before.end() && found->second.generation == now_seen.generation &&
-        static_cast<std::int32_t>(found->second.pushed - taken) > 0) {
+        static_cast<std::int32_t>(found->second.came - taken) > 0) {
       now_seen = found->second;  // a message that waited then waits still
       if (!now_seen.reported && now - now_seen.since >= queue_limit_) {
         now_seen.reported = true;

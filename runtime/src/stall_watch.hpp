@@ -40,7 +40,7 @@ class StallWatch {
   };
   struct Mailbox {
     std::uint32_t generation = 0;
-    std::uint32_t pushed = 0;  ///< at `since`
+    std::uint32_t came = 0;  ///< messages, at `since`
     TimePoint since{};
     bool reported = false;
   };

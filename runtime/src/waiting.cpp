@@ -148,7 +148,7 @@ Cell::Next Cell::resume_ready() {
 /// Runs a task until it waits or ends. `turn` is the task's own, on the heap.
 void Cell::run_task(CellTurn& turn) {
   run_turn(
-      turn,
+      *Worker::current(), turn,
       [](Cell&, CellTurn& t, void*) {
         void* const at = t.resume_at != nullptr ? t.resume_at : t.task;
         std::coroutine_handle<>::from_address(at).resume();

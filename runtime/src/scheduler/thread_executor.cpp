@@ -21,15 +21,15 @@ constexpr auto service_tick = std::chrono::milliseconds(1);
 class ThreadWorker final : public Worker {
  public:
   ThreadWorker(ThreadExecutor& executor, SystemCore& system, StackPool& stacks, std::uint64_t seed,
-               std::uint32_t number)
-      : Worker(system, stacks, seed), index(number), executor_(executor) {}
+               std::uint32_t number, bool alone)
+      : Worker(system, stacks, seed), index(number), executor_(executor), is_alone_(alone) {}
 
   void push(Runnable& runnable) override {
     if (slot.load(std::memory_order_relaxed) == nullptr) {
       slot.store(&runnable, std::memory_order_release);  // partner: a thief's exchange
       return;
     }
-    Runnable* older = slot.exchange(&runnable, std::memory_order_acq_rel);  // partner: the same
+    Runnable* older = exchange_slot(&runnable);
     if (older == nullptr) return;
     if (deque.push(older)) {
       executor_.work_was_queued();
@@ -79,8 +79,7 @@ class ThreadWorker final : public Worker {
       if (Runnable* r = deque.take()) return r;
     }
     if (slot.load(std::memory_order_relaxed) != nullptr) {  // the exchange decides
-      if (Runnable* r =
-              slot.exchange(nullptr, std::memory_order_acq_rel)) {  // partner: a thief's exchange
+      if (Runnable* r = exchange_slot(nullptr)) {
         ++slot_streak_;
         return r;
       }
@@ -89,7 +88,16 @@ class ThreadWorker final : public Worker {
     return deque.take();
   }
 
+  Runnable* exchange_slot(Runnable* with) {
+    if (!is_alone_)
+      return slot.exchange(with, std::memory_order_acq_rel);  // partner: a thief's exchange
+    Runnable* before = slot.load(std::memory_order_relaxed);  // there is no thief
+    slot.store(with, std::memory_order_relaxed);
+    return before;
+  }
+
   ThreadExecutor& executor_;
+  const bool is_alone_;  ///< the only worker: nobody steals
   std::uint32_t slot_streak_ = 0;
 };
 
@@ -107,7 +115,8 @@ void ThreadExecutor::start(SystemCore& core) {
   stacks_ = std::make_unique<StackPool>(core.stack_bytes());
   blocking_ = std::make_unique<BlockingPool>(options.blocking_threads_max);
   for (std::uint32_t i = 0; i < count; ++i) {
-    workers_.push_back(std::make_unique<ThreadWorker>(*this, core, *stacks_, core.next_seed(), i));
+    workers_.push_back(
+        std::make_unique<ThreadWorker>(*this, core, *stacks_, core.next_seed(), i, count == 1));
     core.add_worker(*workers_.back());
   }
   busy_ = count;

@@ -90,8 +90,8 @@ void SeededExecutor::deliver(std::size_t index) {
   }
   bool wakes = false;
   if (item.message != nullptr) {
-    to.pushed.fetch_add(1, std::memory_order_relaxed);  // a figure for reports
     wakes = Mailbox::push(to.in, item.message);
+    count_push(to, wakes);
   } else {
     wakes = Mailbox::push_command(to.in, to.out, item.command);
   }
