@@ -41,6 +41,10 @@ CellExtension& Cell::ext() {
 
 void Cell::run() {
   Worker& worker = *Worker::current();
+  if (extension != nullptr && extension->home != nullptr && extension->home != &worker) {
+    extension->home->inject(*this);  // it is pinned to another thread (S83)
+    return;
+  }
   worker.cell = this;
   std::uint32_t budget = worker.core.options().messages_per_turn_max;
   for (;;) {

@@ -357,6 +357,7 @@ Cell::Next Cell::terminate() {
   close_lane();
   system.actor_ended(*this, why);
   answer_stop_waiters();
+  if (extension->home != nullptr) system.executor().unpin(*extension->home);
   delete std::exchange(extension, nullptr);
   set(Phase::free);
   generation.store(next_generation(),

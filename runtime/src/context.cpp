@@ -36,6 +36,7 @@ void prepare(Cell& cell, Cell* parent, const SpawnOptions& options, SystemCore& 
   e.trap_exit = options.trap_exit;
   e.linked_to_parent = options.linked && parent != nullptr;
   e.stop_limit = options.stop_timeout;
+  e.stay_on_worker = options.stay_on_worker;
   e.stash_max = options.stash_max;
   e.restart_keeps_stash = options.restart_keeps_stash;
   e.guardian = parent != nullptr ? Guardian::no : options.guardian;
@@ -95,6 +96,7 @@ NewCell::NewCell(Cell* parent, SystemCore* system, const ActorType& type,
   if (options == nullptr && !is_observer) return;
   try {
     prepare(*cell_, parent, options != nullptr ? *options : SpawnOptions{}, core);
+    if (options != nullptr && options->pinned) cell_->ext().home = core.executor().pin();
   } catch (...) {  // the destructor won't run
     this->~NewCell();
     throw;
@@ -112,6 +114,7 @@ NewCell::~NewCell() {
   if (!object_is_inline(type.size, type.align))
     ::operator delete (where(), std::align_val_t{type.align});
   if (cell_->extension != nullptr) {
+    if (cell_->extension->home != nullptr) core.executor().unpin(*cell_->extension->home);
     if (cell_->extension->lane != nullptr) core.locked_lanes().remove(cell_->serial);
     if (cell_->extension->is_named) core.names().remove(cell_->extension->path, cell_->address());
     delete std::exchange(cell_->extension, nullptr);

@@ -55,7 +55,7 @@ std::uint32_t mailbox_length(const Cell& cell) noexcept {
 
 std::vector<ActorInfo> SystemCore::list_actors() {
   std::map<const Cell*, std::string> handled;
-  for (const Worker* worker : workers_seen()) {
+  for (const Worker* worker = workers_seen(); worker != nullptr; worker = worker->next_worker) {
     const Cell* cell = worker->running.load(std::memory_order_relaxed);          // as above
     const MessageType* type = worker->handling.load(std::memory_order_relaxed);  // as above
     if (cell != nullptr) handled[cell] = type != nullptr ? std::string(type->text()) : "on_start";

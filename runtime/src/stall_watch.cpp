@@ -31,7 +31,8 @@ std::optional<TimePoint> StallWatch::look(TimePoint now, bool busy) {
 
 void StallWatch::look_at_handlers(TimePoint now) {
   next_handlers_ = now + handler_limit_ / 4;
-  for (const Worker* worker : core_.workers_seen()) {
+  for (const Worker* worker = core_.workers_seen(); worker != nullptr;
+       worker = worker->next_worker) {
     Handler& seen = handlers_[worker];
     // Relaxed: two values that don't fit together only put the report off until the next look.
     const Cell* cell = worker->running.load(std::memory_order_relaxed);

@@ -53,7 +53,6 @@ SystemCore::SystemCore(SystemOptions options)
       seeds_(options_.seed),
       timers_(*this),
       dead_letters_(*this) {
-  counters_.push_back(&outside_);
   delivery_ = executor().delivery();
   gate_->core.store(this, std::memory_order_seq_cst);
   executor().start(*this);
@@ -200,21 +199,24 @@ std::uint64_t SystemCore::actor_count() const {
   std::uint64_t ended = 0;
   std::uint64_t spawned = 0;
   // Ended first: what ends meanwhile is counted as alive, never the other way round.
-  for (const Counters* c : counters_) ended += c->ended.load(std::memory_order_seq_cst);
-  for (const Counters* c : counters_) spawned += c->spawned.load(std::memory_order_seq_cst);
+  for_each_counters([&](const Counters& c) { ended += c.ended.load(std::memory_order_seq_cst); });
+  for_each_counters(
+      [&](const Counters& c) { spawned += c.spawned.load(std::memory_order_seq_cst); });
   return spawned - ended;
 }
 
 // ---- counts
 
 void SystemCore::add_worker(Worker& worker) {
-  workers_.push_back(&worker);
-  add_counters(worker.counters);
+  Worker* first = workers_.load(std::memory_order_relaxed);  // the exchange decides
+  do {
+    worker.next_worker = first;
+  } while (!workers_.compare_exchange_weak(first, &worker, std::memory_order_seq_cst));
 }
 
-void SystemCore::add_counters(Counters& counters) {
-  std::lock_guard guard(counters_lock_);
-  counters_.push_back(&counters);
+void SystemCore::for_each_counters(const std::function<void(const Counters&)>& f) const {
+  f(outside_);
+  for (const Worker* w = workers_seen(); w != nullptr; w = w->next_worker) f(w->counters);
 }
 
 void SystemCore::count_drop(DropReason reason) noexcept {
@@ -228,22 +230,21 @@ void SystemCore::count_drop(DropReason reason) noexcept {
 }
 
 Metrics SystemCore::metrics() const {
-  std::lock_guard guard(counters_lock_);
   Metrics m;
   const auto read = [](const std::atomic<std::uint64_t>& c) {
     return c.load(std::memory_order_relaxed);
   };  // plain counts
-  for (const Counters* c : counters_) {
-    m.messages_handled += read(c->handled);
-    m.actors_spawned += read(c->spawned);
-    m.actors_ended += read(c->ended);
-    m.actors_restarted += read(c->restarted);
-    m.handler_failures += read(c->failed);
-    m.requests_refused += read(c->refused);
-    m.steals += read(c->steals);
-    m.parks += read(c->parks);
-    for (std::size_t i = 0; i < drop_reasons; ++i) m.dropped[i] += read(c->dropped[i]);
-  }
+  for_each_counters([&](const Counters& c) {
+    m.messages_handled += read(c.handled);
+    m.actors_spawned += read(c.spawned);
+    m.actors_ended += read(c.ended);
+    m.actors_restarted += read(c.restarted);
+    m.handler_failures += read(c.failed);
+    m.requests_refused += read(c.refused);
+    m.steals += read(c.steals);
+    m.parks += read(c.parks);
+    for (std::size_t i = 0; i < drop_reasons; ++i) m.dropped[i] += read(c.dropped[i]);
+  });
   return m;
 }
 

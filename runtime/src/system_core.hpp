@@ -66,14 +66,17 @@ class SystemCore {
   [[nodiscard]] std::vector<ActorInfo> list_actors();
   [[nodiscard]] std::string print_tree();
   void report_stall(const Stall& stall);
-  /// The executor's workers; those of threads, for as long as the System lives.
+  /// A worker of the executor, which lives as long as the System. Any thread.
   void add_worker(Worker& worker);
-  [[nodiscard]] const std::vector<Worker*>& workers_seen() const noexcept { return workers_; }
+  /// The newest; the others follow by next_worker. They live as long as the System.
+  [[nodiscard]] Worker* workers_seen() const noexcept {
+    return workers_.load(std::memory_order_acquire);  // partner: add_worker
+  }
 
   // ---- counts
-  void add_counters(Counters& counters);
   void count_drop(DropReason reason) noexcept;
   [[nodiscard]] Metrics metrics() const;
+  void for_each_counters(const std::function<void(const Counters&)>& f) const;
   void observe(const std::function<void(Observer&)>& f) const;
   [[nodiscard]] bool is_observed() const noexcept { return !options_.observers.empty(); }
 
@@ -120,9 +123,7 @@ class SystemCore {
   std::atomic<std::uint32_t> serial_{0};
   std::atomic<bool> spawning_allowed_{true};
 
-  mutable std::mutex counters_lock_;
-  std::vector<Counters*> counters_;
-  std::vector<Worker*> workers_;  ///< complete before the first of them runs
+  std::atomic<Worker*> workers_{nullptr};
   Counters outside_;
   SpinLock outside_lock_;
 

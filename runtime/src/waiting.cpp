@@ -63,6 +63,7 @@ void Cell::wait_in_turn(const RequestPort& port, bool lent, std::stop_source* st
 void Cell::wait_in_frame(Frame& frame, CellTurn& turn, const RequestPort& port) {
   Worker::current()->reserve_carrier();
   frame.carrier = &Worker::current()->carrier();
+  frame.left = Worker::current();
   if (!link_frame(frame, turn, port)) return;
   Worker::current()->turn = nullptr;
   Worker::current()->running.store(nullptr, std::memory_order_relaxed);  // for those who look on
@@ -129,6 +130,10 @@ void Cell::make_ready(Frame& frame) {
 /// which then holds nothing.
 Cell::Next Cell::resume_ready() {
   Frame& frame = *extension->first_ready;
+  if (extension->stay_on_worker && frame.carrier != nullptr && frame.left != Worker::current()) {
+    frame.left->inject(*this);
+    return Next::left;
+  }
   extension->first_ready = frame.next_ready;
   if (extension->first_ready == nullptr) extension->last_ready = nullptr;
   unlink_frame(frame);

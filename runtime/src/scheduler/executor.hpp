@@ -17,6 +17,7 @@ struct Cell;
 struct Command;
 struct Envelope;
 class SystemCore;
+class Worker;
 
 /// Holds back what is sent until the schedule delivers it: first in, first out for each pair of
 /// sender and receiver and lane, any order between pairs (DESIGN.md D6).
@@ -57,6 +58,9 @@ class Executor {
   /// changes and is woken when `over` may have become true.
   virtual void wait_outside(const std::function<bool()>& over,
                             const std::atomic<std::uint32_t>& word, TimePoint deadline) = 0;
+  /// A worker with a thread of its own, for one actor, until `unpin`; null where there are none.
+  virtual Worker* pin() { return nullptr; }
+  virtual void unpin(Worker& /*worker*/) {}
   /// Null where sends reach the mailbox at once.
   virtual Delivery* delivery() { return nullptr; }
   /// Runs f on a thread that may wait for actors; soon, and once.

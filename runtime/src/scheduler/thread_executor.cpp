@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <bit>
+#include <condition_variable>
+#include <deque>
 
 #include "../futex.hpp"
 #include "../memory.hpp"
@@ -38,7 +40,17 @@ class ThreadWorker final : public Worker {
     }
   }
 
+  void inject(Runnable& runnable) override {
+    {
+      std::lock_guard guard(inbox_lock_);
+      inbox_.push_back(&runnable);
+      has_inbox.store(true, std::memory_order_seq_cst);  // before the look at sleepers_
+    }
+    executor_.wake(index);
+  }
+
   const std::uint32_t index;
+  std::atomic<bool> has_inbox{false};
   std::atomic<Runnable*> slot{nullptr};
   std::atomic<bool> slot_for_thieves{
       false};                           ///< set by the service thread when this worker is stuck
@@ -55,6 +67,9 @@ class ThreadWorker final : public Worker {
       if (executor_.stopping_.load(std::memory_order_relaxed)) {  // set for good; seen soon enough
         return executor_.draining_.load(std::memory_order_relaxed) ? drain() : nullptr;  // as well
       }
+      if (has_inbox.load(std::memory_order_relaxed)) {  // sleep looks again
+        if (Runnable* r = take_from_inbox()) return r;
+      }
       if (run % inject_look_interval == 0) {
         if (Runnable* r = executor_.take_injected()) return r;
       }
@@ -70,6 +85,14 @@ class ThreadWorker final : public Worker {
     if (Runnable* r = take_own()) return r;
     if (Runnable* r = executor_.take_injected()) return r;
     return executor_.steal(*this);
+  }
+
+  Runnable* take_from_inbox() {
+    std::lock_guard guard(inbox_lock_);
+    Runnable* first = inbox_.empty() ? nullptr : inbox_.front();
+    if (first != nullptr) inbox_.pop_front();
+    has_inbox.store(!inbox_.empty(), std::memory_order_seq_cst);
+    return first;
   }
 
   Runnable* take_own() {
@@ -97,8 +120,65 @@ class ThreadWorker final : public Worker {
   }
 
   ThreadExecutor& executor_;
-  const bool is_alone_;  ///< the only worker: nobody steals
+  SpinLock inbox_lock_;
+  std::deque<Runnable*> inbox_;  ///< for this worker and no other
+  const bool is_alone_;          ///< the only worker: nobody steals
   std::uint32_t slot_streak_ = 0;
+};
+
+/// The thread of one pinned actor, and of the next one when that has ended. What its actor wakes
+/// goes to the other workers.
+class PinnedWorker final : public Worker {
+ public:
+  PinnedWorker(ThreadExecutor& executor, SystemCore& system, StackPool& stacks, std::uint64_t seed)
+      : Worker(system, stacks, seed), executor_(executor) {}
+
+  void push(Runnable& runnable) override {
+    if (&runnable == cell) {
+      inject(runnable);  // it goes on later
+    } else {
+      executor_.submit(runnable);
+    }
+  }
+  void inject(Runnable& runnable) override {
+    {
+      std::lock_guard guard(lock_);
+      queue_.push_back(&runnable);
+      if (!std::exchange(is_awake_, true))
+        executor_.busy_.fetch_add(1, std::memory_order_seq_cst);  // on its behalf
+    }
+    work_came_.notify_one();
+  }
+  void stop() {
+    {
+      std::lock_guard guard(lock_);
+      is_stopping_ = true;
+    }
+    work_came_.notify_one();
+  }
+  std::thread thread;
+
+ private:
+  Runnable* next() override {
+    std::unique_lock lock(lock_);
+    for (;;) {
+      if (!queue_.empty()) {
+        Runnable* first = queue_.front();
+        queue_.pop_front();
+        return first;
+      }
+      if (std::exchange(is_awake_, false)) executor_.done_being_busy();
+      if (is_stopping_) return nullptr;
+      work_came_.wait(lock, [this] { return is_stopping_ || !queue_.empty(); });
+    }
+  }
+
+  ThreadExecutor& executor_;
+  std::mutex lock_;
+  std::condition_variable work_came_;
+  std::deque<Runnable*> queue_;
+  bool is_awake_ = false;  ///< counted in busy_
+  bool is_stopping_ = false;
 };
 
 ThreadExecutor::ThreadExecutor(bool drive_timers) : drive_timers_(drive_timers) {}
@@ -142,6 +222,37 @@ void ThreadExecutor::start_threads() {
     });
   }
   if (drive_timers_) service_ = std::thread([this] { serve(); });
+}
+
+Worker* ThreadExecutor::pin() {
+  std::lock_guard guard(pinned_lock_);
+  if (!free_pinned_.empty()) {
+    PinnedWorker* worker = free_pinned_.back();
+    free_pinned_.pop_back();
+    return worker;
+  }
+  auto made = std::make_unique<PinnedWorker>(*this, *core_, *stacks_, core_->next_seed());
+  PinnedWorker& worker = *made;
+  running_threads_.fetch_add(1);
+  try {
+    worker.thread = std::thread([this, &worker] {
+      worker.enter();
+      flush_block_cache();
+      running_threads_.fetch_sub(1);
+      futex_wake_all(running_threads_);
+    });
+  } catch (...) {  // std::system_error, for the spawner
+    running_threads_.fetch_sub(1);
+    throw;
+  }
+  pinned_.push_back(std::move(made));
+  core_->add_worker(worker);
+  return &worker;
+}
+
+void ThreadExecutor::unpin(Worker& worker) {
+  std::lock_guard guard(pinned_lock_);
+  free_pinned_.push_back(&static_cast<PinnedWorker&>(worker));
 }
 
 void ThreadExecutor::submit(Runnable& runnable) {
@@ -199,7 +310,8 @@ Runnable* ThreadExecutor::steal(ThreadWorker& thief) {
 
 bool ThreadExecutor::sees_work(const ThreadWorker& worker) const noexcept {
   if (injected_.load(std::memory_order_seq_cst) != 0 ||
-      worker.slot.load(std::memory_order_seq_cst) != nullptr)
+      worker.slot.load(std::memory_order_seq_cst) != nullptr ||
+      worker.has_inbox.load(std::memory_order_seq_cst))
     return true;
   return std::any_of(workers_.begin(), workers_.end(), [&](const auto& w) {
     return !w->deque.empty() ||
@@ -353,15 +465,18 @@ void ThreadExecutor::join_aside() {
 bool ThreadExecutor::stop(Duration limit) {
   stopping_.store(true, std::memory_order_seq_cst);
   for (std::uint32_t i = 0; i < workers_.size(); ++i) wake(i);
+  for (auto& worker : pinned_) worker->stop();  // nobody spawns any more
   timers_changed();
   if (service_.joinable()) service_.join();
   while (const std::uint32_t left = running_threads_.load(std::memory_order_seq_cst)) {
     futex_wait(running_threads_, left, limit);  // each thread that ends begins the limit anew
     if (running_threads_.load(std::memory_order_seq_cst) != left) continue;
     for (auto& thread : threads_) thread.detach();
+    for (auto& worker : pinned_) worker->thread.detach();
     return false;
   }
   for (auto& thread : threads_) thread.join();
+  for (auto& worker : pinned_) worker->thread.join();
   if (!blocking_->stop(limit)) return false;  // its System is left behind, and this with it
   draining_.store(true, std::memory_order_seq_cst);
   drain();  // what was queued when the workers left

@@ -23,6 +23,7 @@
 
 namespace troupe::detail {
 
+class PinnedWorker;
 class ThreadWorker;
 
 /// Thread safety: as Executor.
@@ -41,6 +42,8 @@ class ThreadExecutor final : public Executor {
   void run_aside(std::function<void()> f) override;
   void join_aside() override;
   bool stop(Duration limit) override;
+  Worker* pin() override;
+  void unpin(Worker& worker) override;
 
   /// Nothing is queued and nothing runs. Stays so until something is sent from outside or a timer
   /// fires.
@@ -51,6 +54,7 @@ class ThreadExecutor final : public Executor {
   void wait_quiescent();
 
  private:
+  friend class PinnedWorker;
   friend class ThreadWorker;
   void work_was_queued();
   void wake(std::uint32_t index);
@@ -69,6 +73,9 @@ class ThreadExecutor final : public Executor {
   std::unique_ptr<StackPool> stacks_;
   std::vector<std::unique_ptr<ThreadWorker>> workers_;
   std::vector<std::thread> threads_;
+  std::mutex pinned_lock_;
+  std::vector<std::unique_ptr<PinnedWorker>> pinned_;  // with those that are free
+  std::vector<PinnedWorker*> free_pinned_;
   std::unique_ptr<BlockingPool> blocking_;
 
   alignas(64) std::atomic<std::uint64_t> sleepers_{0};  // a bit per worker

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "../system_core.hpp"
+
 #if defined(__x86_64__)
 #include <xmmintrin.h>
 #endif
@@ -40,6 +42,10 @@ Worker::~Worker() {
 [[gnu::noinline]] Worker* Worker::current() noexcept {
   asm volatile("");
   return this_thread;
+}
+
+void Worker::inject(Runnable& runnable) {
+  core.executor().submit(runnable);
 }
 
 void Worker::enter() {

@@ -51,6 +51,9 @@ class Worker {
   /// Queues a runnable, from this worker's thread.
   virtual void push(Runnable& runnable) = 0;
 
+  /// Queues a runnable for this worker and no other, from any thread.
+  virtual void inject(Runnable& runnable);
+
   /// Runs on the calling thread until next() returns null.
   void enter();
   /// Makes sure that suspend finds a carrier. Throws StackLimit.
@@ -72,6 +75,7 @@ class Worker {
   Random random;
   Counters counters;
   std::array<std::vector<Cell*>, cell_classes> free_cells;
+  Worker* next_worker = nullptr;  ///< of its System
 
  protected:
   /// The next runnable; null ends enter().

@@ -41,7 +41,7 @@ void SeededExecutor::start(troupe::detail::SystemCore& core) {
   core_ = &core;
   stacks_ = std::make_unique<troupe::detail::StackPool>(core.stack_bytes());
   worker_ = std::make_unique<OneStepWorker>(*this, core, *stacks_);
-  core.add_counters(worker_->counters);
+  core.add_worker(*worker_);
 }
 
 void SeededExecutor::submit(Runnable& runnable) {

@@ -26,6 +26,8 @@ class SteppedExecutor final : public troupe::detail::Executor {
   void run_aside(std::function<void()> f) override;
   void join_aside() override { aside_.clear(); }
   bool stop(Duration limit) override { return threads_.stop(limit); }
+  troupe::detail::Worker* pin() override { return threads_.pin(); }
+  void unpin(troupe::detail::Worker& worker) override { threads_.unpin(worker); }
 
  private:
   std::shared_ptr<ManualClock> clock_;
