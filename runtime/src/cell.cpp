@@ -1,5 +1,6 @@
 #include "cell.hpp"
 
+#include <coroutine>
 #include <new>
 #include <utility>
 
@@ -308,26 +309,43 @@ struct Passage {
   Cell& cell;
   CellTurn& turn;
   void* invocation;
-  const Handling& handling;
-  std::size_t at = 0;
+  Handling handling;
+};
+/// The part from one middleware on.
+struct Level {
+  Passage& passage;
+  std::size_t at;
+  bool is_used = false;
 
-  static void go_on(void* passage) {
-    auto& p = *static_cast<Passage*>(passage);
+  static void go_on(void* argument) {
+    auto& level = *static_cast<Level*>(argument);
+    if (std::exchange(level.is_used, true)) throw UsageError("next() is called once");
+    Passage& p = level.passage;
     const auto& all = p.cell.core().options().middleware;
-    if (p.at == all.size()) {
+    if (level.at == all.size()) {
       invoke(p.cell, p.turn, p.invocation);
     } else {
-      all[p.at++]->around(p.handling, {&go_on, &p});
+      Level inner{p, level.at + 1};
+      all[level.at]->around(p.handling, {&go_on, &inner});
     }
   }
 };
 
 void invoke_through_middleware(Cell& cell, CellTurn& turn, void* argument) {
   Envelope& e = *turn.envelope;
-  const Handling handling{Ref<>{cell.address()},      Ref<>{e.from}, e.type->text(),
-                          turn.asked.slot != nullptr, e.type,        payload(e)};
-  Passage passage{cell, turn, argument, handling};
-  Passage::go_on(&passage);
+  Passage passage{cell,
+                  turn,
+                  argument,
+                  {Ref<>{cell.address()}, Ref<>{e.from}, e.type->text(), turn.asked.slot != nullptr,
+                   e.type, payload(e)}};
+  Level all{passage, 0};
+  try {
+    Level::go_on(&all);
+  } catch (...) {  // a coroutine that was made and has not begun never does
+    if (void* task = std::exchange(turn.task, nullptr))
+      std::coroutine_handle<>::from_address(task).destroy();
+    throw;
+  }
 }
 
 auto body_for(const Worker& worker) noexcept {
@@ -380,7 +398,7 @@ void Cell::handle_message(Envelope* e) {
 /// The handler has returned; where it is a coroutine that has not ended, its message stays.
 void Cell::end_turn(CellTurn& turn) {
   if (turn.task != nullptr) {
-    run_task(*new CellTurn(turn));
+    run_task(*new TaskTurn(turn, extension != nullptr ? extension->behavior : nullptr));
     return;
   }
   if (turn.span != nullptr) end_span(turn.span, *this, *turn.envelope->type);
@@ -429,6 +447,12 @@ void Cell::handle_notice(Envelope* e) {
   end_message(e);
 }
 
+/// What was to follow the handler.
+void Cell::run_turn_end(CellTurn& turn) {
+  const std::unique_ptr<TurnEnd> end(std::exchange(turn.at_end, nullptr));
+  end->run(*this);
+}
+
 /// Runs user code on this actor, and sees to what it throws. Returns on the carrier that holds the
 /// token.
 void Cell::run_turn(Worker& before, CellTurn& turn, void (*body)(Cell&, CellTurn&, void*),
@@ -440,8 +464,7 @@ void Cell::run_turn(Worker& before, CellTurn& turn, void (*body)(Cell&, CellTurn
                         std::memory_order_relaxed);
   try {
     body(*this, turn, argument);
-    while (turn.at_end != nullptr && turn.task == nullptr)
-      std::exchange(turn.at_end, nullptr)(*this);
+    while (turn.at_end != nullptr && turn.task == nullptr) run_turn_end(turn);
   } catch (const Cancelled&) {
     turn.cancelled = true;
   } catch (
@@ -452,6 +475,7 @@ void Cell::run_turn(Worker& before, CellTurn& turn, void (*body)(Cell&, CellTurn
   worker.turn = nullptr;
   worker.running.store(nullptr, std::memory_order_relaxed);  // as above
   if (turn.task != nullptr) return;                          // it is yet to begin, or to go on
+  if (turn.at_end != nullptr) delete std::exchange(turn.at_end, nullptr);  // the handler threw
   Counters::add(worker.counters.handled);
   if (turn.port.slot != nullptr) {
     fail_reply(turn.take_port(),

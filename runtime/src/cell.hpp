@@ -80,21 +80,29 @@ struct Frame {
 };
 
 struct ActiveSpan;
+struct TurnEnd;
 /// What one handler's invocation adds to Turn.
 struct CellTurn : Turn {
   bool cancelled = false;
-  bool is_kept = false;             ///< the message is in the stash
-  bool envelope_is_kept = false;    ///< in the envelope it came in
-  bool is_reader = false;           ///< of a handler that reads only
-  bool task_waits = false;          ///< its coroutine is suspended
-  void (*at_end)(Cell&) = nullptr;  ///< runs when the handler has returned
-  void* resume_at = nullptr;        ///< the innermost coroutine; null: the task has not begun
-  ActiveSpan* span = nullptr;       ///< of a message that belongs to a trace
-  const char* what = "on_start";    ///< where it handles no message
+  bool is_kept = false;           ///< the message is in the stash
+  bool envelope_is_kept = false;  ///< in the envelope it came in
+  bool is_reader = false;         ///< of a handler that reads only
+  bool task_waits = false;        ///< its coroutine is suspended
+  TurnEnd* at_end = nullptr;      ///< runs when the handler has returned
+  void* resume_at = nullptr;      ///< the innermost coroutine; null: the task has not begun
+  ActiveSpan* span = nullptr;     ///< of a message that belongs to a trace
+  const char* what = "on_start";  ///< where it handles no message
 
   [[nodiscard]] std::string name() const {
     return envelope != nullptr ? std::string(envelope->type->text()) : what;
   }
+};
+
+/// A coroutine's. On the heap; keeps the behavior that made it.
+struct TaskTurn final : CellTurn {
+  TaskTurn(const CellTurn& turn, std::shared_ptr<Behavior> made_by)
+      : CellTurn(turn), behavior(std::move(made_by)) {}
+  std::shared_ptr<Behavior> behavior;
 };
 
 struct Watched {
@@ -235,6 +243,7 @@ struct Cell final : Runnable {
   void handle_notice(Envelope* e);
   void run_turn(Worker& before, CellTurn& turn, void (*body)(Cell&, CellTurn&, void*),
                 void* argument);
+  void run_turn_end(CellTurn& turn);
   void turn_failed(CellTurn& turn, std::exception_ptr error);
   void bounce(Envelope* e, DropReason reason);
   void bounce_all(DropReason reason);
@@ -254,7 +263,7 @@ struct Cell final : Runnable {
   void unlink_frame(Frame& frame);
   void make_ready(Frame& frame);
   Next resume_ready();
-  void run_task(CellTurn& turn);
+  void run_task(TaskTurn& turn);
   bool refuse_cycle(const RequestPort& port);
   [[nodiscard]] bool takes_messages_now() const noexcept;
 

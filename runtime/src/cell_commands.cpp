@@ -274,7 +274,7 @@ void Cell::handle_timer(TimerRecord& timer) {
 
 /// A tick has been handled: where the delay is fixed the next period begins.
 void Cell::tick_done(Envelope* e) {
-  if ((e->flags & is_timer_tick) == 0 || !is(Phase::running)) return;
+  if ((e->flags & is_timer_tick) == 0 || is(Phase::ending)) return;
   const std::uint64_t token = static_cast<TickEnvelope*>(e)->token;
   for (TimerRecord* t = ext().timers; t != nullptr; t = t->following_timer) {
     if (t->token != token || t->purpose != TimerPurpose::tick) continue;

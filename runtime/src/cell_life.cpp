@@ -240,12 +240,12 @@ void Cell::tell_children_to_stop() {
 void Cell::drop_object() {
   CellExtension& e = *extension;
   const ActorType& t = own_type();
+  e.behavior = nullptr;  // its lambdas, or its state, may refer to the object
   if (std::exchange(e.has_object, false)) {
     void* memory = object();
     t.destroy(memory);  // may send
     if (!object_is_inline(t.size, t.align)) ::operator delete (memory, std::align_val_t{t.align});
   }
-  e.behavior = nullptr;
   release_held_mail();
   if (e.receive_timer != nullptr) release_timer(std::exchange(e.receive_timer, nullptr));
   while (e.timers != nullptr) drop_timer(*this, e.timers);

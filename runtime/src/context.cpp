@@ -482,6 +482,7 @@ void wait_external(std::stop_source& stop, const std::function<void(RequestPort)
   Worker* worker = Worker::current();
   if (worker == nullptr || worker->cell == nullptr || worker->turn == nullptr)
     throw UsageError("this waits in an actor's handler; here it would block the thread");
+  if (static_cast<CellTurn*>(worker->turn)->cancelled) throw Cancelled{};  // S139
   lend(*worker->cell, &stop, start);
 }
 

@@ -100,6 +100,10 @@ void Cell::stash_unhandled(Envelope* e, const RequestPort& port) {
     return;
   }
   if (port.slot != nullptr) static_cast<RequestEnvelope*>(e)->port = port;
+  if ((e->flags & is_timer_tick) != 0) {  // a message like others from here on
+    tick_done(e);
+    e->flags &= static_cast<std::uint8_t>(~is_timer_tick);
+  }
   e->flags |= is_busy;
   held_mail_of(*this).stash.push_back(e);
 }

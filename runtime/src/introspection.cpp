@@ -42,9 +42,10 @@ Address look_at(const Cell& cell) noexcept {
 }  // namespace
 
 std::uint32_t mailbox_length(const Address& actor) noexcept {
-  if (actor.cell == nullptr) return 0;
+  constexpr auto ended = ~std::uint32_t{0};
+  if (actor.cell == nullptr) return ended;
   const bool is_it = actor.cell->generation.load(std::memory_order_relaxed) == actor.generation;
-  return is_it ? mailbox_length(*actor.cell) : 0;  // relaxed above: a figure
+  return is_it ? mailbox_length(*actor.cell) : ended;  // relaxed above: a figure
 }
 
 std::uint32_t mailbox_length(const Cell& cell) noexcept {

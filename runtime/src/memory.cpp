@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::size_t class_bytes[] = {64, 128, 256};
 constexpr std::uint32_t batch_blocks = 64;
+constexpr std::uint32_t cached_blocks_max = 4 * batch_blocks;
 
 /// Batches of free blocks, shared by all threads.
 class Depot {
@@ -68,8 +69,14 @@ void refill_blocks(BlockCache& c, std::uint16_t size_class) {
   for (Block* b = batch; b != nullptr; b = b->next) ++blocks;
   c.count[size_class] = blocks;
 }
-void shrink_blocks(BlockCache& c, std::uint16_t size_class) noexcept {
-  give_batch(c, size_class, batch_blocks);
+void free_block(std::uint16_t size_class, void* block) noexcept {
+  if (size_class == block_classes) {
+    ::operator delete (block, std::align_val_t{64});
+    return;
+  }
+  BlockCache& c = block_cache;
+  c.free[size_class] = ::new (block) Block{c.free[size_class], nullptr};
+  if (++c.count[size_class] >= cached_blocks_max) give_batch(c, size_class, batch_blocks);
 }
 
 void flush_block_cache() noexcept {

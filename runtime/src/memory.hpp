@@ -29,14 +29,12 @@ struct Block {
   Block* next_batch;
 };
 inline constexpr std::uint16_t block_classes = 3;
-inline constexpr std::uint32_t cached_blocks_max = 256;
 struct BlockCache {
   Block* free[block_classes];
   std::uint32_t count[block_classes];
 };
 extern constinit thread_local BlockCache block_cache;
 void refill_blocks(BlockCache& c, std::uint16_t size_class);
-void shrink_blocks(BlockCache& c, std::uint16_t size_class) noexcept;
 
 /// The size class of a block of at least this many bytes.
 inline std::uint16_t size_class_of(std::size_t bytes) noexcept {
@@ -56,16 +54,9 @@ inline void* allocate_block(std::uint16_t size_class, std::size_t bytes) {
   --c.count[size_class];
   return block;
 }
-inline void free_block(std::uint16_t size_class, void* block) noexcept {
-  if (size_class == block_classes) {
-    ::operator delete (block, std::align_val_t{64});
-    return;
-  }
-  BlockCache& c = block_cache;
-  c.free[size_class] = ::new (block) Block{c.free[size_class], nullptr};
-  if (++c.count[size_class] >= cached_blocks_max) [[unlikely]]
-    shrink_blocks(c, size_class);
-}
+/// Not inlined: after a handler the thread may be another, and a compiler that sees two uses of
+/// block_cache in one function may keep its address from the first.
+[[gnu::noinline]] void free_block(std::uint16_t size_class, void* block) noexcept;
 /// Gives this thread's cache back to the depot: before a thread of ours ends.
 void flush_block_cache() noexcept;
 

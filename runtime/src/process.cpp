@@ -8,6 +8,21 @@
 
 namespace troupe::detail {
 
+void begin_process(Cell& self) {
+  if (self.ext().lane != nullptr)
+    throw UsageError(
+        "a process takes its mail out of its mailbox: bounds and priorities are for others");
+  self.append_notice(make_notice(BeginProcess{}));
+}
+
+void report_unread(Cell& self, const MessageType& type, std::size_t count) {
+  if (same_type(&type, &message_type<Terminated>) || same_type(&type, &message_type<Down>) ||
+      same_type(&type, &message_type<Exit>))
+    return;
+  for (std::size_t i = 0; i < count; ++i)
+    self.core().dead_letters().add({{}, Ref<>{self.address()}, type.text(), DropReason::ended});
+}
+
 void ProcessWait::wait(Cell& self, const MessageType* const* wanted, std::size_t count,
                        std::optional<TimePoint> deadline) {
   const Duration left =

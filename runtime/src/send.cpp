@@ -43,7 +43,8 @@ E* new_wide_envelope(const MessageType& type, std::uint8_t flags) {
 
 }  // namespace
 
-Envelope* new_envelope(const MessageType& type) {
+// Not inlined into handlers, whose thread may change at each wait: see free_block.
+[[gnu::noinline]] Envelope* new_envelope(const MessageType& type) {
   const std::size_t bytes = payload_offset(type.align, false) + type.size;
   if (is_tracing.load(std::memory_order_relaxed)) [[unlikely]]  // see TraceScope
     return make_traced_envelope<Envelope>(type, bytes, 0);

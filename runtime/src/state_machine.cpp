@@ -1,6 +1,8 @@
 // What a state machine does at its events and changes of state.
 #include <troupe/runtime/state_machine.hpp>
 
+#include <utility>
+
 #include "cell.hpp"
 #include "scheduler/worker.hpp"
 
@@ -15,43 +17,70 @@ const TimerKey& event_timeout_key() {
   return key;
 }
 
-ActorBase& actor_of(Cell& cell) {
-  return cell.actor();
-}
-
-void at_turn_end(void (*apply)(Cell& cell)) {
+void at_turn_end(std::unique_ptr<TurnEnd> end) {
   Worker* worker = Worker::current();
   if (worker == nullptr || worker->turn == nullptr)
     throw UsageError("go_to is for handlers, on_start and on_enter");
-  static_cast<CellTurn*>(worker->turn)->at_end = apply;
+  auto& turn = *static_cast<CellTurn*>(worker->turn);
+  delete std::exchange(turn.at_end, end.release());
 }
 
 void StateMachineBase::event_comes(Cell& cell) {
   if (std::exchange(waits_for_event_, false)) cancel_actor_timer(cell, event_timeout_key());
 }
 
-void StateMachineBase::set_next_state(std::shared_ptr<StateBehavior> state,
-                                      void (*apply)(Cell& cell)) {
-  at_turn_end(apply);
-  next_ = std::move(state);
+namespace {
+
+struct ChangeState final : TurnEnd {
+  ChangeState(StateMachineBase& m, std::shared_ptr<StateBehavior> s)
+      : machine(m), state(std::move(s)) {}
+  void run(Cell& cell) override { machine.change_state(cell, std::move(state)); }
+  StateMachineBase& machine;
+  std::shared_ptr<StateBehavior> state;
+};
+
+}  // namespace
+
+void StateMachineBase::set_next_state(std::shared_ptr<StateBehavior> state) {
+  at_turn_end(std::make_unique<ChangeState>(*this, std::move(state)));
 }
 
-void StateMachineBase::change_state(Cell& cell) {
-  if (next_ == nullptr) return;  // another handler's turn ended first
-  const auto old = std::exchange(state_, nullptr);
-  if (old != nullptr) old->exit();
-  cancel_actor_timer(cell, state_timeout_key());
-  state_ = std::exchange(next_, nullptr);
-  set_behavior(cell, state_);
-  unstash_all(cell);
-  const auto entered = state_;  // on_enter may wait, and a reentrant machine go on
-  entered->enter();
+/// One change at a time: where a reentrant machine goes on while on_exit or on_enter wait, what it
+/// goes to meanwhile comes after.
+void StateMachineBase::change_state(Cell& cell, std::shared_ptr<StateBehavior> state) {
+  next_.push_back(std::move(state));
+  if (is_changing_) return;
+  struct Changing {
+    StateMachineBase& machine;
+    explicit Changing(StateMachineBase& m) : machine(m) { machine.is_changing_ = true; }
+    ~Changing() {
+      machine.is_changing_ = false;
+      machine.next_.clear();
+    }
+  } changing{*this};
+  while (!next_.empty()) {
+    const auto next = std::move(next_.front());
+    next_.pop_front();
+    auto old = cell.ext().behavior;  // kept while its on_exit runs
+    if (state_ != nullptr) state_->exit();
+    cancel_actor_timer(cell, state_timeout_key());
+    state_ = next.get();
+    set_behavior(cell, next);
+    unstash_all(cell);
+    old = nullptr;
+    next->enter();
+  }
 }
 
-void StateMachineBase::check_takes(const MessageType& type) const {
-  if (state_ != nullptr && state_->takes(type)) return;
-  throw UsageError("the state has no handler for the timeout it asks for: void receive(const " +
-                   std::string(type.text()) + "&)");
+void StateMachineBase::check_state_timeout() const {
+  if (state_ != nullptr && state_->takes_state_timeout) return;
+  throw UsageError(
+      "the state asks for a timeout and has no handler: void receive(const StateTimeout&)");
+}
+void StateMachineBase::check_event_timeout() const {
+  if (state_ != nullptr && state_->takes_event_timeout) return;
+  throw UsageError(
+      "the state asks for a timeout and has no handler: void receive(const EventTimeout&)");
 }
 
 }  // namespace troupe::detail

@@ -138,7 +138,7 @@ Cell::Next Cell::resume_ready() {
   if (extension->first_ready == nullptr) extension->last_ready = nullptr;
   unlink_frame(frame);
   if (frame.carrier == nullptr) {
-    auto& turn = *static_cast<CellTurn*>(frame.turn);
+    auto& turn = *static_cast<TaskTurn*>(frame.turn);
     turn.task_waits = false;
     turn.resume_at = frame.coroutine;
     run_task(turn);
@@ -151,7 +151,7 @@ Cell::Next Cell::resume_ready() {
 // ---- coroutines
 
 /// Runs a task until it waits or ends. `turn` is the task's own, on the heap.
-void Cell::run_task(CellTurn& turn) {
+void Cell::run_task(TaskTurn& turn) {
   run_turn(
       *Worker::current(), turn,
       [](Cell&, CellTurn& t, void*) {

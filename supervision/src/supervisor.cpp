@@ -149,6 +149,7 @@ void SupervisorBase::child_started(const Ref<>& ref) {
       (child->state != ChildState::starting && child->state != ChildState::restarting))
     return;
   set(*child, ChildState::running);
+  child_is_here(child->ref);
   child->erase =
       child->spec.restart == Restart::temporary || options_.strategy == Strategy::dynamic;
   if (child->start_waiter != nullptr)
@@ -447,6 +448,7 @@ void SupervisorBase::forget(SupervisedChild& child) {
 void SupervisorBase::child_gone(const Ref<>& ref, const ExitReason& why) {
   SupervisedChild* child = find(ref);
   if (child == nullptr) return;
+  child_has_left(ref);
   if (child->start_waiter != nullptr) {
     (*std::exchange(child->start_waiter, nullptr))(
         AdminResult{Unexpected{ChildProblem::start_failed}});

@@ -134,3 +134,32 @@ TEST_CASE("Asio's cancellation drops the ask", "[asio]") {
   REQUIRE(is<troupe::AskFailed>(error));
   REQUIRE(account.ask(GetBalance{}).await() == 100);
 }
+
+TEST_CASE("while a System shuts down an ask fails, and does nothing else", "[asio]") {
+  asio::io_context io;
+  troupe::System system{quiet()};
+  auto account = system.spawn<Account>();
+  system.shutdown();
+  int calls = 0;
+  std::exception_ptr error;
+  troupe::asio::ask(account, GetBalance{}, 1min,
+                    asio::bind_executor(io, [&](const std::exception_ptr& e, std::int64_t) {
+                      ++calls;
+                      error = e;
+                    }));
+  bool failed = false;
+  asio::co_spawn(
+      io,
+      [&]() -> asio::awaitable<void> {
+        try {
+          co_await troupe::asio::ask(account, GetBalance{}, 1min, asio::use_awaitable);
+        } catch (const troupe::AskFailed&) {
+          failed = true;
+        }
+      },
+      asio::detached);
+  io.run();
+  REQUIRE(calls == 1);
+  REQUIRE(is<troupe::AskFailed>(error));
+  REQUIRE(failed);
+}

@@ -106,7 +106,7 @@ TEST_CASE("a System is shut down after its io_context has stopped, with operatio
     asio::io_context& io_;
   };
   troupe::SystemOptions options = on(io);
-  options.stop_timeout = 10ms;
+  options.shutdown_timeout = 500ms;
   troupe::System system{std::move(options)};
   system.spawn<Waits>(std::ref(io)).tell(Go{});
   io.run_for(50ms);
@@ -115,4 +115,145 @@ TEST_CASE("a System is shut down after its io_context has stopped, with operatio
   const auto report = system.shutdown();
   REQUIRE(report.complete);
   REQUIRE(system.actor_count() == 0);
+}
+
+TEST_CASE("Systems come and go on an io_context that runs on", "[asio]") {
+  asio::io_context io;
+  auto work = asio::make_work_guard(io);
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 2; ++i) threads.emplace_back([&] { io.run(); });
+  for (int i = 0; i < 100; ++i) {
+    troupe::SystemOptions options = on(io);
+    const auto kept = options.executor;  // outlives its System
+    troupe::System system{std::move(options)};
+    auto player = system.spawn<Player>([] {});
+    player.tell(Ball{5});
+    REQUIRE(player.ask(Work{}).await() == 42);
+  }
+  work.reset();
+  for (auto& thread : threads) thread.join();
+}
+
+TEST_CASE("timers on an io_context that several threads run are not lost", "[asio]") {
+  asio::io_context io;
+  auto work = asio::make_work_guard(io);
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 2; ++i) threads.emplace_back([&] { io.run(); });
+  {
+    troupe::System system{on(io)};
+    struct Nap {
+      troupe::Duration time;
+      using Reply = void;
+    };
+    class Naps : public troupe::Actor<Nap, troupe::Private<Tick>> {
+     public:
+      void receive(const Nap& m, troupe::ReplyTo<void> reply) {
+        waiting_.push_back(std::move(reply));
+        start_timer(static_cast<int>(++naps_), m.time, Tick{});
+      }
+      void receive(const Tick&) {
+        waiting_.front()();
+        waiting_.erase(waiting_.begin());
+      }
+
+     private:
+      std::vector<troupe::ReplyTo<void>> waiting_;
+      int naps_ = 0;
+    };
+    std::vector<troupe::Ref<Naps>> actors;
+    for (int i = 0; i < 4; ++i) actors.push_back(system.spawn<Naps>());
+    for (int i = 0; i < 300; ++i) {
+      std::vector<troupe::Ask<void>> naps;
+      for (const auto& actor : actors)
+        naps.push_back(actor.ask(Nap{std::chrono::microseconds(50 + i)}, 30s));
+      for (auto& nap : naps) nap.await();  // a lost timer fails this ask
+    }
+  }
+  work.reset();
+  for (auto& thread : threads) thread.join();
+}
+
+TEST_CASE("a System is shut down in a handler of its io_context", "[asio]") {
+  asio::io_context io;
+  struct Go {};
+  class Waits : public troupe::Actor<Go> {
+   public:
+    explicit Waits(asio::io_context& context) : io_(context) {}
+    void receive(const Go&) {
+      asio::steady_timer timer(io_, 1h);
+      timer.async_wait(troupe::asio::use_await);
+    }
+
+   private:
+    asio::io_context& io_;
+  };
+  troupe::SystemOptions options = on(io);
+  options.shutdown_timeout = 500ms;
+  troupe::System system{std::move(options)};
+  system.spawn<Waits>(std::ref(io)).tell(Go{});
+  bool complete = false;
+  asio::steady_timer later(io, 20ms);
+  later.async_wait([&](const std::error_code&) { complete = system.shutdown().complete; });
+  io.run();
+  REQUIRE(complete);
+}
+
+TEST_CASE("an io_context runs on while a blocking call does, and ends when timers are cancelled",
+          "[asio]") {
+  asio::io_context io;
+  troupe::System system{on(io)};
+  struct Go {};
+  class Works : public troupe::Actor<Go> {
+   public:
+    explicit Works(std::function<void()> done) : done_(std::move(done)) {}
+    void receive(const Go&) {
+      troupe::blocking([] { std::this_thread::yield(); });
+      done_();
+    }
+
+   private:
+    std::function<void()> done_;
+  };
+  const auto here = std::this_thread::get_id();
+  bool done_here = false;
+  system.spawn<Works>([&] { done_here = std::this_thread::get_id() == here; }).tell(Go{});
+  io.run();
+  REQUIRE(done_here);
+}
+
+TEST_CASE("a wait outside ends in time although an actor of a stopped io_context is busy",
+          "[asio]") {
+  asio::io_context io;
+  io.stop();
+  troupe::System system{on(io)};
+  struct Again {};
+  struct Never {
+    using Reply = int;
+  };
+  class Busy : public troupe::Actor<Again, Never> {
+   public:
+    void receive(const Again& m) { self().tell(m); }
+    void receive(const Never&, troupe::ReplyTo<int> reply) { kept_.push_back(std::move(reply)); }
+
+   private:
+    std::vector<troupe::ReplyTo<int>> kept_;
+  };
+  auto busy = system.spawn<Busy>();
+  busy.tell(Again{});
+  REQUIRE_THROWS_AS(busy.ask(Never{}, 50ms).await(), troupe::AskTimeout);
+}
+
+TEST_CASE("an executor serves one System", "[asio]") {
+  asio::io_context io;
+  const troupe::SystemOptions options = on(io);
+  troupe::System first{options};
+  REQUIRE_THROWS_AS(troupe::System{options}, troupe::UsageError);
+  auto player = first.spawn<Player>([] {});
+  asio::co_spawn(
+      io,
+      [&]() -> asio::awaitable<void> {
+        co_await troupe::asio::ask(player, Where{}, 1min, asio::use_awaitable);
+      },
+      asio::detached);
+  io.run();
 }

@@ -177,3 +177,41 @@ TEST_CASE("outside of an actor use_await is refused", "[asio]") {
   asio::steady_timer timer(io, 1h);
   REQUIRE_THROWS_AS(timer.async_wait(use_await), troupe::UsageError);
 }
+
+TEST_CASE("S139 an actor that was killed starts no further operation", "[asio]") {
+  Io io;
+  class Stubborn : public troupe::Actor<Ping> {
+   public:
+    explicit Stubborn(asio::io_context& context) : io_(context) {}
+    int receive(const Ping&) {
+      try {
+        asio::steady_timer(io_, 1h).async_wait(use_await);
+      } catch (const troupe::Cancelled&) {
+        asio::steady_timer(io_, 1h).async_wait(use_await);  // throws at once
+      }
+      return 1;
+    }
+    void on_stop(troupe::StopReason) override { asio::steady_timer(io_, 1h).async_wait(use_await); }
+
+   private:
+    asio::io_context& io_;
+  };
+  troupe::System system{quiet()};
+  auto stubborn = system.spawn<Stubborn>(std::ref(io.context));
+  auto answer = stubborn.ask(Ping{}, 1h);
+  system.stop(stubborn, 0s).await();
+  REQUIRE_FALSE(answer.try_await());
+  REQUIRE(system.actor_count() == 0);
+}
+
+TEST_CASE("kills near the end of an operation touch nothing that is gone", "[asio]") {
+  Io io;
+  troupe::System system{quiet()};
+  for (int i = 0; i < 300; ++i) {
+    auto client = system.spawn<Client>(std::ref(io.context));
+    auto waits = client.ask(Wait{std::chrono::microseconds(i % 60)}, 1min);
+    if (i % 3 == 0) std::this_thread::yield();
+    system.kill(client);
+  }
+  while (system.actor_count() != 0) std::this_thread::yield();
+}

@@ -87,9 +87,14 @@ TEST_CASE("a wrong value is an error that says what is right, and changes nothin
 TEST_CASE("what is no TOML is an error with its place", "[config]") {
   REQUIRE_THROWS_WITH(read("[troupe]\nworkers = = 4"), Contains("orders.toml:2:"));
   REQUIRE_THROWS_WITH(read("troupe = 4"), Contains("[troupe]"));
+  REQUIRE_THROWS_WITH(read("[troupe]\nworkers = {}"), Contains("another kind of value"));
+  REQUIRE_THROWS_WITH(read("[troupe.shutdown_phase]"), Contains("unknown option \"shutdown_phase\""));
+  REQUIRE_THROWS_WITH(read("[troupe]\nstack_bytes = \"2GiB\""), Contains("at most 1073741824"));
   SystemOptions options;
   REQUIRE_THROWS_WITH(troupe::read_config_file(options, "/does/not/exist.toml"),
                       Contains("/does/not/exist.toml") && Contains("can't be read"));
+  REQUIRE_THROWS_WITH(troupe::read_config_file(options, "/"), Contains("can't be read"));
+  troupe::read_config_file(options, "/dev/null");  // an empty file sets nothing
 }
 
 TEST_CASE("the environment sets options by their names in capitals", "[config]") {

@@ -280,3 +280,59 @@ TEST_CASE("T7 receiving selectively from 500,000 waiting messages costs a look a
   for (int i = 0; i < 100; ++i) process.tell(Unlock{""});
   REQUIRE(process.ask(Done{}, 5min).await() == many);
 }
+
+TEST_CASE("what a process has taken and not received is a dead letter when it ends", "[process]") {
+  on_every_schedule([](TestSystem& system) {
+    auto process = troupe::spawn_process(
+        system, [](troupe::Process<Publish, Unlock>& self) { self.receive([](const Unlock&) {}); });
+    for (int i = 0; i < 10; ++i) process.tell(Publish{i});
+    system.settle();
+    system.stop(process).await();
+    REQUIRE(system.metrics().dropped_for(troupe::DropReason::ended) == 10);
+  });
+}
+
+TEST_CASE("S52 after unwatch a process receives no Terminated that it has taken already",
+          "[process]") {
+  on_every_schedule([](TestSystem& system) {
+    Probe<Did> probe{system};
+    auto child_body = [](troupe::Process<Publish>& self) { self.receive([](const Publish&) {}); };
+    auto process = troupe::spawn_process(
+        system, [sink = Sink{probe.ref()},
+                 child_body](troupe::Process<Unlock, troupe::Terminated, troupe::Down>& self) {
+          const auto child = self.spawn(troupe::process(child_body));
+          self.watch(child);
+          const auto token = self.monitor(child);
+          child.tell(Publish{1});
+          self.receive([](const Unlock&) {});  // takes what else has come
+          self.unwatch(child);
+          self.demonitor(token);
+          self.receive([&](const troupe::Terminated&) { sink.tell(Did{"terminated"}); },
+                       [&](const troupe::Down&) { sink.tell(Did{"down"}); },
+                       after(1s, [&] { sink.tell(Did{"nothing"}); }));
+        });
+    system.settle();
+    process.tell(Unlock{"1"});
+    system.advance(2s);
+    expect(probe, {"nothing"});
+  });
+}
+
+TEST_CASE("a process may wait for nothing but the time; one with a bounded mailbox is refused",
+          "[process]") {
+  on_every_schedule([](TestSystem& system) {
+    Probe<Did> probe{system};
+    const auto begin = system.now();
+    troupe::spawn_process(system, [sink = Sink{probe.ref()}](troupe::Process<Publish>& self) {
+      self.receive(after(3s, [] {}));
+      sink.tell(Did{"slept"});
+    });
+    REQUIRE(probe.expect<Did>(10s).what == "slept");
+    REQUIRE(system.now() - begin >= 3s);
+    troupe::spawn_process(
+        system, [](troupe::Process<Publish>&) { FAIL("it does not begin"); },
+        {.mailbox = {.capacity = 2}});
+    system.settle();
+    REQUIRE(system.metrics().handler_failures == 1);
+  });
+}

@@ -428,3 +428,24 @@ TEST_CASE("S36 a receive timeout without a handler for it is an error that says 
   REQUIRE_THAT(recorder->all("failed").at(0).text,
                Catch::Contains("receive(const ReceiveTimeout&)"));
 }
+
+TEST_CASE("S31 a tick that a behavior stashes is a message like others from then on", "[runtime]") {
+  struct Tick {};
+  struct Start {};
+  class Sleeper : public troupe::Actor<Start, troupe::Private<Tick>> {
+   public:
+    void receive(const Start&) {
+      start_timer("once", 1s, Tick{});
+      every("often", 1s, Tick{}, troupe::after_completion);
+      become([](const Start&) {}, troupe::otherwise_stash);
+    }
+    void receive(const Tick&) {}
+  };
+  on_every_schedule([](TestSystem& system) {
+    auto sleeper = system.spawn<Sleeper>();
+    sleeper.tell(Start{});
+    system.advance(10s);
+    system.stop(sleeper).await();
+    REQUIRE(system.metrics().dropped_for(troupe::DropReason::stashed) >= 2);
+  });
+}

@@ -365,3 +365,98 @@ TEST_CASE("a machine's own handlers serve states that leave messages to it; coro
     REQUIRE_FALSE(machine.ask(IsOpen{}).await());
   });
 }
+
+namespace {
+
+struct Go {
+  char to;
+};
+struct Hold {
+  using Reply = void;
+};
+
+/// Its states wait in on_exit, in a coroutine, and say goodbye to the machine when they end.
+class Busy : public troupe::StateMachine<Go, Hold> {
+ public:
+  static constexpr auto turns = troupe::reentrant;
+  Busy(Sink sink, troupe::Ref<Hold> gate) : sink_(sink), gate_(gate) {}
+  void on_start() override { go_to<Named>('a'); }
+
+ private:
+  struct Named : troupe::State<Busy> {
+    explicit Named(char name) : name_(1, name) {}
+    ~Named() { machine().sink_.tell(Did{"end of " + name_}); }  // the machine is still there
+    void on_enter() { machine().sink_.tell(Did{"in " + name_}); }
+    void on_exit() {
+      if (name_ == "w") machine().gate_.ask(Hold{}, 1h).await();
+    }
+    void receive(const Go& m) {
+      go_to<Named>(m.to);
+      if (m.to == '!') throw std::logic_error("changes nothing");
+    }
+    troupe::Task<void> receive(Hold) {
+      auto waits = machine().gate_.ask(Hold{}, 1h);
+      co_await waits;
+      machine().sink_.tell(Did{"waited in " + name_});  // this state, though the machine went on
+    }
+    std::string name_;
+  };
+  Sink sink_;
+  troupe::Ref<Hold> gate_;
+};
+
+}  // namespace
+
+TEST_CASE("a reentrant machine changes its state one change at a time", "[state_machine]") {
+  on_every_schedule([](TestSystem& system) {
+    Probe<Did> probe{system};
+    Probe<Hold> gate{system};
+    auto machine = system.spawn<Busy>(probe.ref(), gate.ref());
+    machine.tell(Go{'w'});
+    machine.tell(Go{'b'});  // waits in w's on_exit
+    gate.expect<Hold>();
+    machine.tell(Go{'c'});  // comes after
+    system.settle();
+    expect(probe, {"in a", "end of a", "in w"});
+    REQUIRE(probe.waiting() == 0);
+    gate.reply<Hold>();
+    system.settle();
+    expect(probe, {"end of w", "in b", "end of b", "in c"});
+  });
+}
+
+TEST_CASE("a state lives while a coroutine of it does, and ends before its machine",
+          "[state_machine]") {
+  on_every_schedule([](TestSystem& system) {
+    Probe<Did> probe{system};
+    Probe<Hold> gate{system};
+    auto machine = system.spawn<Busy>(probe.ref(), gate.ref());
+    auto waited = machine.ask(Hold{}, 1h);
+    gate.expect<Hold>();
+    machine.tell(Go{'b'});
+    system.settle();
+    expect(probe, {"in a", "in b"});
+    gate.reply<Hold>();
+    waited.await();
+    system.settle();
+    expect(probe, {"waited in a", "end of a"});
+    system.stop(machine).await();
+    system.settle();
+    expect(probe, {"end of b"});
+  });
+}
+
+TEST_CASE("S33 a timeout that comes to a state without a handler for it is not for that state",
+          "[state_machine]") {
+  on_every_schedule([](TestSystem& system) {
+    Probe<Did> probe{system};
+    auto keyboard = system.spawn<Keyboard>(probe.ref());
+    keyboard.tell(Leave{});
+    system.advance(3s);
+    keyboard.tell(Leave{});  // stashed until the end
+    system.settle();
+    expect(probe, {"quiet"});
+    system.stop(keyboard).await();
+    REQUIRE(system.metrics().dropped_for(troupe::DropReason::stashed) == 1);
+  });
+}

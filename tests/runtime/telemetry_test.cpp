@@ -217,8 +217,7 @@ TEST_CASE("metrics in Prometheus' text format", "[telemetry]") {
     const std::string text = system.prometheus();
     for (const char* line :
          {"# HELP troupe_messages_handled_total ", "# TYPE troupe_messages_handled_total counter\n",
-          "troupe_actors_spawned_total 1\n",
-          "# TYPE troupe_actors gauge\n", "troupe_actors 0\n",
+          "troupe_actors_spawned_total 1\n", "# TYPE troupe_actors gauge\n", "troupe_actors 0\n",
           "troupe_messages_dropped_total{reason=\"no_actor\"} 1\n",
           "troupe_messages_dropped_total{reason=\"mailbox_full\"} 0\n"}) {
       REQUIRE_THAT(text, Catch::Contains(line));
@@ -227,4 +226,49 @@ TEST_CASE("metrics in Prometheus' text format", "[telemetry]") {
     REQUIRE_THAT(text, Catch::Contains("troupe_messages_handled_total " + handled + "\n"));
     REQUIRE(text.back() == '\n');
   });
+}
+
+namespace {
+
+/// Throws after the handler, or calls it twice.
+class Meddles : public troupe::Middleware {
+ public:
+  explicit Meddles(bool twice) : twice_(twice) {}
+  void around(const troupe::Handling& handling, troupe::Next next) override {
+    next();
+    if (handling.as<PlaceOrder>() == nullptr) return;
+    if (twice_) next();
+    throw std::runtime_error("middleware");
+  }
+
+ private:
+  bool twice_;
+};
+class Lazy : public troupe::Actor<PlaceOrder> {
+ public:
+  troupe::Task<std::string> receive(PlaceOrder) {
+    FAIL("a coroutine whose middleware threw does not begin");
+    co_return "";
+  }
+};
+
+}  // namespace
+
+TEST_CASE("middleware that throws fails the actor, and a coroutine handler never begins",
+          "[telemetry]") {
+  for (const bool twice : {false, true}) {
+    troupe::SystemOptions options;
+    options.middleware = {std::make_shared<Meddles>(twice)};
+    on_every_schedule(
+        [&](TestSystem& system) {
+          auto lazy = system.spawn<Lazy>();
+          const auto answer = lazy.ask(PlaceOrder{}).try_await();
+          REQUIRE_FALSE(answer);
+          REQUIRE_THAT(answer.error().what,
+                       Catch::Contains(twice ? "next() is called once" : "middleware"));
+          system.settle();
+          REQUIRE(system.actor_count() == 0);
+        },
+        options);
+  }
 }

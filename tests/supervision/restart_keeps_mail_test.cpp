@@ -108,3 +108,91 @@ TEST_CASE("C62 a restart clears the behavior", "[supervision]") {
     REQUIRE(gate.ask(Mode{}).await() == "class");
   });
 }
+
+TEST_CASE("a process that is restarted twice runs its function once at a time", "[supervision]") {
+  struct Job {
+    bool fails;
+  };
+  struct Count {
+    using Reply = int;
+  };
+  struct State {
+    std::atomic<int> active{0};
+    std::atomic<int> most{0};
+    std::atomic<int> received{0};
+  };
+  class Top : public troupe::Supervisor<Count> {
+   public:
+    explicit Top(std::shared_ptr<State> state)
+        : Supervisor{{.restarts_max = 100}}, state_(std::move(state)) {}
+    void on_start() override {
+      child_ = start_child({.id = "process"},
+                           troupe::process([state = state_](troupe::Process<Job>& self) {
+                             struct Active {
+                               State& s;
+                               explicit Active(State& of) : s(of) {
+                                 s.most = std::max(s.most.load(), ++s.active);
+                               }
+                               ~Active() { --s.active; }
+                             } active{*state};
+                             for (;;)
+                               self.receive([&](const Job& m) {
+                                 if (m.fails) throw std::runtime_error("job");
+                                 ++state->received;
+                               });
+                           }));
+      for (int i = 0; i < 10; ++i) child_.tell(Job{i % 2 == 0});
+    }
+    int receive(const Count&) { return 0; }
+
+   private:
+    std::shared_ptr<State> state_;
+    troupe::Ref<Job> child_;
+  };
+  troupe::test::on_every_schedule([](troupe::testkit::TestSystem& system) {
+    const auto state = std::make_shared<State>();
+    auto top = system.spawn<Top>(state);
+    top.ask(Count{}).await();
+    system.settle();
+    REQUIRE(state->most == 1);
+    REQUIRE(state->active == 1);
+    const auto dead = system.metrics().dropped_for(troupe::DropReason::ended);
+    REQUIRE(state->received + static_cast<int>(dead) +
+                static_cast<int>(system.metrics().handler_failures) ==
+            10);
+  });
+}
+
+TEST_CASE("S35 a repeating timer goes on after its actor was resumed", "[supervision]") {
+  struct Tick {};
+  struct Ticks {
+    using Reply = int;
+  };
+  class Trips : public troupe::Actor<Ticks, troupe::Private<Tick>> {
+   public:
+    void on_start() override { every("tick", 1s, Tick{}, troupe::after_completion); }
+    void receive(const Tick&) {
+      if (++ticks_ == 2) throw std::runtime_error("trips once");
+    }
+    int receive(const Ticks&) { return ticks_; }
+
+   private:
+    int ticks_ = 0;
+  };
+  class Top : public troupe::Supervisor<Ticks> {
+   public:
+    Top()
+        : Supervisor{
+              {.decider = troupe::Decider{}.on<std::runtime_error>(troupe::Decision::resume)}} {}
+    void on_start() override { child_ = start_child<Trips>({.id = "trips"}); }
+    troupe::Forwarded<int> receive(const Ticks& m) { return forward(child_, m); }
+
+   private:
+    troupe::Ref<Trips> child_;
+  };
+  troupe::test::on_every_schedule([](troupe::testkit::TestSystem& system) {
+    auto top = system.spawn<Top>();
+    system.advance(10s);
+    REQUIRE(top.ask(Ticks{}).await() >= 9);
+  });
+}

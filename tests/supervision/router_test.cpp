@@ -219,3 +219,23 @@ TEST_CASE("a pool of none is refused", "[router]") {
   Probe<Took> sink{system};
   REQUIRE_THROWS_AS(system.spawn(troupe::pool(0, workers(sink))), troupe::UsageError);
 }
+
+TEST_CASE("a pool leaves out a routee that was taken away, and takes it in when it is back",
+          "[router]") {
+  on_every_schedule([](TestSystem& system) {
+    Probe<Took> sink{system};
+    auto pool = system.spawn(troupe::pool(3, workers(sink), troupe::least_loaded));
+    const auto all_answer = [&](std::size_t routees) {
+      std::set<std::uint64_t> answered;
+      for (int i = 0; i < 12; ++i) answered.insert(pool.ask(WhoAreYou{"x"}).await());
+      return answered.size() == routees;
+    };
+    REQUIRE(all_answer(3));
+    REQUIRE(troupe::terminate_child(pool, "routee-2").await());
+    system.settle();
+    REQUIRE(all_answer(2));
+    REQUIRE(troupe::restart_child(pool, "routee-2").await());
+    system.settle();
+    REQUIRE(all_answer(3));
+  });
+}

@@ -1,10 +1,12 @@
 #include <troupe/asio/executor.hpp>
 
+#include <atomic>
 #include <deque>
 #include <mutex>
 #include <optional>
 #include <thread>
 
+#include <asio/executor_work_guard.hpp>
 #include <asio/post.hpp>
 #include <asio/steady_timer.hpp>
 
@@ -36,6 +38,7 @@ class IoExecutor final : public troupe::detail::Executor,
   ~IoExecutor() override { join_aside(); }
 
   void start(SystemCore& core) override {
+    if (std::exchange(was_started_, true)) throw UsageError("an executor is for one System");
     core_ = &core;
     stacks_ = std::make_unique<troupe::detail::StackPool>(core.stack_bytes());
     blocking_ = std::make_unique<BlockingPool>(core.options().blocking_threads_max);
@@ -49,9 +52,28 @@ class IoExecutor final : public troupe::detail::Executor,
       queue_.push_back(&runnable);
       must_post = !std::exchange(is_posted_, true);
     }
-    if (must_post) post_turn();
+    if (has_stopped_.load(std::memory_order_seq_cst)) {
+      if (troupe::detail::Worker::current() == nullptr) drain();
+    } else if (must_post) {
+      post_turn();
+    }
   }
-  void submit_blocking(BlockingJob& job) override { blocking_->run(job); }
+  /// A job under way keeps io.run() from returning, as a message does.
+  void submit_blocking(BlockingJob& job) override {
+    struct Counted : BlockingJob {
+      explicit Counted(::asio::io_context& io, BlockingJob& j)
+          : work(::asio::make_work_guard(io)), job(j) {}
+      ::asio::executor_work_guard<::asio::io_context::executor_type> work;
+      BlockingJob& job;
+    };
+    auto counted = std::make_unique<Counted>(io_, job);
+    counted->run = [](BlockingJob& self) {
+      const std::unique_ptr<Counted> c(static_cast<Counted*>(&self));
+      c->job.run(c->job);
+    };
+    blocking_->run(*counted);  // throws: nothing was begun
+    static_cast<void>(counted.release());
+  }
   void timers_changed() override {
     ::asio::post(io_, [weak = weak_from_this()] {
       if (const auto self = weak.lock()) self->look_at_timers();
@@ -65,9 +87,11 @@ class IoExecutor final : public troupe::detail::Executor,
       const Duration left =
           deadline == TimePoint::max() ? Duration(look_again) : deadline - core_->now();
       if (left <= Duration::zero()) return;
-      if (io_.stopped()) {  // nobody runs it: its operations go on here
+      if (io_.get_executor().running_in_this_thread()) {
+        if (io_.poll_one() != 0) continue;  // a handler that waits: the others go on here
+      } else if (io_.stopped()) {           // nobody runs it: its operations go on here
         io_.restart();
-        io_.poll();
+        io_.poll_one();
         io_.stop();
       }
       if (run_turn()) continue;
@@ -84,7 +108,10 @@ class IoExecutor final : public troupe::detail::Executor,
   bool stop(Duration limit) override {
     while (run_turn()) {
     }
-    return blocking_->stop(limit);
+    if (!blocking_->stop(limit)) return false;
+    has_stopped_.store(true, std::memory_order_seq_cst);  // what comes now is run by who sends it
+    drain();
+    return true;
   }
 
  private:
@@ -118,12 +145,20 @@ class IoExecutor final : public troupe::detail::Executor,
       const auto self = weak.lock();
       if (self == nullptr) return;
       self->run_turn();
+      self->look_at_timers();
       if (self->has_work()) self->post_turn();
     });
+  }
+  /// What comes for actors that have ended is bounced on the calling thread.
+  void drain() {
+    std::lock_guard guard(run_lock_);
+    worker_->budget = ~std::uint32_t{0};
+    worker_->enter();
   }
   /// False: there was nothing to do.
   bool run_turn() {
     std::lock_guard guard(run_lock_);
+    if (has_stopped_.load(std::memory_order_seq_cst)) return false;  // its System may be gone
     const TimePoint now = core_->now();
     const auto wake = core_->timers().next_wake();
     const bool is_due = wake && *wake <= now;
@@ -137,11 +172,13 @@ class IoExecutor final : public troupe::detail::Executor,
     troupe::detail::flush_block_cache();
     return true;
   }
-  /// On the io_context: fires what is due, and wakes for the next.
+  /// On the io_context: wakes it for the earliest timer, and for none when there is none.
   void look_at_timers() {
-    run_turn();
-    const auto wake = core_->timers().next_wake();
     std::lock_guard guard(run_lock_);
+    if (has_stopped_.load(std::memory_order_seq_cst)) return;  // its System may be gone
+    const auto wake = core_->timers().next_wake();
+    if (wake == armed_for_) return;
+    armed_for_ = wake;
     if (!wake) {
       timer_.cancel();
       return;
@@ -149,8 +186,17 @@ class IoExecutor final : public troupe::detail::Executor,
     timer_.expires_after(std::max(*wake - core_->now(), Duration::zero()));
     timer_.async_wait([weak = weak_from_this()](const std::error_code& error) {
       const auto self = weak.lock();
-      if (self != nullptr && !error) self->look_at_timers();
+      if (self == nullptr || error) return;
+      self->timer_is_due();
     });
+  }
+  void timer_is_due() {
+    {
+      std::lock_guard guard(run_lock_);
+      armed_for_ = std::nullopt;
+    }
+    run_turn();
+    look_at_timers();
   }
 
   ::asio::io_context& io_;
@@ -163,6 +209,9 @@ class IoExecutor final : public troupe::detail::Executor,
   std::mutex queue_lock_;
   std::deque<Runnable*> queue_;
   bool is_posted_ = false;
+  std::optional<TimePoint> armed_for_;  ///< what timer_ waits for
+  bool was_started_ = false;
+  std::atomic<bool> has_stopped_{false};
   std::thread aside_;
 };
 

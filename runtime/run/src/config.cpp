@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <fstream>
-#include <sstream>
+#include <iterator>
 
 #define TOML_EXCEPTIONS 1
 #include <toml++/toml.h>
@@ -31,9 +31,11 @@ void read_table(SystemOptions& options, const toml::table& table, const std::str
   for (const auto& [key, node] : table) {
     const std::string name = prefix + std::string(key.str());
     const std::string where = place(source, key.source());
-    if (const auto* inner = node.as_table(); inner != nullptr && prefix.empty()) {
+    const auto* inner = node.as_table();
+    if (inner != nullptr && prefix.empty() && name + "." == run_detail::phase_prefix) {
       read_table(options, *inner, name + ".", source);
     } else {
+      run_detail::check_key(options, name, where);
       run_detail::assign(options, name, text_of(node, name, where), where);
     }
   }
@@ -59,10 +61,10 @@ void read_config_text(SystemOptions& options, std::string_view toml, std::string
 
 void read_config_file(SystemOptions& options, const std::filesystem::path& file) {
   std::ifstream in(file);
-  std::ostringstream text;
-  if (!in || !(text << in.rdbuf()))
+  const std::string text(std::istreambuf_iterator<char>(in), {});
+  if (!in || in.bad() || std::filesystem::is_directory(file))
     throw ConfigError(file.string() + ": the configuration can't be read");
-  read_config_text(options, text.str(), file.string());
+  read_config_text(options, text, file.string());
 }
 
 void read_config_environment(SystemOptions& options, const char* const* variables) {

@@ -13,29 +13,32 @@ namespace troupe::run_detail {
 
 namespace {
 
+constexpr std::uint64_t any = std::numeric_limits<std::uint64_t>::max();
+constexpr std::uint64_t one_gibibyte = std::uint64_t{1} << 30;
+
 constexpr OptionRow rows[] = {
-    {"workers", Unit::count, &SystemOptions::workers, 0, "worker threads; 0: one per core"},
-    {"messages_per_turn_max", Unit::count, &SystemOptions::messages_per_turn_max, 1,
+    {"workers", Unit::count, &SystemOptions::workers, 0, any, "worker threads; 0: one per core"},
+    {"messages_per_turn_max", Unit::count, &SystemOptions::messages_per_turn_max, 1, any,
      "messages an actor handles before others get their turn"},
-    {"ask_timeout", Unit::time, &SystemOptions::ask_timeout, 1,
+    {"ask_timeout", Unit::time, &SystemOptions::ask_timeout, 1, any,
      "how long an ask waits unless it says otherwise"},
-    {"handler_stall_after", Unit::time, &SystemOptions::handler_stall_after, 0,
+    {"handler_stall_after", Unit::time, &SystemOptions::handler_stall_after, 0, any,
      "a handler that runs for so long is reported; 0s: never"},
-    {"queue_stall_after", Unit::time, &SystemOptions::queue_stall_after, 0,
+    {"queue_stall_after", Unit::time, &SystemOptions::queue_stall_after, 0, any,
      "a message that waits for so long is reported; 0s: never"},
-    {"stash_max", Unit::count, &SystemOptions::stash_max, 1, "messages a stash holds"},
-    {"stop_timeout", Unit::time, &SystemOptions::stop_timeout, 0,
+    {"stash_max", Unit::count, &SystemOptions::stash_max, 1, any, "messages a stash holds"},
+    {"stop_timeout", Unit::time, &SystemOptions::stop_timeout, 0, any,
      "how long a stop lets a handler wait before it is killed"},
-    {"shutdown_timeout", Unit::time, &SystemOptions::shutdown_timeout, 1,
+    {"shutdown_timeout", Unit::time, &SystemOptions::shutdown_timeout, 1, any,
      "how long the shutdown may take before survivors are left"},
-    {"stack_bytes", Unit::bytes, &SystemOptions::stack_bytes, 16 * 1024,
+    {"stack_bytes", Unit::bytes, &SystemOptions::stack_bytes, 16 * 1024, one_gibibyte,
      "address space of a fiber's stack"},
-    {"blocking_threads_max", Unit::count, &SystemOptions::blocking_threads_max, 1,
+    {"blocking_threads_max", Unit::count, &SystemOptions::blocking_threads_max, 1, any,
      "threads of the blocking pool"},
     {"dead_letters_logged_per_second_max", Unit::count,
-     &SystemOptions::dead_letters_logged_per_second_max, 0,
+     &SystemOptions::dead_letters_logged_per_second_max, 0, any,
      "dead letters logged each second before the rest is summed up"},
-    {"seed", Unit::count, &SystemOptions::seed, 0,
+    {"seed", Unit::count, &SystemOptions::seed, 0, any,
      "of every random choice; 0: from the operating system"},
 };
 
@@ -92,19 +95,6 @@ std::size_t distance(std::string_view a, std::string_view b) {
   return row.back();
 }
 
-[[noreturn]] void unknown(const SystemOptions& options, std::string_view key,
-                          std::string_view where) {
-  std::vector<std::string> known;
-  for (const OptionRow& row : rows) known.emplace_back(row.key);
-  for (const ShutdownPhase& phase : options.shutdown_phases)
-    known.push_back(std::string(phase_prefix) + phase.name);
-  const auto nearest = std::min_element(known.begin(), known.end(), [&](auto& a, auto& b) {
-    return distance(key, a) < distance(key, b);
-  });
-  throw ConfigError(std::string(where) + "unknown option \"" + std::string(key) +
-                    "\"; did you mean \"" + *nearest + "\"?");
-}
-
 std::uint64_t parse_or_throw(std::string_view key, std::string_view text, Unit unit,
                              std::uint64_t least, std::uint64_t most, std::string_view where) {
   const auto value = parse(text, unit, most);
@@ -125,6 +115,19 @@ std::uint64_t parse_or_throw(std::string_view key, std::string_view text, Unit u
 constexpr auto duration_max = static_cast<std::uint64_t>(std::numeric_limits<Duration::rep>::max());
 
 }  // namespace
+
+void check_key(const SystemOptions& options, std::string_view key, std::string_view where) {
+  std::vector<std::string> known;
+  for (const OptionRow& row : rows) known.emplace_back(row.key);
+  for (const ShutdownPhase& phase : options.shutdown_phases)
+    known.push_back(std::string(phase_prefix) + phase.name);
+  if (std::find(known.begin(), known.end(), key) != known.end()) return;
+  const auto nearest = std::min_element(known.begin(), known.end(), [&](auto& a, auto& b) {
+    return distance(key, a) < distance(key, b);
+  });
+  throw ConfigError(std::string(where) + "unknown option \"" + std::string(key) +
+                    "\"; did you mean \"" + *nearest + "\"?");
+}
 
 std::span<const OptionRow> option_rows() {
   return rows;
@@ -154,6 +157,7 @@ std::string value_of(const SystemOptions& options, const OptionRow& row) {
 
 void assign(SystemOptions& options, std::string_view key, std::string_view text,
             std::string_view where) {
+  check_key(options, key, where);
   for (const OptionRow& row : rows) {
     if (row.key != key) continue;
     std::visit(
@@ -164,7 +168,8 @@ void assign(SystemOptions& options, std::string_view key, std::string_view text,
                 Duration(parse_or_throw(key, text, row.unit, row.least, duration_max, where));
           } else {
             options.*field = static_cast<Value>(parse_or_throw(
-                key, text, row.unit, row.least, std::numeric_limits<Value>::max(), where));
+                key, text, row.unit, row.least,
+                std::min<std::uint64_t>(row.most, std::numeric_limits<Value>::max()), where));
           }
         },
         row.field);
@@ -175,7 +180,6 @@ void assign(SystemOptions& options, std::string_view key, std::string_view text,
     phase.timeout = Duration(parse_or_throw(key, text, Unit::time, 0, duration_max, where));
     return;
   }
-  unknown(options, key, where);
 }
 
 }  // namespace troupe::run_detail

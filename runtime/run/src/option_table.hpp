@@ -20,10 +20,13 @@ struct OptionRow {
                Duration SystemOptions::*>
       field;
   std::uint64_t least;
+  std::uint64_t most;  ///< or what the field holds, if that is less
   std::string_view help;
 };
 [[nodiscard]] std::span<const OptionRow> option_rows();
 
+/// Throws ConfigError, which names the nearest key, unless there is such an option.
+void check_key(const SystemOptions& options, std::string_view key, std::string_view where);
 /// Sets an option from a text. Throws ConfigError that begins with `where`.
 void assign(SystemOptions& options, std::string_view key, std::string_view text,
             std::string_view where);

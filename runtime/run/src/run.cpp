@@ -4,6 +4,7 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <optional>
 #include <utility>
 
 #include <CLI/CLI.hpp>
@@ -29,6 +30,7 @@ std::optional<int> parse(int argc, char** argv, bool takes_more, CommandLine& li
   CLI::App app{
       "Options of the actor system. A key is set by, later ones first: --set, the "
       "environment (TROUPE_ASK_TIMEOUT=2s), the configuration file."};
+  app.set_help_flag("--help", "print this, and end");
   app.add_option("--config", line.config, "TOML file with a [troupe] table")
       ->envname("TROUPE_CONFIG");
   app.add_option("--set", line.assignments, "key=value, such as ask_timeout=2s; repeatable")
@@ -53,14 +55,20 @@ SystemOptions options_of(const CommandLine& line, SystemOptions options) {
 
 int run_system(const std::string& program, SystemOptions options,
                const std::function<void(System&)>& start) {
-  System system{std::move(options)};
-  try {
-    start(system);
-  } catch (const std::exception& e) {
-    std::fprintf(stderr, "%s: could not start: %s\n", program.c_str(), e.what());
-    system.shutdown("the program could not start");
+  const auto failed = [&](const char* why) {
+    std::fprintf(stderr, "%s: could not start: %s\n", program.c_str(), why);
     return start_failed;
+  };
+  std::optional<System> made;
+  try {
+    made.emplace(std::move(options));
+    start(*made);
+  } catch (const std::exception& e) {
+    return failed(e.what());
+  } catch (...) {  // whatever it is, it is told and nothing runs on
+    return failed("an unknown exception");
   }
+  System& system = *made;
   const int code = system.run_until_signal();
   if (code == not_stopped) std::_Exit(code);  // what is stuck would hang the destructor
   return code;

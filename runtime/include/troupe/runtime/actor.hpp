@@ -193,7 +193,17 @@ TimePoint now_of(const Cell& self);
 void on_answer(Cell& self, const RequestPort& ask, const MessageType& message, void* function,
                void (*run)(void*, const RequestPort&, Cell&), void (*drop)(void*));
 Address address_of(const Cell& self) noexcept;
-ActorBase& actor_of(Cell& cell);
+/// Something to do as the last part of a turn whose handler has returned. If that threw it is
+/// destroyed unused.
+struct TurnEnd {
+  TurnEnd() = default;
+  TurnEnd(const TurnEnd&) = delete;
+  TurnEnd& operator=(const TurnEnd&) = delete;
+  virtual ~TurnEnd() = default;
+  virtual void run(Cell& cell) = 0;
+};
+/// For the running turn, in place of what was set before. Throws UsageError outside of a turn.
+void at_turn_end(std::unique_ptr<TurnEnd> end);
 Ask<void> stop_and_wait(const Address& actor, Duration deadline);
 /// `stop`: told when the actor is killed meanwhile; may be null.
 void run_blocking(void* call, void (*run)(void*), std::stop_source* stop);

@@ -37,7 +37,7 @@ struct Stall {
 };
 
 namespace detail {
-/// Messages that wait in the mailbox of an actor; 0 when it has ended. A figure.
+/// Messages that wait in the mailbox of an actor; the largest number when it has ended. A figure.
 std::uint32_t mailbox_length(const Address& actor) noexcept;
 }  // namespace detail
 

@@ -24,7 +24,7 @@ struct Handling {
   }
 };
 
-/// Goes on to the next middleware, and at last to the handler.
+/// Goes on to the next middleware, and at last to the handler; throws UsageError the second time.
 /// Thread safety: on the actor, in `around`.
 class Next {
  public:
@@ -39,9 +39,9 @@ class Next {
 
 /// Given to a System at construction; called for messages and signals, in the order of the list.
 /// Runs as part of the handler's turn: what it throws is the handler's exception, and `next()`
-/// returns when the handler has (where it is a coroutine: when it waits for the first time).
-/// Without calling `next` a message is dropped, and a request fails with `no_reply`. Thread safety:
-/// `around` is called by many actors at a time.
+/// returns when the handler has. A handler that is a coroutine has not begun then: it runs after
+/// the middleware. Without calling `next` a message is dropped, and a request fails with
+/// `no_reply`. Thread safety: `around` is called by many actors at a time.
 class Middleware {
  public:
   Middleware() = default;

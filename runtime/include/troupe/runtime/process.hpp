@@ -97,6 +97,12 @@ template <class... Ms>
 using NoSignals =
     typename Concat<std::conditional_t<is_signal<Ms>, TypeList<>, TypeList<Ms>>...>::type;
 
+/// Has the process begin its function behind the messages that are there. Throws UsageError when
+/// its mailbox has options: a process takes its mail out of it, so that they would mean nothing.
+void begin_process(Cell& self);
+/// Messages that were taken and never received are dead letters.
+void report_unread(Cell& self, const MessageType& type, std::size_t count);
+
 struct ProcessWaitOwner {
   ProcessWait wait;
 };
@@ -110,8 +116,12 @@ class ProcessActor<TypeList<Taken...>, Ms...> : public Actor<Taken..., Private<B
   static constexpr Turns turns{TurnsKind::process};
   ProcessActor() : ProcessInbox<Ms>(ProcessWaitOwner::wait)... {}
   using ProcessInbox<Ms>::receive...;
-  void on_start() override { this->self().tell(BeginProcess{}); }
+  void on_start() override { begin_process(*this->cell()); }
+  void on_stop(StopReason) override {
+    (report_unread(*this->cell(), message_type<Ms>, ProcessInbox<Ms>::items.size()), ...);
+  }
   void receive(const BeginProcess&) {
+    if (std::exchange(has_begun_, true)) return;  // of an incarnation that did not get so far
     try {
       run();
     } catch (const AskFailed& failed) {  // would end the request alone, and leave nobody at work
@@ -126,6 +136,7 @@ class ProcessActor<TypeList<Taken...>, Ms...> : public Actor<Taken..., Private<B
  private:
   template <class... Ns>
   friend class troupe::Process;
+  bool has_begun_ = false;
 };
 
 template <class F, class... Ms>
@@ -188,8 +199,9 @@ auto after(Duration limit, F function) {
 
 /// What the function of a process works with. `Ms` are messages and signals. It waits in `receive`,
 /// and takes what it wants; the rest stays for a later receive, in its order. The actor ends when
-/// the function returns, and with a failure when it throws. A stop ends it in its next or present
-/// `receive`, which throws Cancelled. Thread safety: on its actor.
+/// the function returns, and with a failure when it throws; what it has taken from the mailbox and
+/// not received is then a dead letter, also where it is restarted. A stop ends it in its next or
+/// present `receive`, which throws Cancelled. Thread safety: on its actor.
 template <class... Ms>
 class Process {
   using TheActor = detail::ProcessActor<detail::NoSignals<Ms...>, Ms...>;
@@ -225,9 +237,15 @@ class Process {
     return actor_.spawn(factory, options);
   }
   void watch(const Ref<>& other) { actor_.watch(other); }
-  void unwatch(const Ref<>& other) { actor_.unwatch(other); }
+  void unwatch(const Ref<>& other) {
+    actor_.unwatch(other);
+    forget<Terminated>([&](const Terminated& m) { return m.who == other; });  // S52
+  }
   MonitorToken monitor(const Ref<>& other) { return actor_.monitor(other); }
-  void demonitor(MonitorToken token) { actor_.demonitor(token); }
+  void demonitor(MonitorToken token) {
+    actor_.demonitor(token);
+    forget<Down>([&](const Down& m) { return m.token == token; });
+  }
   void link(const Ref<>& other) { actor_.link(other); }
   void unlink(const Ref<>& other) { actor_.unlink(other); }
   void exit(const Ref<>& other, ExitReason why) { actor_.exit(other, std::move(why)); }
@@ -241,6 +259,13 @@ class Process {
   }
 
  private:
+  template <class Signal, class F>
+  void forget(F is_it) {
+    if constexpr ((std::is_same_v<Signal, Ms> || ...)) {
+      std::erase_if(static_cast<detail::ProcessInbox<Signal>&>(actor_).items,
+                    [&](const auto& item) { return is_it(item.message); });
+    }
+  }
   template <class... Clauses>
   class Receive;
   TheActor& actor_;
@@ -277,7 +302,7 @@ class Process<Ms...>::Receive {
   std::array<std::size_t, takers + 1> looked_at{};  ///< what `when` has turned down so far
 
   template <std::size_t... Is>
-  auto run(std::index_sequence<Is...> all) {
+  auto run([[maybe_unused]] std::index_sequence<Is...> all) {
     static const detail::MessageType* const wanted[takers + 1] = {
         &detail::message_type<MessageOf<Is>>..., nullptr};
     std::optional<TimePoint> deadline = TimePoint::max();
@@ -287,9 +312,11 @@ class Process<Ms...>::Receive {
                                           : std::nullopt;
     }
     for (bool is_over = false;;) {
-      Found found;
-      (look<Is>(found), ...);
-      if (found.number != ~std::uint64_t{0}) return take(found, all);
+      if constexpr (takers > 0) {
+        Found found;
+        (look<Is>(found), ...);
+        if (found.number != ~std::uint64_t{0}) return take(found, all);
+      }
       if constexpr (has_after) {
         if (is_over) return std::get<count - 1>(clauses).function();
       }

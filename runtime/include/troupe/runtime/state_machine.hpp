@@ -1,6 +1,7 @@
 // StateMachine<Ms...>: an actor whose states are classes (OTP's gen_statem).
 #pragma once
 
+#include <deque>
 #include <memory>
 #include <utility>
 
@@ -39,6 +40,9 @@ consteval Otherwise otherwise_of() {
   }
 }
 
+template <class M>
+inline constexpr bool is_timeout =
+    std::is_same_v<M, StateTimeout> || std::is_same_v<M, EventTimeout>;
 struct AnyStateTag {};
 template <class S>
 concept IsState = std::is_base_of_v<AnyStateTag, S>;
@@ -53,8 +57,7 @@ template <class S, class M>
 consteval auto why_state_does_not_take() {
   if constexpr (handler_count < S, M >> 0 || HasConvertingHandler<S, M>) {
     return why_no_handler<S, M>();
-  } else if constexpr (otherwise_of<S>() == Otherwise::none && !std::is_same_v<M, StateTimeout> &&
-                       !std::is_same_v<M, EventTimeout>) {
+  } else if constexpr (otherwise_of<S>() == Otherwise::none && !is_timeout<M>) {
     return static_cast<why::this_behavior_leaves_out_a_message_add_a_handler_or_an_otherwise<M>*>(
         nullptr);
   }
@@ -88,12 +91,8 @@ class StateBehavior : public Behavior {
  public:
   virtual void enter() = 0;
   virtual void exit() = 0;
-  [[nodiscard]] bool takes(const MessageType& type) const noexcept {
-    for (std::uint32_t i = 0; i < count; ++i) {
-      if (same_type(entries[i].type, &type)) return true;
-    }
-    return false;
-  }
+  bool takes_state_timeout = false;
+  bool takes_event_timeout = false;
 };
 
 /// What a machine does that does not depend on its messages.
@@ -106,11 +105,12 @@ class StateMachineBase {
 
   /// Any event ends the wait for one.
   void event_comes(Cell& cell);
-  /// `state` is entered when the running handler has returned; `apply` calls change_state.
-  void set_next_state(std::shared_ptr<StateBehavior> state, void (*apply)(Cell& cell));
-  void change_state(Cell& cell);
-  /// Throws UsageError when the state has no handler for this.
-  void check_takes(const MessageType& type) const;
+  /// `state` is entered when the running handler has returned.
+  void set_next_state(std::shared_ptr<StateBehavior> state);
+  void change_state(Cell& cell, std::shared_ptr<StateBehavior> state);
+  /// Throws UsageError when the state has no handler for it.
+  void check_state_timeout() const;
+  void check_event_timeout() const;
 
  protected:
   ~StateMachineBase() = default;
@@ -118,14 +118,13 @@ class StateMachineBase {
   bool waits_for_event_ = false;
 
  private:
-  std::shared_ptr<StateBehavior> state_;
-  std::shared_ptr<StateBehavior> next_;
+  StateBehavior* state_ = nullptr;  ///< the behavior in force; the runtime ends it before the actor
+  std::deque<std::shared_ptr<StateBehavior>>
+      next_;  ///< while a change waits in on_exit or on_enter
+  bool is_changing_ = false;
 };
 const TimerKey& state_timeout_key();
 const TimerKey& event_timeout_key();
-/// `apply` runs as the last part of the running turn, when its handler has returned.
-void at_turn_end(void (*apply)(Cell& cell));
-
 template <class S, class Machine, class List>
 class StateBehaviorOf;
 template <class S, class Machine, class... Ms>
@@ -136,8 +135,10 @@ class StateBehaviorOf<S, Machine, TypeList<Ms...>> final : public StateBehavior 
       : state_(std::forward<Args>(args)...), machine_(machine) {
     static_cast<State<typename S::troupe_machine_class>&>(state_).machine_ = &actor;
     using Handled = typename Concat<
-        std::conditional_t<HasOneHandler<S, Ms>, TypeList<Ms>, TypeList<>>...,
-        HandledSignals<S, StateTimeout, EventTimeout, Terminated, Down, Exit>>::type;
+        std::conditional_t<HasOneHandler<S, Ms> && !is_timeout<Ms>, TypeList<Ms>, TypeList<>>...,
+        TypeList<StateTimeout, EventTimeout>, HandledSignals<S, Terminated, Down, Exit>>::type;
+    takes_state_timeout = HasOneHandler<S, StateTimeout>;
+    takes_event_timeout = HasOneHandler<S, EventTimeout>;
     entries = table(Handled{});
     otherwise = otherwise_of<S>();
   }
@@ -161,7 +162,9 @@ class StateBehaviorOf<S, Machine, TypeList<Ms...>> final : public StateBehavior 
   static void call(Behavior& behavior, Envelope& envelope, Turn& turn) {
     auto& self = static_cast<StateBehaviorOf&>(behavior);
     self.machine_.event_comes(*self.machine_.cell());
-    call_handler<S, M>(self.state_, envelope, turn);
+    if constexpr (HasOneHandler<S, M>) {
+      call_handler<S, M>(self.state_, envelope, turn);
+    }  // a timeout that a state before asked for: not for this one
   }
 
   S state_;
@@ -221,16 +224,15 @@ class StateMachine : public detail::MachineActor<Ms...>,
     auto& machine = static_cast<typename S::troupe_machine_class&>(*this);
     set_next_state(
         std::make_shared<detail::StateBehaviorOf<S, StateMachine, troupe_machine_messages>>(
-            machine, *this, std::forward<Args>(args)...),
-        [](detail::Cell& cell) {
-          static_cast<StateMachine&>(detail::actor_of(cell)).change_state(cell);
-        });
+            machine, *this, std::forward<Args>(args)...));
   }
   template <class S, class... Args,
             class Why = decltype(detail::why_not_state<S, troupe_machine_messages, Args...>())>
   requires(!detail::fine<Why>) void go_to(Args&&... args) = delete;
 
  private:
+  using detail::MachineActor<Ms...>::become;  // its states are its behaviors
+  using detail::MachineActor<Ms...>::unbecome;
   template <class Machine>
   friend class State;
   template <class S, class Machine, class List>
@@ -282,14 +284,14 @@ class State : public detail::AnyStateTag {
   /// Zero: behind what is in the mailbox already, and before what comes later (S37). Throws
   /// UsageError when this state has no handler for it.
   void state_timeout(Duration after) {
-    base().check_takes(detail::message_type<StateTimeout>);
+    base().check_state_timeout();
     base().start_timer(detail::state_timeout_key(), after, StateTimeout{});
   }
   void cancel_state_timeout() { base().cancel_timer(detail::state_timeout_key()); }
   /// An EventTimeout when no event has come for so long from now; any message or timer ends the
   /// wait. Lasts over a change of state.
   void event_timeout(Duration after) {
-    base().check_takes(detail::message_type<EventTimeout>);
+    base().check_event_timeout();
     base().start_timer(detail::event_timeout_key(), after, EventTimeout{});
     base().waits_for_event_ = true;
   }

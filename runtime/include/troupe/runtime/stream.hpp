@@ -157,7 +157,7 @@ class Stream {
 
   /// The next row, or nullopt at the end: `while (auto row = rows.next().await())`. Fails when the
   /// writer did (after the rows it wrote before), and by timeout; then it may be called again. One
-  /// at a time.
+  /// at a time. A row that has come and whose Ask is dropped unread is lost: keep the Ask.
   Ask<std::optional<Row>> next(std::chrono::nanoseconds timeout = default_timeout) {
     Ask<std::optional<Row>> row{detail::open_stream_slot(
         channel_->writer(), timeout, &detail::destroy_reply<std::optional<Row>>)};

@@ -1,6 +1,7 @@
 // Routers: one ref for several actors that take the same messages.
 #pragma once
 
+#include <algorithm>
 #include <vector>
 
 #include <troupe/runtime/random.hpp>
@@ -178,10 +179,19 @@ class Pool final : public Router<Supervisor<P>, P, Logic, PublicMessages<P>> {
   }
   void on_start() override {
     for (std::size_t i = 1; i <= size_; ++i)
-      this->routees_.push_back(this->start_child({.id = "routee-" + std::to_string(i)}, routee_));
+      child_is_here(this->start_child({.id = "routee-" + std::to_string(i)}, routee_));
   }
 
  private:
+  // Children also come and go by hand, and by their supervisor's decisions.
+  void child_is_here(const Ref<>& child) override {
+    const Ref<P> routee{child.address()};
+    auto& all = this->routees_;
+    if (std::find(all.begin(), all.end(), routee) == all.end()) all.push_back(routee);
+  }
+  void child_has_left(const Ref<>& child) override {
+    std::erase_if(this->routees_, [&](const Ref<P>& routee) { return routee == child; });
+  }
   std::size_t size_;
   Factory<P> routee_;
 };

@@ -117,6 +117,9 @@ class SupervisorBase : public ChildObserver {
  protected:
   ~SupervisorBase() = default;
   virtual void stop_supervisor(ExitReason why) = 0;
+  /// A child's ref takes messages from now on, or never again.
+  virtual void child_is_here(const Ref<>& /*child*/) {}
+  virtual void child_has_left(const Ref<>& /*child*/) {}
   [[nodiscard]] virtual TimePoint supervisor_now() const = 0;
 
  private:

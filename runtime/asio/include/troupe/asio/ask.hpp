@@ -3,6 +3,7 @@
 
 #include <exception>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <utility>
 
@@ -84,20 +85,46 @@ class Bridge final : public Actor<Private<Answered>> {
   Done done_;
 };
 
+/// Whom a cancellation ends: known a moment after it may come.
+class Cancelling {
+ public:
+  void begun(const troupe::detail::Address& asker) {
+    std::lock_guard guard(lock_);
+    asker_ = asker;
+    if (is_cancelled_) troupe::detail::kill_actor(asker);
+  }
+  void cancel() {
+    std::lock_guard guard(lock_);
+    is_cancelled_ = true;
+    if (asker_) troupe::detail::kill_actor(*asker_);
+  }
+
+ private:
+  std::mutex lock_;
+  std::optional<troupe::detail::Address> asker_;
+  bool is_cancelled_ = false;
+};
+
 struct StartAsk {
   template <class Handler, class M, class... Ps>
   void operator()(Handler handler, Ref<Ps...> to, M m, std::chrono::nanoseconds timeout) const {
     using Done = Completion<Handler, ReplyOf<M>>;
     using Asker = Bridge<M, Ref<Ps...>, Done>;
     Done done{std::move(handler)};
-    auto slot = ::asio::get_associated_cancellation_slot(done.handler());
-    troupe::detail::with_system_of(to.address(), [&](troupe::detail::SystemCore& core) {
-      const troupe::detail::Address asker = troupe::detail::spawn_in<Asker>(
-          nullptr, &core, nullptr, {}, to, std::move(m), timeout, std::move(done));
-      if (slot.is_connected()) {
-        slot.assign([asker](::asio::cancellation_type) { troupe::detail::kill_actor(asker); });
-      }
-    });
+    std::shared_ptr<Cancelling> cancelling;
+    // Before the ask begins: its handler, perhaps on another thread, clears the slot.
+    if (auto slot = ::asio::get_associated_cancellation_slot(done.handler()); slot.is_connected()) {
+      cancelling = std::make_shared<Cancelling>();
+      slot.assign([cancelling](::asio::cancellation_type) { cancelling->cancel(); });
+    }
+    try {
+      troupe::detail::with_system_of(to.address(), [&](troupe::detail::SystemCore& core) {
+        const troupe::detail::Address asker = troupe::detail::spawn_in<Asker>(
+            nullptr, &core, nullptr, {}, to, std::move(m), timeout, std::move(done));
+        if (cancelling != nullptr) cancelling->begun(asker);
+      });
+    } catch (const UsageError&) {  // the System is shutting down: `done` completes the handler
+    }
   }
 };
 

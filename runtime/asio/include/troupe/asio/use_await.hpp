@@ -44,11 +44,15 @@ class OperationHandler {
   OperationHandler& operator=(OperationHandler&&) = delete;
   /// Never called: its io_context is gone. The actor hears of it as of an aborted operation.
   ~OperationHandler() {
-    if (port_.slot != nullptr) troupe::detail::answer_done(port_);
+    if (port_.slot == nullptr) return;
+    operation_->cancellation.slot().clear();
+    troupe::detail::answer_done(port_);
   }
   template <class... Given>
   void operator()(Given&&... given) {
     operation_->values.emplace(std::forward<Given>(given)...);
+    operation_->cancellation.slot()
+        .clear();  // a cancellation under way must not reach what is over
     const auto port = std::exchange(port_, {});
     troupe::detail::answer_done(port);
   }
