@@ -88,7 +88,8 @@ TEST_CASE("what is no TOML is an error with its place", "[config]") {
   REQUIRE_THROWS_WITH(read("[troupe]\nworkers = = 4"), Contains("orders.toml:2:"));
   REQUIRE_THROWS_WITH(read("troupe = 4"), Contains("[troupe]"));
   REQUIRE_THROWS_WITH(read("[troupe]\nworkers = {}"), Contains("another kind of value"));
-  REQUIRE_THROWS_WITH(read("[troupe.shutdown_phase]"), Contains("unknown option \"shutdown_phase\""));
+  REQUIRE_THROWS_WITH(read("[troupe.shutdown_phase]"),
+                      Contains("unknown option \"shutdown_phase\""));
   REQUIRE_THROWS_WITH(read("[troupe]\nstack_bytes = \"2GiB\""), Contains("at most 1073741824"));
   SystemOptions options;
   REQUIRE_THROWS_WITH(troupe::read_config_file(options, "/does/not/exist.toml"),

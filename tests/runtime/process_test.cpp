@@ -329,9 +329,8 @@ TEST_CASE("a process may wait for nothing but the time; one with a bounded mailb
     });
     REQUIRE(probe.expect<Did>(10s).what == "slept");
     REQUIRE(system.now() - begin >= 3s);
-    troupe::spawn_process(
-        system, [](troupe::Process<Publish>&) { FAIL("it does not begin"); },
-        {.mailbox = {.capacity = 2}});
+    troupe::spawn_process(system, [](troupe::Process<Publish>&) { FAIL("it does not begin"); },
+                          {.mailbox = {.capacity = 2}});
     system.settle();
     REQUIRE(system.metrics().handler_failures == 1);
   });

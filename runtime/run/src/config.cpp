@@ -60,10 +60,16 @@ void read_config_text(SystemOptions& options, std::string_view toml, std::string
 }
 
 void read_config_file(SystemOptions& options, const std::filesystem::path& file) {
-  std::ifstream in(file);
-  const std::string text(std::istreambuf_iterator<char>(in), {});
-  if (!in || in.bad() || std::filesystem::is_directory(file))
-    throw ConfigError(file.string() + ": the configuration can't be read");
+  std::string text;
+  bool is_read = !std::filesystem::is_directory(file);
+  try {
+    std::ifstream in(file);
+    text.assign(std::istreambuf_iterator<char>(in), {});
+    is_read = is_read && in;
+  } catch (const std::ios_base::failure&) {
+    is_read = false;
+  }
+  if (!is_read) throw ConfigError(file.string() + ": the configuration can't be read");
   read_config_text(options, text, file.string());
 }
 
@@ -98,13 +104,16 @@ std::string print_config(const SystemOptions& options) {
   std::string text = "[troupe]\n";
   for (const run_detail::OptionRow& row : run_detail::option_rows()) {
     const bool is_text = row.unit == run_detail::Unit::time;
-    const std::string quote = is_text ? "\"" : "";
-    text += "# " + std::string(row.help) + "\n";
-    text += std::string(row.key) + " = " + quote + value_of(options, row) + quote + "\n";
+    const std::string_view quote = is_text ? "\"" : "";
+    text.append("# ").append(row.help).append("\n");
+    text.append(row.key).append(" = ").append(quote);
+    text.append(value_of(options, row)).append(quote).append("\n");
   }
   text += "\n[troupe.shutdown_phases]  # in order; how long each may take\n";
-  for (const ShutdownPhase& phase : options.shutdown_phases)
-    text += phase.name + " = \"" + run_detail::print_time(phase.timeout) + "\"\n";
+  for (const ShutdownPhase& phase : options.shutdown_phases) {
+    text.append(phase.name).append(" = \"");
+    text.append(run_detail::print_time(phase.timeout)).append("\"\n");
+  }
   return text;
 }
 
