@@ -356,8 +356,8 @@ Cell::Next Cell::terminate() {
   const ExitReason why = extension->why;
   close_lane();
   system.actor_ended(*this, why);
-  answer_stop_waiters();
   if (extension->home != nullptr) system.executor().unpin(*extension->home);
+  answer_stop_waiters();
   delete std::exchange(extension, nullptr);
   set(Phase::free);
   generation.store(next_generation(),

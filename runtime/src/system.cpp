@@ -130,8 +130,9 @@ class SignalTrap {
 
 }  // namespace
 
-int System::run_until_signal() {
+int System::run_until_signal(const std::function<void()>& start) {
   SignalTrap trap(*core_);
+  if (start) start();
   std::thread waiter([&] {
     core_->wait_for_shutdown();
     trap.poke();

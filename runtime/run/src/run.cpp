@@ -60,16 +60,15 @@ int run_system(const std::string& program, SystemOptions options,
     return start_failed;
   };
   std::optional<System> made;
+  int code = 0;
   try {
     made.emplace(std::move(options));
-    start(*made);
+    code = made->run_until_signal([&] { start(*made); });
   } catch (const std::exception& e) {
     return failed(e.what());
   } catch (...) {  // whatever it is, it is told and nothing runs on
     return failed("an unknown exception");
   }
-  System& system = *made;
-  const int code = system.run_until_signal();
   if (code == not_stopped) std::_Exit(code);  // what is stuck would hang the destructor
   return code;
 }

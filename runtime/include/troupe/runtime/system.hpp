@@ -95,7 +95,9 @@ class System {
   /// code: 0, 1 when a guardian failed, 128 + signal, or 3 when something could not be stopped (the
   /// report goes to standard error; leave through std::_Exit then). Signals are taken over while it
   /// runs only; throws UsageError when another System of this process does so already.
-  int run_until_signal();
+  /// `start`, if given, is called first: a signal that comes meanwhile is not lost. What it throws
+  /// is thrown.
+  int run_until_signal(const std::function<void()>& start = {});
 
   /// What an actor waits for, and what that waits for, in words: "/a waits for the answer to Charge
   /// from /payments, which waits for nobody". A look from outside, out of date as soon as it is
