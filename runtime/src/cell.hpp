@@ -70,7 +70,7 @@ struct Frame {
   RequestPort waits_for;
   bool lent = false;  ///< memory is lent to somebody (blocking): not cancelled before he is done
   std::stop_source* stop = nullptr;  ///< tells him that he need not go on
-  Worker* left = nullptr;            ///< whose thread the fiber was suspended on
+  Worker* left = nullptr;            ///< the worker it was suspended on
   bool is_idle = false;              ///< a process that waits for a message
   bool wakes_when_empty = false;     ///< idle, and to go on when the mailbox is empty
   bool is_ready = false;
@@ -155,7 +155,7 @@ struct CellExtension {
   TimePoint ask_timer_due = TimePoint::max();
   TimerRecord* stop_timer = nullptr;
   Worker* home = nullptr;            ///< the thread of a pinned actor
-  bool stay_on_worker = false;       ///< a fiber goes on where it was suspended
+  bool stay_on_worker = false;       ///< a handler goes on where it was suspended
   std::shared_ptr<LockedLane> lane;  ///< null: the mailbox is the default one
   std::unique_ptr<HeldMail> held_mail;
   std::uint32_t stash_max = 0;  ///< 0: the System's

@@ -63,7 +63,6 @@ void Cell::wait_in_turn(const RequestPort& port, bool lent, std::stop_source* st
 void Cell::wait_in_frame(Frame& frame, CellTurn& turn, const RequestPort& port) {
   Worker::current()->reserve_carrier();
   frame.carrier = &Worker::current()->carrier();
-  frame.left = Worker::current();
   if (!link_frame(frame, turn, port)) return;
   Worker::current()->turn = nullptr;
   Worker::current()->running.store(nullptr, std::memory_order_relaxed);  // for those who look on
@@ -101,6 +100,7 @@ bool Cell::link_frame(Frame& frame, CellTurn& turn, const RequestPort& port) {
     }
   }
   frame.turn = &turn;
+  frame.left = Worker::current();
   frame.waits_for = port;
   frame.previous = nullptr;
   frame.following = e.frames;
@@ -130,7 +130,7 @@ void Cell::make_ready(Frame& frame) {
 /// which then holds nothing.
 Cell::Next Cell::resume_ready() {
   Frame& frame = *extension->first_ready;
-  if (extension->stay_on_worker && frame.carrier != nullptr && frame.left != Worker::current()) {
+  if (extension->stay_on_worker && frame.left != Worker::current()) {
     frame.left->inject(*this);
     return Next::left;
   }

@@ -1,6 +1,7 @@
 // A System on the user's own io_context.
 #include <troupe/asio/executor.hpp>
 
+#include <array>
 #include <thread>
 
 #include <catch2/catch.hpp>
@@ -49,6 +50,31 @@ class Player : public troupe::Actor<Ball, Where, Work, troupe::Private<Tick>> {
   std::function<void()> done_;
 };
 
+struct Go {};
+class Waits : public troupe::Actor<Go> {
+ public:
+  explicit Waits(asio::io_context& context) : io_(context) {}
+  void receive(const Go&) {
+    asio::steady_timer timer(io_, 1h);
+    timer.async_wait(troupe::asio::use_await);
+  }
+
+ private:
+  asio::io_context& io_;
+};
+
+/// An io_context that two threads run.
+struct TwoThreads {
+  asio::io_context io;
+  asio::executor_work_guard<asio::io_context::executor_type> work{io.get_executor()};
+  std::array<std::thread, 2> threads{std::thread([this] { io.run(); }),
+                                     std::thread([this] { io.run(); })};
+  ~TwoThreads() {
+    work.reset();
+    for (auto& thread : threads) thread.join();
+  }
+};
+
 }  // namespace
 
 TEST_CASE("actors and their timers run where the io_context runs", "[asio]") {
@@ -73,10 +99,8 @@ TEST_CASE("actors and their timers run where the io_context runs", "[asio]") {
 }
 
 TEST_CASE("a thread outside asks actors that an io_context runs elsewhere", "[asio]") {
-  asio::io_context io;
-  auto work = asio::make_work_guard(io);
-  std::vector<std::thread> threads;
-  for (int i = 0; i < 2; ++i) threads.emplace_back([&] { io.run(); });
+  TwoThreads two;
+  asio::io_context& io = two.io;
   {
     troupe::System system{on(io)};
     auto player = system.spawn<Player>([] {});
@@ -86,25 +110,11 @@ TEST_CASE("a thread outside asks actors that an io_context runs elsewhere", "[as
     }
     system.stop(player).await();
   }
-  work.reset();
-  for (auto& thread : threads) thread.join();
 }
 
 TEST_CASE("a System is shut down after its io_context has stopped, with operations under way",
           "[asio]") {
   asio::io_context io;
-  struct Go {};
-  class Waits : public troupe::Actor<Go> {
-   public:
-    explicit Waits(asio::io_context& context) : io_(context) {}
-    void receive(const Go&) {
-      asio::steady_timer timer(io_, 1h);
-      timer.async_wait(troupe::asio::use_await);
-    }
-
-   private:
-    asio::io_context& io_;
-  };
   troupe::SystemOptions options = on(io);
   options.shutdown_timeout = 500ms;
   troupe::System system{std::move(options)};
@@ -118,10 +128,8 @@ TEST_CASE("a System is shut down after its io_context has stopped, with operatio
 }
 
 TEST_CASE("Systems come and go on an io_context that runs on", "[asio]") {
-  asio::io_context io;
-  auto work = asio::make_work_guard(io);
-  std::vector<std::thread> threads;
-  for (int i = 0; i < 2; ++i) threads.emplace_back([&] { io.run(); });
+  TwoThreads two;
+  asio::io_context& io = two.io;
   for (int i = 0; i < 100; ++i) {
     troupe::SystemOptions options = on(io);
     const auto kept = options.executor;  // outlives its System
@@ -130,15 +138,11 @@ TEST_CASE("Systems come and go on an io_context that runs on", "[asio]") {
     player.tell(Ball{5});
     REQUIRE(player.ask(Work{}).await() == 42);
   }
-  work.reset();
-  for (auto& thread : threads) thread.join();
 }
 
 TEST_CASE("timers on an io_context that several threads run are not lost", "[asio]") {
-  asio::io_context io;
-  auto work = asio::make_work_guard(io);
-  std::vector<std::thread> threads;
-  for (int i = 0; i < 2; ++i) threads.emplace_back([&] { io.run(); });
+  TwoThreads two;
+  asio::io_context& io = two.io;
   {
     troupe::System system{on(io)};
     struct Nap {
@@ -169,24 +173,10 @@ TEST_CASE("timers on an io_context that several threads run are not lost", "[asi
       for (auto& nap : naps) nap.await();  // a lost timer fails this ask
     }
   }
-  work.reset();
-  for (auto& thread : threads) thread.join();
 }
 
 TEST_CASE("a System is shut down in a handler of its io_context", "[asio]") {
   asio::io_context io;
-  struct Go {};
-  class Waits : public troupe::Actor<Go> {
-   public:
-    explicit Waits(asio::io_context& context) : io_(context) {}
-    void receive(const Go&) {
-      asio::steady_timer timer(io_, 1h);
-      timer.async_wait(troupe::asio::use_await);
-    }
-
-   private:
-    asio::io_context& io_;
-  };
   troupe::SystemOptions options = on(io);
   options.shutdown_timeout = 500ms;
   troupe::System system{std::move(options)};
@@ -202,7 +192,6 @@ TEST_CASE("an io_context runs on while a blocking call does, and ends when timer
           "[asio]") {
   asio::io_context io;
   troupe::System system{on(io)};
-  struct Go {};
   class Works : public troupe::Actor<Go> {
    public:
     explicit Works(std::function<void()> done) : done_(std::move(done)) {}

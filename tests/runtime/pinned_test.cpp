@@ -22,6 +22,9 @@ struct Where {
 struct WaitWhere {
   using Reply = bool;  ///< whether it is where it was
 };
+struct CoWaitWhere {
+  using Reply = bool;
+};
 struct Ping {
   using Reply = int;
 };
@@ -34,7 +37,7 @@ class Echo : public troupe::Actor<Ping> {
   int receive(const Ping&) { return 1; }
 };
 
-class Located : public troupe::Actor<Where, WaitWhere, Block> {
+class Located : public troupe::Actor<Where, WaitWhere, CoWaitWhere, Block> {
  public:
   explicit Located(troupe::Ref<Ping> echo, std::atomic<int>* misplaced = nullptr)
       : echo_(echo), misplaced_(misplaced) {}
@@ -53,6 +56,14 @@ class Located : public troupe::Actor<Where, WaitWhere, Block> {
     for (int i = 0; i < 10; ++i) echo_.ask(Ping{}).await();
     check();
     return before == std::this_thread::get_id();
+  }
+  troupe::Task<bool> receive(CoWaitWhere) {
+    const auto before = std::this_thread::get_id();
+    for (int i = 0; i < 10; ++i) {
+      auto answer = echo_.ask(Ping{});
+      co_await answer;
+    }
+    co_return before == std::this_thread::get_id();
   }
   void receive(const Block& m) {
     while (!*m.until) std::this_thread::yield();
@@ -134,7 +145,10 @@ TEST_CASE("S83 a handler that stays on its worker goes on there after each wait"
   for (int i = 0; i < 100; ++i)
     actors.push_back(system.spawn<Located>({.stay_on_worker = true}, troupe::Ref<Ping>{echo}));
   for (int round = 0; round < 20; ++round) {
-    for (const auto& actor : actors) answers.push_back(actor.ask(WaitWhere{}, 1min));
+    for (const auto& actor : actors) {
+      answers.push_back(actor.ask(WaitWhere{}, 1min));
+      answers.push_back(actor.ask(CoWaitWhere{}, 1min));  // a coroutine too
+    }
   }
   for (auto& answer : answers) REQUIRE(answer.await());
 }

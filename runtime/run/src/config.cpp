@@ -61,7 +61,8 @@ void read_config_text(SystemOptions& options, std::string_view toml, std::string
 
 void read_config_file(SystemOptions& options, const std::filesystem::path& file) {
   std::string text;
-  bool is_read = !std::filesystem::is_directory(file);
+  std::error_code unknown;  // what can't be looked at can't be opened either
+  bool is_read = !std::filesystem::is_directory(file, unknown);
   try {
     std::ifstream in(file);
     text.assign(std::istreambuf_iterator<char>(in), {});

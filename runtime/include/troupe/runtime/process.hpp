@@ -93,10 +93,6 @@ class ProcessInbox {
   ProcessWait& wait_;
 };
 
-template <class... Ms>
-using NoSignals =
-    typename Concat<std::conditional_t<is_signal<Ms>, TypeList<>, TypeList<Ms>>...>::type;
-
 /// Has the process begin its function behind the messages that are there. Throws UsageError when
 /// its mailbox has options: a process takes its mail out of it, so that they would mean nothing.
 void begin_process(Cell& self);

@@ -47,6 +47,10 @@ namespace detail {
 template <class M>
 inline constexpr bool is_signal = std::is_same_v<M, Terminated> || std::is_same_v<M, Down> ||
                                   std::is_same_v<M, Exit> || std::is_same_v<M, ReceiveTimeout>;
-}
+/// Those of a list that a ref may accept.
+template <class... Ms>
+using NoSignals =
+    typename Concat<std::conditional_t<is_signal<Ms>, TypeList<>, TypeList<Ms>>...>::type;
+}  // namespace detail
 
 }  // namespace troupe

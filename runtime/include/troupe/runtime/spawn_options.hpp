@@ -38,8 +38,9 @@ struct SpawnOptions {
   /// A bound or priorities: see mailbox.hpp.
   MailboxOptions mailbox = {};
   /// It runs on a thread of its own, also across its restarts: for libraries that want to be called
-  /// from one thread, or for work that must not wait for others. A thread costs what it costs.
-  /// Where one thread runs everything (a seeded TestSystem, an io_context) this changes nothing.
+  /// from one thread, or for work that must not wait for others. Spawning throws std::system_error
+  /// when there is none to be had. Where one thread runs everything (a seeded TestSystem, an
+  /// io_context) this changes nothing.
   bool pinned = false;
   /// Its handlers go on after a wait on the worker they left (S83): for what lies in thread-locals.
   bool stay_on_worker = false;

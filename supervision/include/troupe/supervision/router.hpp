@@ -232,7 +232,8 @@ consteval auto why_not_route() {
 
 }  // namespace detail
 
-/// A factory of a router with `size` routees of its own, which it supervises one for one by
+/// A factory of a router with `size` routees (at least one: spawning it throws UsageError for none)
+/// of its own, which it supervises one for one by
 /// `options`. Requests are forwarded, so the routee answers the asker. To be spawned as any other
 /// actor: `Ref<PaymentApi> payments = system.spawn(troupe::pool(4, factory, least_loaded));`
 template <class P, class Logic = RoundRobin,

@@ -16,9 +16,9 @@ using Arguments = std::vector<std::string>;
 /// shutdown. Options come, later ones first served, from `defaults`, the file that `--config` or
 /// TROUPE_CONFIG names, the environment, and `--set key=value`; see config.hpp. `--help` and
 /// `--print-config` print and end. Returns the process's exit code: as System::run_until_signal, or
-/// 2 for a wrong option (nothing was started) and 1 for an exception that left `start`; both are
-/// told on standard error.
-/// Leaves through std::_Exit when something could not be stopped.
+/// 2 for a wrong option (nothing was started) and 1 when the System could not be made or an
+/// exception left `start`; both are told on standard error. Leaves through std::_Exit when
+/// something could not be stopped.
 int run(int argc, char** argv, const std::function<void(System&)>& start,
         SystemOptions defaults = {});
 /// The same for programs with arguments of their own: what `run` does not know is given to them.

@@ -14,10 +14,6 @@ namespace troupe::testkit {
 
 namespace detail {
 
-template <class M>
-inline constexpr bool is_signal =
-    std::is_same_v<M, Terminated> || std::is_same_v<M, Down> || std::is_same_v<M, Exit>;
-
 template <class... Ms>
 struct ProbeItem {
   std::variant<Ms...> message;
@@ -55,11 +51,6 @@ struct ProbeOrder {
   std::function<void()> run;
 };
 
-template <class... Ms>
-using ProbeMessages =
-    typename troupe::detail::Concat<std::conditional_t<is_signal<Ms>, troupe::detail::TypeList<>,
-                                                       troupe::detail::TypeList<Ms>>...>::type;
-
 template <class List, class... Ms>
 class ProbeActor;
 template <class... Taken, class... Ms>
@@ -91,7 +82,7 @@ class ProbeActor<troupe::detail::TypeList<Taken...>, Ms...>
 /// throw ExpectationFailed with the seed. Thread safety: the test's thread only.
 template <class... Ms>
 class Probe {
-  using TheActor = detail::ProbeActor<detail::ProbeMessages<Ms...>, Ms...>;
+  using TheActor = detail::ProbeActor<troupe::detail::NoSignals<Ms...>, Ms...>;
 
  public:
   explicit Probe(TestSystem& system, SpawnOptions options = {}) : system_(system) {
