@@ -1,6 +1,8 @@
 // The life of an actor: start, failure, restart, and the order of its end (SEMANTICS 45a).
+#include <algorithm>
 #include <new>
 #include <utility>
+#include <vector>
 
 #include "cell.hpp"
 #include "system_core.hpp"
@@ -323,7 +325,13 @@ void Cell::tell_watchers_and_links() {
     w->why = e.why;
     send_command(*w->watcher.cell, w);
   }
-  for (auto& [key, link] : e.links) {
+  std::vector<Link> links;
+  for (const auto& [key, link] : e.links) links.push_back(link);
+  e.links.clear();
+  // The table's order depends on where cells lie, and a trace must not (S141).
+  std::sort(links.begin(), links.end(),
+            [](const Link& a, const Link& b) { return a.peer.serial < b.peer.serial; });
+  for (const Link& link : links) {
     LinkRecord* signal = link.record;
     signal->kind = CommandKind::exit_signal;
     signal->to_generation = link.peer.generation;
@@ -331,7 +339,6 @@ void Cell::tell_watchers_and_links() {
     signal->why = e.why;
     send_command(*link.peer.cell, signal);
   }
-  e.links.clear();
   end_watches();
 }
 

@@ -67,14 +67,26 @@ SeededExecutor::Pair& SeededExecutor::pair_of(std::uint32_t sender, Cell& to) {
 }
 
 void SeededExecutor::post_message(std::uint32_t sender, Cell& to, Envelope* message) {
+  note(std::uint64_t{sender} << 32 | to.serial);
+  note(message->type->text());
   pair_of(sender, to).queue.push_back({message, nullptr});
 }
 void SeededExecutor::post_command(std::uint32_t sender, Cell& to, Command* command) {
+  note(std::uint64_t{sender} << 32 | to.serial);
+  note(static_cast<std::uint64_t>(command->kind));
   pair_of(sender, to).queue.push_back({nullptr, command});
 }
 
 void SeededExecutor::note(std::uint64_t event) noexcept {
   trace_ = (trace_ ^ event) * 1099511628211ull;
+}
+
+void SeededExecutor::note(std::string_view text) noexcept {
+  for (const char c : text) note(static_cast<unsigned char>(c));
+}
+void SeededExecutor::ended(const Ref<>& who, const ExitReason& why) {
+  note(who.address().serial);
+  note(why.text());
 }
 
 void SeededExecutor::deliver(std::size_t index) {
@@ -106,8 +118,11 @@ bool SeededExecutor::step() {
     std::swap(ready_[choice], ready_.back());
     Runnable* runnable = ready_.back();
     ready_.pop_back();
-    note(static_cast<Cell*>(runnable)->serial);
+    const auto& cell = *static_cast<Cell*>(runnable);
+    note(cell.serial);
+    const std::uint32_t taken_before = cell.taken;
     worker_->run_one(*runnable);
+    note(cell.taken - taken_before);  // cells are never unmapped (D1)
     return true;
   }
   choice -= ready_.size();
@@ -138,6 +153,7 @@ void SeededExecutor::wait_outside(const std::function<bool()>& over,
       return;
     }
     clock_->move_to(*wake);
+    note(static_cast<std::uint64_t>(wake->time_since_epoch().count()));
     core_->timers().fire_due(clock_->now());
   }
 }

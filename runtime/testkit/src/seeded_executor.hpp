@@ -9,9 +9,11 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
+#include <troupe/runtime/dead_letters.hpp>
 #include <troupe/runtime/random.hpp>
 #include <troupe/testkit/manual_clock.hpp>
 
@@ -21,7 +23,9 @@
 namespace troupe::testkit::detail {
 
 /// Thread safety: the test's thread only.
-class SeededExecutor final : public troupe::detail::Executor, public troupe::detail::Delivery {
+class SeededExecutor final : public troupe::detail::Executor,
+                             public troupe::detail::Delivery,
+                             public Observer {
  public:
   SeededExecutor(std::uint64_t seed, std::shared_ptr<ManualClock> clock);
   ~SeededExecutor() override;
@@ -52,6 +56,9 @@ class SeededExecutor final : public troupe::detail::Executor, public troupe::det
                          std::optional<Duration> delay)>;
   void take_with(Taker taker) { taker_ = std::move(taker); }
 
+  void ended(const Ref<>& who, const ExitReason& why) override;
+
+  /// Of every send, delivery, turn with the messages it took, timer, and end so far.
   [[nodiscard]] std::uint64_t trace_hash() const noexcept { return trace_; }
 
  private:
@@ -69,6 +76,7 @@ class SeededExecutor final : public troupe::detail::Executor, public troupe::det
   Pair& pair_of(std::uint32_t sender, troupe::detail::Cell& to);
   void deliver(std::size_t index);
   void note(std::uint64_t event) noexcept;
+  void note(std::string_view text) noexcept;
 
   Random random_;
   std::shared_ptr<ManualClock> clock_;

@@ -17,7 +17,9 @@ TestParts::TestParts(std::uint64_t s, Schedule schedule, SystemOptions given)
   if (options.log == nullptr) options.log = no_log();
   if (schedule == Schedule::seeded) {
     Random random(options.seed);
-    options.executor = std::make_shared<SeededExecutor>(random.next(), clock);
+    const auto executor = std::make_shared<SeededExecutor>(random.next(), clock);
+    options.executor = executor;
+    options.observers.push_back(executor);  // ends belong to the trace
     options.messages_per_turn_max =
         1 + random.below(8);  // short turns, so that more schedules are seen
   } else {

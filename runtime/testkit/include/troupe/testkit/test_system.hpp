@@ -41,7 +41,8 @@ class TestSystem : private detail::TestParts, public System {
   void advance(Duration d);
   /// Runs, and lets time pass, until `over()`; at most `limit`. Returns over().
   bool run_until(const std::function<bool()>& over, Duration limit);
-  /// A hash of everything that ran and was delivered so far; 0 on threads (S141).
+  /// A hash of every send, delivery, turn, message taken, timer and end so far; 0 on threads
+  /// (S141).
   [[nodiscard]] std::uint64_t trace_hash() const;
 };
 
