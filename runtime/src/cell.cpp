@@ -4,6 +4,7 @@
 #include <new>
 #include <utility>
 
+#include <troupe/runtime/detail/mutant.hpp>
 #include <troupe/runtime/middleware.hpp>
 
 #include "memory.hpp"
@@ -42,7 +43,8 @@ CellExtension& Cell::ext() {
 
 void Cell::run() {
   Worker& worker = *Worker::current();
-  if (extension != nullptr && extension->home != nullptr && extension->home != &worker) {
+  if (extension != nullptr && extension->home != nullptr && extension->home != &worker &&
+      !mutant("pinned_actor_anywhere")) {
     extension->home->inject(*this);  // it is pinned to another thread (S83)
     return;
   }
@@ -58,7 +60,7 @@ void Cell::run() {
       took_one = next == Next::took_one;
     }
     if (!took_one && take_one() == Next::left) return;
-    if (--budget == 0) {
+    if (--budget == 0 && !mutant("endless_turn")) {
       yield();
       return;
     }
@@ -233,12 +235,14 @@ void Cell::bounce(Envelope* e, DropReason reason) {
     timer->tick_waits = false;
     if (timer->cancelled) release_timer(timer);
   }
-  if (port.slot != nullptr) fail_reply(port, AskErrorKind::receiver_down, "the actor has ended");
+  if (port.slot != nullptr && !mutant("bounced_request_is_forgotten"))
+    fail_reply(port, AskErrorKind::receiver_down, "the actor has ended");
   end_message(e);
 }
 
 void Cell::deliver(Envelope* e) {
-  if (e->to_generation != own_generation()) {  // the owner's own write
+  if (e->to_generation != own_generation() &&  // the owner's own write
+      !mutant("skip_generation_check")) {
     bounce(e, DropReason::no_actor);
     return;
   }
@@ -248,7 +252,7 @@ void Cell::deliver(Envelope* e) {
     const bool is_over = timer->cancelled;
     timer->is_handled = true;
     if (is_over || timer->period == Duration::zero()) drop_timer(*this, timer);
-    if (is_over) {
+    if (is_over && !mutant("stale_tick_is_delivered")) {
       core().count_drop(DropReason::cancelled_tick);
       end_message(e);
       return;
@@ -356,7 +360,8 @@ auto body_for(const Worker& worker) noexcept {
 
 void Cell::handle_message(Envelope* e) {
   const RequestPort port = take_port(e);
-  if (port.slot != nullptr && port.slot->state(port.generation) != SlotState::pending) {
+  if (port.slot != nullptr && port.slot->state(port.generation) != SlotState::pending &&
+      !mutant("expired_request_is_handled")) {
     core().dead_letters().add(
         {Ref<>{e->from}, Ref<>{address()}, e->type->text(), DropReason::expired});
     end_message(e);
@@ -405,7 +410,8 @@ void Cell::end_turn(CellTurn& turn) {
   tick_done(turn.envelope);
   const bool influences = turn.envelope->type->influences_receive_timeout;
   if (!turn.envelope_is_kept) end_message(turn.envelope);
-  if (influences && extension != nullptr && extension->receive_timer != nullptr)
+  if ((influences || mutant("any_message_influences")) && extension != nullptr &&
+      extension->receive_timer != nullptr)
     extension->last_influence = core().now();
 }
 
@@ -419,12 +425,15 @@ void Cell::handle_notice(Envelope* e) {
     while (found != x.watched.end() &&
            !(found->second.notified && Ref<>{found->second.target} == notice.who))
       ++found;
+    if (found == x.watched.end() && mutant("unwatch_comes_too_late")) {
+      found = x.watched.emplace(~0ull, Watched{}).first;
+    }
     if (found == x.watched.end()) {  // unwatched while it waited (S52)
       end_message(e);
       return;
     }
     x.watched.erase(found);
-    is_death_pact = true;
+    is_death_pact = !mutant("death_pact_is_forgotten");
   }
   Invocation invocation = find_handler(*this, e->type);
   if (!invocation) invocation = {own_type().find(e->type)};  // signals are never left out

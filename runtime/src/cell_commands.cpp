@@ -1,6 +1,8 @@
 // Commands, as the cell they are for handles them.
 #include <utility>
 
+#include <troupe/runtime/detail/mutant.hpp>
+
 #include "cell.hpp"
 #include "system_core.hpp"
 
@@ -194,12 +196,13 @@ void Cell::handle_exit_signal(LinkRecord& signal) {
     delete found->second.record;
     extension->links.erase(found);
   }
-  const bool is_kill = !signal.by_link && signal.why.kind() == ExitReason::Kind::killed;
+  const bool is_kill = !signal.by_link && signal.why.kind() == ExitReason::Kind::killed &&
+                       !mutant("kill_can_be_trapped");
   if (ext().trap_exit && !is_kill) {
     append_notice(make_notice(Exit{Ref<>{from}, signal.why}));
     return;
   }
-  if (signal.why.kind() == ExitReason::Kind::normal) return;
+  if (signal.why.kind() == ExitReason::Kind::normal && !mutant("normal_end_disturbs")) return;
   const bool was_asked = ext().ended_by_request;
   request_end(signal.why, is_kill ? StopReason::kill : StopReason::stop);
   extension->ended_by_request = was_asked;  // an exit signal is no request
@@ -253,7 +256,7 @@ void Cell::handle_timer(TimerRecord& timer) {
   Envelope* tick = timer.message;
   if (timer.copy != nullptr) {
     const bool would_overlap = timer.is_handled && own_type().turns != TurnsKind::exclusive;
-    if (!timer.tick_waits && !would_overlap) {
+    if ((!timer.tick_waits && !would_overlap) || mutant("ticks_pile_up")) {
       tick = copy_of_tick(timer);
       if (tick == nullptr) return;
     } else {
@@ -318,7 +321,7 @@ void Cell::timeout_asks() {
     const RequestPort port{slot, slot->generation()};
     if (due > now) {
       if (!slot->is_over(port.generation)) next = std::min(next, due);
-    } else {
+    } else if (!mutant("ask_never_times_out")) {
       fail_reply(port, AskErrorKind::timeout, "no answer in time; the outcome is unknown");
     }
   }

@@ -4,6 +4,8 @@
 #include <utility>
 #include <vector>
 
+#include <troupe/runtime/detail/mutant.hpp>
+
 #include "cell.hpp"
 #include "system_core.hpp"
 
@@ -67,6 +69,7 @@ void Cell::fail(ExitReason why, bool starting) {
 
 /// Handlers that wait go on with Cancelled, newest first; one that lent memory when it has it back.
 void Cell::cancel_frames() {
+  if (mutant("kill_leaves_frames")) return;
   for (Frame* frame = waiting(); frame != nullptr; frame = frame->following) {
     static_cast<CellTurn*>(frame->turn)->cancelled = true;
     if (!frame->lent) make_ready(*frame);
@@ -108,7 +111,8 @@ void Cell::request_stop(StopCommand& stop) {
     e.after = e.hold ? After::hold : After::terminate;
     e.stop_pending = true;
     e.ended_by_request = true;
-    if (waiting() == nullptr || is_idle_process()) begin_end(e.why, StopReason::stop, e.after);
+    const bool is_free = waiting() == nullptr || is_idle_process();
+    if (is_free || mutant("stop_waits_for_nobody")) begin_end(e.why, StopReason::stop, e.after);
   } else {
     request_end(stop.why, StopReason::stop);
   }
@@ -145,7 +149,7 @@ void Cell::request_end(const ExitReason& why, StopReason reason) {
 /// The earliest of the deadlines asked for holds.
 void Cell::arm_stop_timer(TimePoint due) {
   CellExtension& e = *extension;
-  if (is(Phase::failing) || is(Phase::held)) return;
+  if (is(Phase::failing) || is(Phase::held) || mutant("stop_without_deadline")) return;
   if (e.stop_timer == nullptr) {
     e.stop_timer = new TimerRecord;
     e.stop_timer->purpose = TimerPurpose::stop_deadline;
@@ -191,11 +195,11 @@ Cell::Next Cell::go_on_ending() {
           break;
         }
         e.on_start_ran = false;
-        call_on_stop();
+        if (!mutant("no_on_stop")) call_on_stop();
         return Next::go_on;
       case Stage::children:
         if (!std::exchange(e.children_told, true)) tell_children_to_stop();
-        waits = e.child_count > 0;
+        waits = e.child_count > 0 && !mutant("children_outlive_their_parent");
         if (!waits) e.stage = Stage::object;
         break;
       case Stage::object:
@@ -250,7 +254,7 @@ void Cell::drop_object() {
   }
   release_held_mail();
   if (e.receive_timer != nullptr) release_timer(std::exchange(e.receive_timer, nullptr));
-  while (e.timers != nullptr) drop_timer(*this, e.timers);
+  while (e.timers != nullptr && !mutant("timers_outlive_their_actor")) drop_timer(*this, e.timers);
   if (e.stop_timer != nullptr) release_timer(std::exchange(e.stop_timer, nullptr));
   while (e.asks != nullptr) {  // answers that were to become messages
     AskSlot& slot = *e.asks;
@@ -294,6 +298,7 @@ void Cell::rebuild() {
     *reinterpret_cast<void**>(reinterpret_cast<std::byte*>(this) + cell_header_bytes) =
         ::operator new (t.size, std::align_val_t{t.align});
   }
+  if (mutant("restart_loses_mail")) bounce_all(DropReason::ended);
   set(Phase::starting);
   void* memory = object();
   try {
@@ -320,6 +325,7 @@ void Cell::tell_watchers_and_links() {
   CellExtension& e = *extension;
   while (WatchRecord* w = e.watchers) {
     e.watchers = w->following;
+    if (mutant("terminated_is_dropped")) continue;
     w->kind = CommandKind::watch_fired;
     w->to_generation = w->watcher.generation;
     w->why = e.why;
@@ -332,6 +338,7 @@ void Cell::tell_watchers_and_links() {
   std::sort(links.begin(), links.end(),
             [](const Link& a, const Link& b) { return a.peer.serial < b.peer.serial; });
   for (const Link& link : links) {
+    if (mutant("exit_signal_is_dropped")) continue;
     LinkRecord* signal = link.record;
     signal->kind = CommandKind::exit_signal;
     signal->to_generation = link.peer.generation;
@@ -358,7 +365,7 @@ void Cell::end_watches() {
 Cell::Next Cell::terminate() {
   SystemCore& system = core();
   const Address self = address();
-  if (extension->is_named) system.names().remove(extension->path, self);
+  if (extension->is_named && !mutant("name_is_kept")) system.names().remove(extension->path, self);
   tell_watchers_and_links();
   const ExitReason why = extension->why;
   close_lane();

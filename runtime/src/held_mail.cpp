@@ -5,6 +5,7 @@
 #include <utility>
 
 #include <troupe/runtime/actor.hpp>
+#include <troupe/runtime/detail/mutant.hpp>
 
 #include "cell.hpp"
 #include "system_core.hpp"
@@ -33,9 +34,9 @@ std::size_t stash_max_of(const Cell& self) {
 
 /// Throws unless the message of this turn may be stashed.
 void check_stash(Cell& self, const CellTurn& turn) {
-  if (turn.is_kept) throw UsageError("the message was stashed already");
+  if (turn.is_kept && !mutant("stashed_twice")) throw UsageError("the message was stashed already");
   const StashState state = stash_state(self);
-  if (state.size < state.max) return;
+  if (state.size < state.max || mutant("stash_without_bound")) return;
   throw StashOverflow("the stash holds " + std::to_string(state.max) +
                       " messages, and no more go in: see SpawnOptions::stash_max");
 }
@@ -123,7 +124,8 @@ bool Cell::take_held() {
 
 void Cell::accept_urgent(Envelope* e) {
   e->flags |= is_busy;
-  held_mail_of(*this).urgent.push_back(e);
+  auto& urgent = held_mail_of(*this).urgent;
+  urgent.insert(mutant("urgent_last_first") ? urgent.begin() : urgent.end(), e);
 }
 
 /// What is kept back goes on to the next incarnation, or nowhere.
@@ -131,7 +133,7 @@ void Cell::release_held_mail() {
   HeldMail* held = extension->held_mail.get();
   if (held == nullptr) return;
   const bool goes_on = extension->after != After::terminate;
-  if (goes_on && extension->restart_keeps_stash) held->unstash();
+  if (goes_on && extension->restart_keeps_stash && !mutant("restart_loses_stash")) held->unstash();
   const auto bounce_lane = [this](std::deque<Envelope*>& lane) {
     for (Envelope* e : std::exchange(lane, {})) {
       e->flags &= static_cast<std::uint8_t>(~is_busy);

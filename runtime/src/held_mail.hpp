@@ -1,7 +1,10 @@
 // Messages an actor has taken from its mailbox, or got beside it, and not handled yet.
 #pragma once
 
+#include <algorithm>
 #include <deque>
+
+#include <troupe/runtime/detail/mutant.hpp>
 
 #include <troupe/runtime/detail/envelope.hpp>
 
@@ -25,6 +28,7 @@ struct HeldMail {
     return e;
   }
   void unstash() {
+    if (mutant("stash_comes_back_reversed")) std::reverse(stash.begin(), stash.end());
     next.insert(next.begin(), stash.begin(), stash.end());
     stash.clear();
   }

@@ -2,6 +2,8 @@
 #include <new>
 #include <optional>
 
+#include <troupe/runtime/detail/mutant.hpp>
+
 #include "cell.hpp"
 #include "memory.hpp"
 #include "system_core.hpp"
@@ -82,6 +84,7 @@ void discard_request(RequestEnvelope* e) noexcept {
 namespace {
 
 void report_drop(SystemCore& core, const Address& to, Envelope* e, DropReason reason) noexcept {
+  if (mutant("drop_without_dead_letter")) return;
   core.dead_letters().add({Ref<>{e->from}, Ref<>{to}, e->type->text(), reason});
 }
 
@@ -191,7 +194,7 @@ bool is_stale(const Address& to) noexcept {
   if ((to.generation & has_locked_lane) != 0) return put_in_lane(core, worker, to, e);
   const bool wakes = Mailbox::push(cell.in, e);
   count_push(cell, wakes);
-  if (wakes) schedule(core, worker, cell);
+  if (wakes && !mutant("message_wakes_nobody")) schedule(core, worker, cell);
   return Sent::ok;
 }
 

@@ -6,8 +6,9 @@
 #include <troupe/runtime/shutdown.hpp>
 
 #include <algorithm>
-#include <set>
 #include <utility>
+
+#include <troupe/runtime/detail/mutant.hpp>
 
 #include "futex.hpp"
 #include "system_core.hpp"
@@ -74,19 +75,6 @@ std::string run_safely(RunningTask& task) {
 
 }  // namespace
 
-void SystemCore::at_shutdown(std::string_view phase, std::string name,
-                             std::function<void(std::stop_token)> task) {
-  const auto& phases = options_.shutdown_phases;
-  const bool known =
-      std::any_of(phases.begin(), phases.end(), [&](const auto& p) { return p.name == phase; });
-  if (!known)
-    throw UsageError("there is no shutdown phase \"" + std::string(phase) +
-                     "\"; see SystemOptions::shutdown_phases");
-  std::lock_guard guard(shutdown_lock_);
-  if (shutdown_begun_) return;  // too late (S75)
-  tasks_[std::string(phase)].push_back({std::move(name), std::move(task)});
-}
-
 void SystemCore::begin_shutdown(std::string why, bool failed) {
   {
     std::lock_guard guard(shutdown_lock_);
@@ -117,30 +105,15 @@ ShutdownReport SystemCore::shutdown(std::string why) {
   return *report_;
 }
 
-/// Depth first over `after`; a ring is cut where it closes.
-std::vector<ShutdownPhase> SystemCore::ordered_phases() const {
-  std::vector<ShutdownPhase> ordered;
-  std::set<std::string> seen;
-  const std::function<void(const ShutdownPhase&)> add = [&](const ShutdownPhase& phase) {
-    if (!seen.insert(phase.name).second) return;
-    for (const std::string& before : phase.after) {
-      for (const ShutdownPhase& p : options_.shutdown_phases) {
-        if (p.name == before) add(p);
-      }
-    }
-    ordered.push_back(phase);
-  };
-  for (const ShutdownPhase& phase : options_.shutdown_phases) add(phase);
-  return ordered;
-}
-
 ShutdownReport SystemCore::run_shutdown() {
   ShutdownReport report;
   const TimePoint deadline = deadline_after(now(), options_.shutdown_timeout);
   // The actors have the rest, however long the tasks take.
-  const TimePoint tasks_until = deadline_after(now(), options_.shutdown_timeout / 10 * 6);
+  const TimePoint tasks_until = mutant("tasks_use_up_all_time")
+                                    ? deadline
+                                    : deadline_after(now(), options_.shutdown_timeout / 10 * 6);
   if (!shutdown_why_.empty()) log(LogLevel::debug, "system", "shutting down: " + shutdown_why_);
-  for (const ShutdownPhase& phase : ordered_phases()) {
+  for (const ShutdownPhase& phase : shutdown_tasks_.phases()) {
     const TimePoint until = std::min(tasks_until, deadline_after(now(), phase.timeout));
     if (!run_tasks(phase, until, report) && !phase.recover) break;
   }
@@ -151,7 +124,7 @@ ShutdownReport SystemCore::run_shutdown() {
   if (!threads_ended)
     report.problems.push_back(
         "a thread is stuck: a handler or a blocking call that does not return");
-  if (left > 0) list_survivors(report);
+  if (left > 0 && !mutant("survivors_are_not_named")) list_survivors(report);
   report.survivor_count = left;
   dead_letters_.flush();
   if (!report.complete) log(LogLevel::error, "system", report.to_string());
@@ -162,7 +135,7 @@ ShutdownReport SystemCore::run_shutdown() {
 bool SystemCore::run_tasks(const ShutdownPhase& phase, TimePoint deadline, ShutdownReport& report) {
   std::vector<std::shared_ptr<RunningTask>> running;
   auto left = std::make_shared<std::atomic<std::uint32_t>>(0);
-  for (Task& task : tasks_[phase.name]) {
+  for (ShutdownTasks::Task& task : shutdown_tasks_.begin(phase.name)) {
     auto r = std::make_shared<RunningTask>();
     r->name = std::move(task.name);
     r->function = std::move(task.run);
@@ -228,7 +201,7 @@ void SystemCore::kill_all_actors() {
 }
 
 void SystemCore::stop_all_actors(TimePoint deadline) {
-  spawning_allowed_.store(false, std::memory_order_seq_cst);
+  spawning_allowed_.store(mutant("spawn_while_shutting_down"), std::memory_order_seq_cst);
   counting_down_.store(true, std::memory_order_seq_cst);
   const auto over = [&] { return actor_count() == 0; };
   // A little before the deadline, so that killed actors still end in time.

@@ -57,9 +57,9 @@ void System::kill(const Ref<>& actor) {
   detail::kill_actor(actor.address());
 }
 
-void System::at_shutdown(std::string_view phase, std::string name,
-                         std::function<void(std::stop_token)> task) {
-  core_->at_shutdown(phase, std::move(name), std::move(task));
+ShutdownTask System::at_shutdown(std::string_view phase, std::string name,
+                                 std::function<void(std::stop_token)> task) {
+  return core_->shutdown_tasks().add(phase, std::move(name), std::move(task));
 }
 ShutdownReport System::shutdown(std::string why) {
   return core_->shutdown(std::move(why));

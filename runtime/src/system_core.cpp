@@ -20,6 +20,8 @@ SystemOptions complete(SystemOptions options) {
   if (options.executor == nullptr) options.executor = std::make_shared<ThreadExecutor>();
   if (options.messages_per_turn_max == 0)
     throw UsageError("messages_per_turn_max must be at least 1");
+  if (options.blocking_threads_max == 0)
+    throw UsageError("blocking_threads_max must be at least 1: blocking() would wait for ever");
   if (options.stack_bytes < 16 * 1024) throw UsageError("stack_bytes must be at least 16 KiB");
   return options;
 }
@@ -49,6 +51,7 @@ void give_gate(SystemGate* gate) {
 
 SystemCore::SystemCore(SystemOptions options)
     : options_(complete(std::move(options))),
+      shutdown_tasks_(options_.shutdown_phases),
       gate_(take_gate()),
       seeds_(options_.seed),
       timers_(*this),

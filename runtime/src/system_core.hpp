@@ -20,6 +20,7 @@
 #include "mailbox/locked_lane.hpp"
 #include "names.hpp"
 #include "scheduler/executor.hpp"
+#include "shutdown_tasks.hpp"
 #include "spin_lock.hpp"
 #include "timer/timer_service.hpp"
 
@@ -81,8 +82,7 @@ class SystemCore {
   [[nodiscard]] bool is_observed() const noexcept { return !options_.observers.empty(); }
 
   // ---- shutdown
-  void at_shutdown(std::string_view phase, std::string name,
-                   std::function<void(std::stop_token)> task);
+  [[nodiscard]] ShutdownTasks& shutdown_tasks() noexcept { return shutdown_tasks_; }
   void begin_shutdown(std::string why, bool failed);
   ShutdownReport shutdown(std::string why);
   /// Sleeps until the shutdown begins.
@@ -95,19 +95,15 @@ class SystemCore {
   }
 
  private:
-  struct Task {
-    std::string name;
-    std::function<void(std::stop_token)> run;
-  };
   ShutdownReport run_shutdown();
   bool run_tasks(const ShutdownPhase& phase, TimePoint deadline, ShutdownReport& report);
   void stop_all_actors(TimePoint deadline);
   void stop_top_level_actors(Duration limit);
   void kill_all_actors();
   void list_survivors(ShutdownReport& report);
-  std::vector<ShutdownPhase> ordered_phases() const;
 
   SystemOptions options_;
+  ShutdownTasks shutdown_tasks_;
   Delivery* delivery_ = nullptr;
   SystemGate* gate_;
   Random seeds_;
@@ -128,7 +124,6 @@ class SystemCore {
   SpinLock outside_lock_;
 
   std::mutex shutdown_lock_;
-  std::map<std::string, std::vector<Task>, std::less<>> tasks_;
   std::string shutdown_why_;
   std::optional<ShutdownReport> report_;
   std::mutex shutdown_running_;  // held by who runs it

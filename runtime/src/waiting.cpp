@@ -4,6 +4,8 @@
 #include <new>
 #include <utility>
 
+#include <troupe/runtime/detail/mutant.hpp>
+
 #include "cell.hpp"
 #include "system_core.hpp"
 
@@ -24,7 +26,7 @@ bool is_reader(const ActorType& type, const MessageType* message) noexcept {
 bool Cell::takes_messages_now() const noexcept {
   if (extension->stop_pending) return false;
   switch (own_type().turns) {
-    case TurnsKind::exclusive: return false;
+    case TurnsKind::exclusive: return mutant("mailbox_goes_on_meanwhile");
     case TurnsKind::reentrant: return true;
     case TurnsKind::process: return is_idle_process();
     case TurnsKind::readers_together: break;
@@ -41,7 +43,7 @@ bool Cell::takes_messages_now() const noexcept {
   } else if (const auto* e = static_cast<Envelope*>(Mailbox::peek(out))) {
     next = e->type;
   }
-  return next == nullptr || is_reader(own_type(), next);
+  return next == nullptr || is_reader(own_type(), next) || mutant("writer_beside_readers");
 }
 
 // ---- fibers
@@ -130,7 +132,8 @@ void Cell::make_ready(Frame& frame) {
 /// which then holds nothing.
 Cell::Next Cell::resume_ready() {
   Frame& frame = *extension->first_ready;
-  if (extension->stay_on_worker && frame.left != Worker::current()) {
+  if (extension->stay_on_worker && frame.left != Worker::current() &&
+      !mutant("handler_goes_on_anywhere")) {
     frame.left->inject(*this);
     return Next::left;
   }
@@ -215,7 +218,7 @@ bool Cell::refuse_cycle(const RequestPort& port) {
   std::vector<Address> path;
   for (int i = 0; i < ring_length_max; ++i) {
     const Address callee = callee_of_open(at);
-    if (callee.cell == nullptr) return false;
+    if (callee.cell == nullptr || mutant("ring_is_not_seen")) return false;
     path.push_back(callee);
     if (callee.cell == this) {
       if (callee.generation != own_generation()) return false;

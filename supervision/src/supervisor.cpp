@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include <troupe/runtime/detail/mutant.hpp>
+
 namespace troupe::detail {
 
 namespace {
@@ -256,7 +258,8 @@ void SupervisorBase::decide(SupervisedChild& child, const Ended& ended) {
     return;
   }
   const bool wants_restart = child.spec.restart == Restart::permanent ||
-                             (child.spec.restart == Restart::transient && ended.why.is_abnormal());
+                             (child.spec.restart == Restart::transient &&
+                              (ended.why.is_abnormal() || mutant("transient_like_permanent")));
   if (decision != Decision::stop && wants_restart) {
     restart_or_give_up(child, ended.why);
     return;
@@ -374,6 +377,8 @@ void SupervisorBase::restart_now(SupervisedChild& cause) {
 /// Halts what is left to halt, last first; then starts.
 void SupervisorBase::halt_next() {
   while (!group_->to_halt.empty()) {
+    if (mutant("siblings_stop_in_start_order"))
+      std::swap(group_->to_halt.front(), group_->to_halt.back());
     SupervisedChild& child = *group_->to_halt.back();
     group_->to_halt.pop_back();
     switch (child.state) {
@@ -398,8 +403,9 @@ void SupervisorBase::start_next() {
     SupervisedChild& child = *group_->to_start.front();
     group_->to_start.pop_front();
     if (child.state != ChildState::held) continue;
-    if (child.spec.restart ==
-        Restart::temporary) {  // never restarted, not even along with others (S62)
+    if (child.spec.restart == Restart::temporary &&
+        !mutant(
+            "siblings_restart_temporary")) {  // never restarted, not even along with others (S62)
       leave(child);
       continue;
     }
@@ -467,7 +473,9 @@ void SupervisorBase::child_gone(const Ref<>& ref, const ExitReason& why) {
 }
 
 void SupervisorBase::check_auto_shutdown(const SupervisedChild& child) {
-  if (!child.spec.significant || options_.auto_shutdown == AutoShutdown::never) return;
+  if ((!child.spec.significant && !mutant("any_child_is_significant")) ||
+      options_.auto_shutdown == AutoShutdown::never)
+    return;
   if (options_.auto_shutdown == AutoShutdown::all_significant) {
     for (const SupervisedChild& other : children_) {
       const bool is_left = other.state == ChildState::stopped || other.state == ChildState::leaving;

@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
-"""Per promise of docs/semantics.md: the tests that name it, and how many assertions they have.
+"""Per promise of docs/semantics.md: the tests that name it, how many assertions they have, and the seeded faults
+(tests/mutants) that break it and are caught.
 Usage: promises.py [--gaps]   (--gaps: only those without a test)"""
 import os
 import re
 import sys
+import tomllib
 
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "../.."))
 
@@ -26,6 +28,18 @@ def tests():
     yield "S144 wrong uses and what the compilers say of them", "tests/compile_fail/wrong_uses.cpp", cases
 
 
+def mutants():
+    """Names of seeded faults by promise."""
+    with open(os.path.join(ROOT, "tests/mutants/mutants.toml"), "rb") as f:
+        areas = tomllib.load(f)
+    found = {}
+    for area in areas.values():
+        for name, mutant in area.items():
+            for promise in mutant["breaks"].split():
+                found.setdefault(promise[1:], []).append(name)
+    return found
+
+
 def promises():
     section = ""
     with open(os.path.join(ROOT, "docs/semantics.md"), encoding="utf-8") as f:
@@ -42,6 +56,7 @@ def main():
     for title, path, assertions in tests():
         for number in re.findall(r"\bS(\d+a?)\b", title):
             by_promise.setdefault(number, []).append((title, path, assertions))
+    broken_by = mutants()
     covered = total = 0
     last = None
     for section, number, text in promises():
@@ -57,6 +72,8 @@ def main():
         print(f"  S{number:4} {len(found)} tests, {sum(a for *_, a in found)} assertions: {short}")
         for title, path, assertions in found:
             print(f"         {path}: {title} ({assertions})")
+        if number in broken_by:
+            print(f"         broken by: {', '.join(broken_by[number])}")
     print(f"\n{covered} of {total} promises have a test")
 
 

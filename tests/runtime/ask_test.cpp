@@ -156,6 +156,23 @@ TEST_CASE("S16 a timeout fires when its time has come and never before", "[runti
   });
 }
 
+TEST_CASE("S16 an actor's asks time out each at its own time, never before, the nearest first",
+          "[runtime]") {
+  on_every_schedule([](TestSystem& system) {
+    auto server = system.spawn<Server>();
+    Probe<Add> asker{system};
+    asker.run_as_actor([&] {
+      const auto before = system.now();
+      auto far = server.ask(Late{}, 500ms);
+      auto near = server.ask(Late{}, 250ms);
+      REQUIRE(near.try_await().error().kind == troupe::AskErrorKind::timeout);
+      REQUIRE(system.now() - before == 250ms);
+      REQUIRE(far.try_await().error().kind == troupe::AskErrorKind::timeout);
+      REQUIRE(system.now() - before == 500ms);
+    });
+  });
+}
+
 TEST_CASE("S15 S19 a late answer is counted and reaches nobody", "[runtime]") {
   on_every_schedule([](TestSystem& system) {
     auto server = system.spawn<Server>();

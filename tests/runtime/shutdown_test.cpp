@@ -1,6 +1,7 @@
 // Coordinated shutdown.
 #include <troupe/runtime/shutdown.hpp>
 
+#include <algorithm>
 #include <csignal>
 #include <thread>
 
@@ -11,8 +12,12 @@
 #include "system_core.hpp"
 
 using namespace std::chrono_literals;
+using troupe::test::logged_to;
+using troupe::test::LogLines;
 using troupe::test::on_every_schedule;
+using troupe::test::on_seeds;
 using troupe::testkit::Probe;
+using troupe::testkit::Schedule;
 using troupe::testkit::TestSystem;
 
 namespace {
@@ -60,6 +65,99 @@ TEST_CASE("S74 phases run in the order of their dependencies, tasks once, late o
     system.at_shutdown("service-stop", "late", note("late"));
     REQUIRE(system.shutdown().complete);
     REQUIRE(order->size() == 3);
+  });
+}
+
+TEST_CASE(
+    "C258 phases are sorted by what they depend on; a ring, an unknown or a doubled name is "
+    "refused",
+    "[runtime]") {
+  const auto with = [](std::vector<troupe::ShutdownPhase> phases) {
+    troupe::SystemOptions options;
+    options.shutdown_phases = std::move(phases);
+    return options;
+  };
+  on_every_schedule(
+      [](TestSystem& system) {
+        std::vector<std::string> order;
+        for (const char* phase : {"last", "middle", "first"})
+          system.at_shutdown(phase, phase,
+                             [&order, phase](std::stop_token) { order.push_back(phase); });
+        REQUIRE(system.shutdown().complete);
+        REQUIRE(order == std::vector<std::string>{"first", "middle", "last"});
+      },
+      with({{.name = "last", .after = {"middle", "first"}},
+            {.name = "middle", .after = {"first"}},
+            {.name = "first"}}));
+  const auto refused = [&](std::vector<troupe::ShutdownPhase> phases, const char* text) {
+    REQUIRE_THROWS_WITH((TestSystem{1, Schedule::seeded, with(std::move(phases))}),
+                        Catch::Contains(text));
+  };
+  refused(
+      {{.name = "a", .after = {"b"}}, {.name = "b", .after = {"c"}}, {.name = "c", .after = {"a"}}},
+      "\"a\" after \"b\" after \"c\" after \"a\"");
+  refused({{.name = "a", .after = {"a"}}}, "\"a\" after \"a\"");
+  refused({{.name = "a", .after = {"x"}}}, "\"a\" comes after \"x\", which is none of them");
+  refused({{.name = "a"}, {.name = "a"}}, "\"a\" is listed twice");
+}
+
+TEST_CASE("S75 C258 a second shutdown does nothing, and the first reason stays", "[runtime]") {
+  const auto lines = std::make_shared<LogLines>();
+  TestSystem system{1, Schedule::seeded, logged_to(lines)};
+  int runs = 0;
+  system.at_shutdown("service-stop", "count", [&](std::stop_token) { ++runs; });
+  system.shutdown("the first");
+  system.shutdown("the second");
+  REQUIRE(runs == 1);
+  const auto all = lines->take();
+  REQUIRE(std::count_if(all.begin(), all.end(), [](const std::string& line) {
+            return line.find("shutting down: the first") != line.npos;
+          }) == 1);
+  REQUIRE(std::none_of(all.begin(), all.end(), [](const std::string& line) {
+    return line.find("the second") != line.npos;
+  }));
+}
+
+TEST_CASE("S74 C259 without recovery a failed phase ends the shutdown's tasks; actors still stop",
+          "[runtime]") {
+  troupe::SystemOptions options;
+  options.shutdown_phases = {{.name = "hangs", .timeout = 1s, .recover = false},
+                             {.name = "later", .after = {"hangs"}}};
+  on_seeds(
+      [](TestSystem& system) {
+        bool ran = false;
+        system.at_shutdown("hangs", "bad",
+                           [](std::stop_token) { throw std::runtime_error("stuck"); });
+        system.at_shutdown("later", "never", [&](std::stop_token) { ran = true; });
+        const auto report = system.shutdown();
+        REQUIRE_FALSE(ran);
+        REQUIRE(report.complete);
+        REQUIRE(report.problems ==
+                std::vector<std::string>{"task \"bad\" of phase hangs failed: stuck"});
+      },
+      options);
+}
+
+TEST_CASE("S74 C260 a task adds one to a later phase; cancelled ones do not run", "[runtime]") {
+  on_every_schedule([](TestSystem& system) {
+    std::mutex lock;
+    std::vector<std::string> ran;
+    const auto note = [&](const char* text) {
+      return [&, text](std::stop_token) {
+        std::lock_guard guard(lock);
+        ran.push_back(text);
+      };
+    };
+    auto dropped = system.at_shutdown("service-stop", "dropped", note("dropped"));
+    auto dropped_late = system.at_shutdown("service-stop", "dropped late", note("dropped late"));
+    system.at_shutdown("service-unbind", "adds", [&](std::stop_token) {
+      system.at_shutdown("service-stop", "added", note("added"));
+      system.at_shutdown("before-service-unbind", "too late", note("too late"));
+      dropped_late.cancel();
+    });
+    std::thread([&] { dropped.cancel(); }).join();
+    REQUIRE(system.shutdown().complete);
+    REQUIRE(ran == std::vector<std::string>{"added"});
   });
 }
 

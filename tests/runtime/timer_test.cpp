@@ -24,15 +24,27 @@ struct Start {
 struct Every {
   troupe::Duration period;
 };
+struct StartAndWait {
+  int n;
+  troupe::Duration delay;
+};
 struct Cancel {};
 struct Seen {
   int n;
 };
 
-class Clocked : public troupe::Actor<Start, Every, Cancel, troupe::Private<Tick>> {
+struct Never {
+  using Reply = int;
+};
+class Clocked : public troupe::Actor<Start, StartAndWait, Every, Cancel, troupe::Private<Tick>> {
  public:
-  explicit Clocked(troupe::Ref<Seen> out) : out_(out) {}
+  explicit Clocked(troupe::Ref<Seen> out, troupe::Ref<Never> silent = {})
+      : out_(out), silent_(silent) {}
   void receive(const Start& m) { start_timer("key", m.delay, Tick{m.n}); }
+  void receive(const StartAndWait& m) {
+    start_timer("key", m.delay, Tick{m.n});
+    static_cast<void>(silent_.ask(Never{}, 2 * m.delay).try_await());
+  }
   void receive(const Every& m) { every(7, m.period, Tick{0}); }
   void receive(const Cancel&) {
     cancel_timer("key");
@@ -42,6 +54,7 @@ class Clocked : public troupe::Actor<Start, Every, Cancel, troupe::Private<Tick>
 
  private:
   troupe::Ref<Seen> out_;
+  troupe::Ref<Never> silent_;
 };
 
 }  // namespace
@@ -74,6 +87,20 @@ TEST_CASE("S32 C113 starting a key cancels the timer that had it, also one whose
     if (last.n == 3) last = probe.expect<Seen>();
     REQUIRE(last.n == 4);
     probe.expect_no_message(10s);
+  });
+}
+
+TEST_CASE("S32 a tick that waits in the mailbox is not delivered once its timer is cancelled",
+          "[runtime]") {
+  on_every_schedule([](TestSystem& system) {
+    Probe<Seen> probe{system};
+    Probe<Never> silent{system};
+    auto actor = system.spawn<Clocked>(probe.ref(), silent.ref());
+    actor.tell(StartAndWait{5, 1s});
+    actor.tell(Cancel{});
+    system.settle();  // the handler waits, and Cancel is in the mailbox before the tick comes
+    probe.expect_no_message(10s);
+    REQUIRE(system.metrics().dropped_for(troupe::DropReason::cancelled_tick) == 1);
   });
 }
 

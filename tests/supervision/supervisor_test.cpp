@@ -510,8 +510,10 @@ TEST_CASE(
     Probe<Terminated> probe{system};
     Fixture any{system,
                 {.auto_shutdown = AutoShutdown::any_significant},
-                {significant("a"), significant("b"), {.id = "c"}}};
+                {significant("a"), significant("b"), {.id = "c", .restart = Restart::transient}}};
     probe.watch(any.supervisor);
+    any.child("c").tell(End{ExitReason::normal()});
+    probe.expect_no_message();
     any.child("a").tell(End{ExitReason::normal()});
     REQUIRE(probe.expect<Terminated>().why.kind() == ExitReason::Kind::shutdown);
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include <troupe/runtime/detail/mutant.hpp>
+
 #include "../ask_slots.hpp"
 
 namespace troupe::detail {
@@ -28,7 +30,7 @@ LockedLane::LockedLane(MailboxOptions options) : options_(std::move(options)) {
 
 std::deque<LockedLane::Item>& LockedLane::lane_of(const MessageType* type) {
   for (const Priority& p : options_.priorities) {
-    if (same_type(p.type, type)) return lanes_[p.value];
+    if (same_type(p.type, type) && !mutant("priorities_are_ignored")) return lanes_[p.value];
   }
   return lanes_.back();
 }
@@ -37,8 +39,8 @@ LockedLane::Put LockedLane::put(Envelope* e, Envelope*& left) {
   std::lock_guard guard(mutex_);
   if (closed_) return Put::closed;
   Put result = Put::in;
-  if (is_full()) {
-    if (options_.on_full != Overflow::drop_old) return Put::full;
+  if (is_full() && !mutant("mailbox_without_bound")) {
+    if (options_.on_full != Overflow::drop_old || mutant("drop_old_drops_new")) return Put::full;
     left = drop_oldest();
     result = Put::displaced;
   }
@@ -86,6 +88,7 @@ Envelope* LockedLane::take(RequestPort& admitted, std::vector<Envelope*>& late) 
     if (!item.is_counted) return item.envelope;
     --counted_;
     while (!waiting_.empty()) {
+      if (mutant("sender_jumps_the_line")) std::swap(waiting_.front(), waiting_.back());
       const Left next = waiting_.front();
       waiting_.pop_front();
       if (!win_slot(next.waiter)) {

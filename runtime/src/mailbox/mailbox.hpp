@@ -17,6 +17,8 @@
 #include <atomic>
 #include <cstdint>
 
+#include <troupe/runtime/detail/mutant.hpp>
+
 namespace troupe::detail {
 
 template <class Link, class Command, template <class> class Atomic = std::atomic>
@@ -111,7 +113,7 @@ struct BasicMailbox {
     }
     if (head != &in.stub) done = head;
     // From here on the cell is anybody's: only its atomics may be touched.
-    if (out.commands.load(std::memory_order_seq_cst) == 0)
+    if (mutant("sleeps_without_a_last_look") || out.commands.load(std::memory_order_seq_cst) == 0)
       return Idle::asleep;  // pair: push_command
     expected = asleep;
     return in.tail.compare_exchange_strong(expected, asleep & ~mark, std::memory_order_seq_cst)

@@ -5,6 +5,8 @@
 #include <condition_variable>
 #include <deque>
 
+#include <troupe/runtime/detail/mutant.hpp>
+
 #include "../futex.hpp"
 #include "../memory.hpp"
 #include "../stall_watch.hpp"
@@ -295,7 +297,8 @@ Runnable* ThreadExecutor::steal(ThreadWorker& thief) {
     ThreadWorker& victim = *workers_[(first + i) % workers_.size()];
     if (&victim == &thief) continue;
     found = victim.deque.take();
-    if (found == nullptr && victim.slot_for_thieves.exchange(false)) {
+    if (found == nullptr && victim.slot_for_thieves.exchange(false) &&
+        !mutant("thief_leaves_the_slot")) {
       found = victim.slot.exchange(
           nullptr, std::memory_order_acq_rel);  // partner: push and take_own of the victim
     }
@@ -342,7 +345,8 @@ bool ThreadExecutor::sleep(ThreadWorker& worker) {
   const std::uint64_t bit = std::uint64_t{1} << worker.index;
   worker.awake.store(0, std::memory_order_seq_cst);
   sleepers_.fetch_or(bit, std::memory_order_seq_cst);
-  if (sees_work(worker) || stopping_.load(std::memory_order_seq_cst)) {
+  if ((sees_work(worker) && !mutant("park_without_a_last_look")) ||
+      stopping_.load(std::memory_order_seq_cst)) {
     if ((sleepers_.fetch_and(~bit, std::memory_order_seq_cst) & bit) != 0) return !stopping_.load();
     done_being_busy();  // a waker counted this worker already: give back the count it had of its
                         // own

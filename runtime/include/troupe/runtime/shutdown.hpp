@@ -1,10 +1,13 @@
 // Coordinated shutdown: phases, their tasks, and the report of who did not stop (S74 to S77).
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <functional>
+#include <memory>
 #include <stop_token>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <troupe/runtime/clock.hpp>
@@ -29,6 +32,20 @@ struct Survivor {
   std::string type;
   std::string doing;  ///< "in a handler for Deposit", "waiting for an answer from /payments", ...
   std::uint32_t waiting_messages = 0;
+};
+
+/// A task given to System::at_shutdown.
+/// Thread safety: any thread.
+class ShutdownTask {
+ public:
+  explicit ShutdownTask(std::shared_ptr<std::atomic<bool>> cancelled)
+      : cancelled_(std::move(cancelled)) {}
+  /// It does not run, unless its phase has begun.
+  void cancel() noexcept { cancelled_->store(true); }
+  [[nodiscard]] bool is_cancelled() const noexcept { return cancelled_->load(); }
+
+ private:
+  std::shared_ptr<std::atomic<bool>> cancelled_;
 };
 
 /// How a shutdown went.

@@ -83,9 +83,9 @@ class System {
 
   /// Adds a task to a phase of the shutdown. Tasks of one phase run in parallel on the blocking
   /// pool, and see their stop token when the phase's time is up. Throws UsageError for an unknown
-  /// phase; too late, it is not run (S75).
-  void at_shutdown(std::string_view phase, std::string name,
-                   std::function<void(std::stop_token)> task);
+  /// phase; once its phase has begun it is not run (S75).
+  ShutdownTask at_shutdown(std::string_view phase, std::string name,
+                           std::function<void(std::stop_token)> task);
   /// Shuts down: runs the phases, stops all actors, and returns when all has ended or the deadline
   /// is over. Further calls wait for the first and return its report.
   ShutdownReport shutdown(std::string why = "shutdown() was called");
