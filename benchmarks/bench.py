@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Measures Troupe beside the floor, CAF and Erlang: fresh processes, interleaved, medians. Every figure: less is better.
-A row whose spread straddles CAF's median is repeated with 15 runs. `compile`, `idle` and `orders` as the first argument
-measure the compile budgets, an idle system, and the order-processing sample against its baseline."""
+Each row says which of its gates it meets. One whose spread straddles CAF's median is repeated with 15 runs. `compile`,
+`idle` and `orders` as the first argument measure the compile budgets, an idle system, and the order-processing sample
+against its baseline."""
 import argparse
-import json
 import os
 import shutil
 import statistics
@@ -12,79 +12,9 @@ import sys
 import tempfile
 import time
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-ROOT = os.path.dirname(HERE)
-WORKLOADS = ["pingpong", "pairs", "fanin", "ring", "spawn"]
-UNITS = {"pingpong": "ns/msg", "pairs": "ns/msg", "fanin": "ns/msg", "ring": "ns/hop", "spawn": "ns/actor", "spawn_bytes": "B/actor"}
+from rows import measure_rows, summary
 
-
-def command(peer, workload, workers, build, erlang):
-    if peer == "otp":
-        return ["erl", "+S", f"{workers}:{workers}", "+P", "4000000", "-noshell", "-pa", erlang, "-run", "otp_bench", "main", workload]
-    name = {"troupe": "troupe_bench", "floor": "floor_bench", "caf": "caf_bench"}[peer]
-    return [os.path.join(build, "benchmarks", name), workload, str(workers)]
-
-
-def run_once(argv):
-    out = subprocess.run(argv, capture_output=True, text=True, timeout=300)
-    results = {w[1]: float(w[2]) for w in (line.split() for line in out.stdout.splitlines()) if len(w) == 3 and w[0] == "RESULT"}
-    if not results:
-        sys.exit(f"bench: {' '.join(argv)} gave no result (exit code {out.returncode}): {out.stderr[-500:]}")
-    return results
-
-
-def summary(values):
-    return {"median": statistics.median(values), "min": min(values), "max": max(values), "runs": len(values)}
-
-
-def measure_rows(args):
-    peers = ["troupe"] + [p for p in args.peers.split(",") if p]
-    if "caf" in peers and not os.path.exists(os.path.join(args.build, "benchmarks/caf_bench")):
-        sys.exit("bench: caf_bench was not built: is libcaf-dev installed?")
-    only = args.only.split(",") if args.only else WORKLOADS
-    for name in only:
-        if name not in UNITS:
-            sys.exit(f"bench: there is no workload {name}; there are {', '.join(UNITS)}")
-    rows = []
-    with tempfile.TemporaryDirectory() as erlang:
-        if "otp" in peers:
-            subprocess.run(["erlc", "-o", erlang, os.path.join(HERE, "peers/otp_bench.erl")], check=True)
-        for workload in [w for w in WORKLOADS if w in only or (w == "spawn" and "spawn_bytes" in only)]:
-            for workers in ([args.workers] if args.workers else [1, 2]):
-                rows += measure_row(peers, workload, workers, args, erlang)
-    if args.json:
-        with open(args.json, "w", encoding="utf-8") as f:
-            json.dump(rows, f, indent=1)
-    behind = [f"{r['name']} on {r['workers']}" for r in rows
-              if "caf" in r["results"] and r["results"]["caf"]["median"] < r["results"]["troupe"]["median"]]
-    print("behind CAF: " + (", ".join(behind) or "nowhere"))
-
-
-def measure_row(peers, workload, workers, args, erlang):
-    values = {}
-    runs = args.runs
-    done = 0
-    while done < runs:
-        for peer in peers:  # A B C A B C ...: what disturbs one disturbs all
-            for name, value in run_once(command(peer, workload, workers, args.build, erlang)).items():
-                values.setdefault(name, {}).setdefault(peer, []).append(value)
-        done += 1
-        if done == runs == args.runs and runs < 15 and "caf" in peers:
-            ours, theirs = values[workload]["troupe"], values[workload]["caf"]
-            if max(ours) >= min(theirs):
-                runs = 15
-    rows = []
-    for name, by_peer in values.items():
-        row = {"name": name, "workers": workers, "unit": UNITS[name], "better": "less",
-               "results": {peer: summary(v) for peer, v in by_peer.items()}}
-        rows.append(row)
-        ours = row["results"]["troupe"]["median"]
-        text = f"{name:12}{workers} workers  "
-        for peer, r in row["results"].items():
-            ratio = "" if peer == "troupe" else f" = {r['median'] / ours:.2f}x ours"
-            text += f"{peer} {r['median']:.1f} [{r['min']:.1f}-{r['max']:.1f}]{ratio}   "
-        print(text + row["unit"], flush=True)
-    return rows
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
 def peak_and_time(argv):
@@ -158,8 +88,8 @@ def measure_compile(args):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("what", nargs="?", default="rows", choices=["rows", "compile", "idle", "orders"])
-    parser.add_argument("--only", help="workloads, separated by commas")
-    parser.add_argument("--workers", type=int, help="1 or 2; default: both")
+    parser.add_argument("--only", help="workloads or rows, separated by commas")
+    parser.add_argument("--workers", type=int, help="1 or 2; default: both. Some rows have only one of them")
     parser.add_argument("--peers", default="floor,caf,otp", help="of floor, caf, otp")
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--json", metavar="FILE", help="write the rows there")

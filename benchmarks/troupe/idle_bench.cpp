@@ -12,7 +12,7 @@
 #include <sys/resource.h>
 #include <troupe/runtime/runtime.hpp>
 
-#include "measure.hpp"
+#include "../measure.hpp"
 
 namespace {
 
