@@ -41,26 +41,71 @@ CellExtension& Cell::ext() {
 
 // ---- the loop
 
-void Cell::run() {
-  Worker& worker = *Worker::current();
-  if (extension != nullptr && extension->home != nullptr && extension->home != &worker &&
+/// The mailbox needs the envelope no more.
+void Cell::finish(Envelope* e) {
+  e->flags &= static_cast<std::uint8_t>(~is_dummy);
+  if ((e->flags & is_busy) != 0) return;  // the handler that still uses it frees it
+  TROUPE_CHECK((e->flags & payload_dead) != 0, "an envelope is freed before its message");
+  free_block(e->size_class, e);
+}
+
+/// Gives the token up if there is nothing to do.
+Cell::Next Cell::sleep() {
+  if (extension != nullptr) return sleep_extended();
+  MailLink* done = nullptr;
+  const Mailbox::Idle idle = Mailbox::go_idle(in, out, done);
+  if (idle == Mailbox::Idle::not_empty) return Next::go_on;
+  if (done != nullptr) finish(static_cast<Envelope*>(done));
+  return idle == Mailbox::Idle::commands_came ? Next::go_on : Next::left;
+}
+
+Cell::Next Cell::sleep_extended() {
+  if (is_idle_process() && extension->frames->wakes_when_empty) {
+    make_ready(*extension->frames);
+    return Next::go_on;
+  }
+  // A message that a waiting handler still uses is freed by the end of its turn, which may come
+  // on another thread as soon as the token is gone: so it stops being the dummy before.
+  auto* dummy = out.head != &in.stub ? static_cast<Envelope*>(out.head) : nullptr;
+  const bool is_used = dummy != nullptr && (dummy->flags & is_busy) != 0;
+  if (is_used) dummy->flags &= static_cast<std::uint8_t>(~is_dummy);
+  const auto lane = extension->lane;
+  MailLink* done = nullptr;
+  const Mailbox::Idle idle = Mailbox::go_idle(in, out, done);
+  if (idle == Mailbox::Idle::not_empty) {
+    if (is_used) dummy->flags |= is_dummy;
+    return Next::go_on;
+  }
+  if (done != nullptr && !is_used) finish(static_cast<Envelope*>(done));
+  // Who put a message into a locked lane found the token taken, or this finds the message.
+  if (idle == Mailbox::Idle::asleep && lane != nullptr && !lane->empty() && Mailbox::claim(in))
+    return Next::go_on;
+  return idle == Mailbox::Idle::commands_came ? Next::go_on : Next::left;
+}
+
+void Cell::run(Worker& first) {
+  if (extension != nullptr && extension->home != nullptr && extension->home != &first &&
       !mutant("pinned_actor_anywhere")) {
     extension->home->inject(*this);  // it is pinned to another thread (S83)
     return;
   }
-  worker.cell = this;
-  std::uint32_t budget = worker.core.options().messages_per_turn_max;
+  Worker* worker = &first;
+  worker->cell = this;
+  std::uint32_t budget = worker->messages_per_turn_max;
   for (;;) {
     if (Mailbox::has_commands(out)) handle_commands();
-    bool took_one = false;
+    Next next = Next::messages;
     if (!is(Phase::running) || extension != nullptr) {
-      const Next next = before_messages();
-      if (next == Next::left) return;
-      if (next == Next::go_on) continue;
-      took_one = next == Next::took_one;
+      next = before_messages();
+      worker = Worker::current();  // it may have waited
     }
-    if (!took_one && take_one() == Next::left) return;
-    if (--budget == 0 && !mutant("endless_turn")) {
+    if (next == Next::messages) {
+      next = extension != nullptr && extension->lane != nullptr ? take_one_from_lane()
+                                                                : take_messages(*worker, budget);
+      worker = Worker::current();
+    }
+    if (next == Next::left) return;
+    if (next == Next::took_one && --budget == 0 && !mutant("endless_turn")) {
       yield();
       return;
     }
@@ -141,57 +186,32 @@ void Cell::close_lane() {
   extension->lane = nullptr;
 }
 
-[[gnu::flatten]] Cell::Next Cell::take_one() {
-  if (extension != nullptr && extension->lane != nullptr) {
-    Envelope* e = take_from_lane();
-    if (e == nullptr) return sleep();
-    deliver(e);
-    return Next::go_on;
-  }
-  MailLink* done = nullptr;
-  switch (Mailbox::pop(in, out, done)) {
-    case Mailbox::Pop::message: deliver(accept(done)); return Next::go_on;
-    case Mailbox::Pop::empty: return sleep();
-    case Mailbox::Pop::half_pushed: yield(); return Next::left;
-  }
-  return Next::go_on;
+Cell::Next Cell::take_one_from_lane() {
+  Envelope* e = take_from_lane();
+  if (e == nullptr) return sleep();
+  deliver(e, *Worker::current());
+  return Next::took_one;
 }
 
-/// Gives the token up if there is nothing to do.
-Cell::Next Cell::sleep() {
-  if (extension != nullptr && is_idle_process() && extension->frames->wakes_when_empty) {
-    make_ready(*extension->frames);
-    return Next::go_on;
+/// One message after the other, as long as there is nothing else to see to. The last counts as
+/// `took_one`; those before are off the budget already.
+[[gnu::flatten]] Cell::Next Cell::take_messages(Worker& first, std::uint32_t& budget) {
+  Worker* worker = &first;
+  for (;;) {
+    MailLink* done = nullptr;
+    switch (Mailbox::pop(in, out, done)) {
+      case Mailbox::Pop::message: worker = &deliver(accept(done), *worker); break;
+      case Mailbox::Pop::empty: return sleep();
+      case Mailbox::Pop::half_pushed: yield(); return Next::left;
+    }
+    if (Mailbox::has_commands(out) || !is(Phase::running) || extension != nullptr || budget == 1)
+      return Next::took_one;
+    --budget;
   }
-  // A message that a waiting handler still uses is freed by the end of its turn, which may come
-  // on another thread as soon as the token is gone: so it stops being the dummy before.
-  auto* dummy = out.head != &in.stub ? static_cast<Envelope*>(out.head) : nullptr;
-  const bool is_used = dummy != nullptr && (dummy->flags & is_busy) != 0;
-  if (is_used) dummy->flags &= static_cast<std::uint8_t>(~is_dummy);
-  const auto lane = extension != nullptr ? extension->lane : nullptr;
-  MailLink* done = nullptr;
-  const Mailbox::Idle idle = Mailbox::go_idle(in, out, done);
-  if (idle == Mailbox::Idle::not_empty) {
-    if (is_used) dummy->flags |= is_dummy;
-    return Next::go_on;
-  }
-  if (done != nullptr && !is_used) finish(static_cast<Envelope*>(done));
-  // Who put a message into a locked lane found the token taken, or this finds the message.
-  if (idle == Mailbox::Idle::asleep && lane != nullptr && !lane->empty() && Mailbox::claim(in))
-    return Next::go_on;
-  return idle == Mailbox::Idle::commands_came ? Next::go_on : Next::left;
 }
 
 void Cell::yield() {
   Worker::current()->push(*this);
-}
-
-/// The mailbox needs the envelope no more.
-void Cell::finish(Envelope* e) {
-  e->flags &= static_cast<std::uint8_t>(~is_dummy);
-  if ((e->flags & is_busy) != 0) return;  // the handler that still uses it frees it
-  TROUPE_CHECK((e->flags & payload_dead) != 0, "an envelope is freed before its message");
-  free_block(e->size_class, e);
 }
 
 // ---- one message
@@ -240,12 +260,20 @@ void Cell::bounce(Envelope* e, DropReason reason) {
   end_message(e);
 }
 
-void Cell::deliver(Envelope* e) {
+/// Returns the worker that the token is on then.
+Worker& Cell::deliver(Envelope* e, Worker& worker) {
   if (e->to_generation != own_generation() &&  // the owner's own write
       !mutant("skip_generation_check")) {
     bounce(e, DropReason::no_actor);
-    return;
+    return worker;
   }
+  if ((e->flags & (is_timer_tick | is_notice)) == 0) [[likely]]
+    return handle_message(e, worker);
+  deliver_tick_or_notice(e);
+  return *Worker::current();
+}
+
+[[gnu::noinline]] void Cell::deliver_tick_or_notice(Envelope* e) {
   if ((e->flags & is_timer_tick) != 0) {
     TimerRecord* timer = static_cast<TickEnvelope*>(e)->timer;
     timer->tick_waits = false;
@@ -261,7 +289,7 @@ void Cell::deliver(Envelope* e) {
   if ((e->flags & is_notice) != 0) {
     handle_notice(e);
   } else {
-    handle_message(e);
+    handle_message(e, *Worker::current());
   }
 }
 
@@ -297,9 +325,9 @@ struct Invocation {
   return {cell.own_type().find(message)};
 }
 
-void invoke(Cell& cell, CellTurn& turn, void* argument) {
-  const auto& invocation = *static_cast<Invocation*>(argument);
-  if (invocation.handler != nullptr) {
+[[gnu::always_inline]] inline void call_handler(Cell& cell, CellTurn& turn,
+                                                const Invocation& invocation) {
+  if (invocation.handler != nullptr) [[likely]] {
     turn.is_reader = invocation.handler->is_reader;
     invocation.handler->function(cell.actor(), *turn.envelope, turn);
   } else {
@@ -312,7 +340,7 @@ void invoke(Cell& cell, CellTurn& turn, void* argument) {
 struct Passage {
   Cell& cell;
   CellTurn& turn;
-  void* invocation;
+  const Invocation& invocation;
   Handling handling;
 };
 /// The part from one middleware on.
@@ -327,7 +355,7 @@ struct Level {
     Passage& p = level.passage;
     const auto& all = p.cell.core().options().middleware;
     if (level.at == all.size()) {
-      invoke(p.cell, p.turn, p.invocation);
+      call_handler(p.cell, p.turn, p.invocation);
     } else {
       Level inner{p, level.at + 1};
       all[level.at]->around(p.handling, {&go_on, &inner});
@@ -335,11 +363,12 @@ struct Level {
   }
 };
 
-void invoke_through_middleware(Cell& cell, CellTurn& turn, void* argument) {
+[[gnu::noinline]] void call_through_middleware(Cell& cell, CellTurn& turn,
+                                               const Invocation& invocation) {
   Envelope& e = *turn.envelope;
   Passage passage{cell,
                   turn,
-                  argument,
+                  invocation,
                   {Ref<>{cell.address()}, Ref<>{e.from}, e.type->text(), turn.asked.slot != nullptr,
                    e.type, payload(e)}};
   Level all{passage, 0};
@@ -352,20 +381,59 @@ void invoke_through_middleware(Cell& cell, CellTurn& turn, void* argument) {
   }
 }
 
-auto body_for(const Worker& worker) noexcept {
-  return worker.core.options().middleware.empty() ? &invoke : &invoke_through_middleware;
+[[gnu::always_inline]] inline void invoke(Cell& cell, const Worker& worker, CellTurn& turn,
+                                          const Invocation& invocation) {
+  if (worker.has_middleware) [[unlikely]] {
+    call_through_middleware(cell, turn, invocation);
+  } else {
+    call_handler(cell, turn, invocation);
+  }
+}
+
+/// Runs user code on an actor, and sees to what it throws. Returns the worker that holds the token
+/// then.
+template <class Body>
+[[gnu::always_inline]] inline Worker& run_body(Cell& cell, Worker& before, CellTurn& turn,
+                                               const Body& body) {
+  before.turn = &turn;
+  // Relaxed: for those who look on.
+  before.running.store(&cell, std::memory_order_relaxed);
+  before.handling.store(turn.envelope != nullptr ? turn.envelope->type : nullptr,
+                        std::memory_order_relaxed);
+  try {
+    body();
+    while (turn.at_end != nullptr && turn.task == nullptr) cell.run_turn_end(turn);
+  } catch (const Cancelled&) {
+    turn.cancelled = true;
+  } catch (
+      ...) {  // what left the handler decides: refusal, failed ask, or the end of this incarnation
+    cell.turn_failed(turn, std::current_exception());
+  }
+  Worker& worker = *Worker::current();
+  worker.turn = nullptr;
+  worker.running.store(nullptr, std::memory_order_relaxed);  // as above
+  if (turn.task != nullptr) return worker;                   // it is yet to begin, or to go on
+  if (turn.at_end != nullptr) delete std::exchange(turn.at_end, nullptr);  // the handler threw
+  Counters::add(worker.counters.handled);
+  if (turn.port.slot != nullptr) {
+    fail_reply(turn.take_port(),
+               turn.cancelled ? AskErrorKind::receiver_down : AskErrorKind::no_reply,
+               turn.cancelled ? "the actor was ended while it handled the request"
+                              : "the handler gave no reply");
+  }
+  return worker;
 }
 
 }  // namespace
 
-void Cell::handle_message(Envelope* e) {
+Worker& Cell::handle_message(Envelope* e, Worker& worker) {
   const RequestPort port = take_port(e);
   if (port.slot != nullptr && port.slot->state(port.generation) != SlotState::pending &&
       !mutant("expired_request_is_handled")) {
     core().dead_letters().add(
         {Ref<>{e->from}, Ref<>{address()}, e->type->text(), DropReason::expired});
     end_message(e);
-    return;
+    return worker;
   }
   Invocation invocation = find_handler(*this, e->type);
   if (!invocation) {
@@ -373,7 +441,7 @@ void Cell::handle_message(Envelope* e) {
       extension->behavior->not_handled();
       if (extension->behavior->otherwise == Otherwise::stash) {
         stash_unhandled(e, port);
-        return;
+        return worker;
       }
     }
     if (port.slot != nullptr)
@@ -382,22 +450,22 @@ void Cell::handle_message(Envelope* e) {
         {Ref<>{e->from}, Ref<>{address()}, e->type->text(), DropReason::unhandled});
     tick_done(e);
     end_message(e);
-    return;
+    return worker;
   }
   CellTurn turn;
   turn.envelope = e;
   turn.port = turn.asked = port;
   e->flags |= is_busy;
-  Worker& worker = *Worker::current();
   if (e->has_trace) [[unlikely]]
     turn.span = begin_span(*e, worker);
-  run_turn(worker, turn, body_for(worker), &invocation);
+  Worker& after = run_body(*this, worker, turn, [&] { invoke(*this, worker, turn, invocation); });
   if (turn.task == nullptr && !turn.is_kept && extension == nullptr && turn.span == nullptr)
       [[likely]] {
     end_message(e);
   } else {
     end_turn(turn);
   }
+  return after;
 }
 
 /// The handler has returned; where it is a coroutine that has not ended, its message stays.
@@ -442,7 +510,7 @@ void Cell::handle_notice(Envelope* e) {
     turn.envelope = e;
     e->flags |= is_busy;
     Worker& worker = *Worker::current();
-    run_turn(worker, turn, body_for(worker), &invocation);
+    run_body(*this, worker, turn, [&] { invoke(*this, worker, turn, invocation); });
     end_turn(turn);
     return;
   }
@@ -462,36 +530,8 @@ void Cell::run_turn_end(CellTurn& turn) {
   end->run(*this);
 }
 
-/// Runs user code on this actor, and sees to what it throws. Returns on the carrier that holds the
-/// token.
-void Cell::run_turn(Worker& before, CellTurn& turn, void (*body)(Cell&, CellTurn&, void*),
-                    void* argument) {
-  before.turn = &turn;
-  // Relaxed: for those who look on.
-  before.running.store(this, std::memory_order_relaxed);
-  before.handling.store(turn.envelope != nullptr ? turn.envelope->type : nullptr,
-                        std::memory_order_relaxed);
-  try {
-    body(*this, turn, argument);
-    while (turn.at_end != nullptr && turn.task == nullptr) run_turn_end(turn);
-  } catch (const Cancelled&) {
-    turn.cancelled = true;
-  } catch (
-      ...) {  // what left the handler decides: refusal, failed ask, or the end of this incarnation
-    turn_failed(turn, std::current_exception());
-  }
-  Worker& worker = *Worker::current();
-  worker.turn = nullptr;
-  worker.running.store(nullptr, std::memory_order_relaxed);  // as above
-  if (turn.task != nullptr) return;                          // it is yet to begin, or to go on
-  if (turn.at_end != nullptr) delete std::exchange(turn.at_end, nullptr);  // the handler threw
-  Counters::add(worker.counters.handled);
-  if (turn.port.slot != nullptr) {
-    fail_reply(turn.take_port(),
-               turn.cancelled ? AskErrorKind::receiver_down : AskErrorKind::no_reply,
-               turn.cancelled ? "the actor was ended while it handled the request"
-                              : "the handler gave no reply");
-  }
+void Cell::run_turn(Worker& before, CellTurn& turn, void (*body)(Cell&, CellTurn&)) {
+  run_body(*this, before, turn, [&] { body(*this, turn); });
 }
 
 void Cell::turn_failed(CellTurn& turn, std::exception_ptr error) {

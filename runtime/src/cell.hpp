@@ -194,7 +194,7 @@ struct Cell final : Runnable {
   std::uint16_t incarnation = 0;
   std::atomic<std::uint32_t> taken{0};
 
-  void run() override;
+  void run(Worker& worker) override;
 
   [[nodiscard]] SystemCore& core() const noexcept;
   [[nodiscard]] void* object() noexcept;
@@ -229,20 +229,23 @@ struct Cell final : Runnable {
     left,      ///< the token is gone
   };
   Next before_messages();
-  Next take_one();
+  Next take_messages(Worker& first, std::uint32_t& budget);
+  Next take_one_from_lane();
   Envelope* accept(MailLink* done);
   Envelope* pop();
   Envelope* take_from_lane();
   void close_lane();
   Next sleep();
+  Next sleep_extended();
   void yield();
   void finish(Envelope* e);
-  void deliver(Envelope* e);
-  void handle_message(Envelope* e);
+  Worker& deliver(Envelope* e, Worker& worker);
+  void deliver_tick_or_notice(Envelope* e);
+  Worker& handle_message(Envelope* e, Worker& worker);
   void end_turn(CellTurn& turn);
   void handle_notice(Envelope* e);
-  void run_turn(Worker& before, CellTurn& turn, void (*body)(Cell&, CellTurn&, void*),
-                void* argument);
+  /// Runs user code that is no message's handler.
+  void run_turn(Worker& before, CellTurn& turn, void (*body)(Cell&, CellTurn&));
   void run_turn_end(CellTurn& turn);
   void turn_failed(CellTurn& turn, std::exception_ptr error);
   void bounce(Envelope* e, DropReason reason);

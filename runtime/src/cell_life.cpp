@@ -15,9 +15,7 @@ namespace troupe::detail {
 
 void Cell::start() {
   CellTurn turn;
-  run_turn(
-      *Worker::current(), turn, [](Cell& cell, CellTurn&, void*) { cell.actor().on_start(); },
-      nullptr);
+  run_turn(*Worker::current(), turn, [](Cell& cell, CellTurn&) { cell.actor().on_start(); });
   if (is(Phase::starting) && !turn.cancelled) started_ok();
 }
 
@@ -220,10 +218,8 @@ void Cell::call_on_stop() {
   CellTurn turn;
   turn.what = "on_stop";
   turn.cancelled = extension->stop_reason == StopReason::kill || extension->out_of_time;
-  run_turn(
-      *Worker::current(), turn,
-      [](Cell& cell, CellTurn&, void*) { cell.actor().on_stop(cell.extension->stop_reason); },
-      nullptr);
+  run_turn(*Worker::current(), turn,
+           [](Cell& cell, CellTurn&) { cell.actor().on_stop(cell.extension->stop_reason); });
 }
 
 void Cell::tell_children_to_stop() {

@@ -118,7 +118,7 @@ bool Cell::take_held() {
   }
   Envelope* e = held->take();
   e->flags &= static_cast<std::uint8_t>(~is_busy);
-  handle_message(e);
+  handle_message(e, *Worker::current());
   return true;
 }
 

@@ -33,15 +33,26 @@ class Depot {
   }
 
  private:
-  static Block* carve(std::size_t bytes) {
-    auto* memory =
-        static_cast<std::byte*>(::operator new (bytes* batch_blocks, std::align_val_t{64}));
+  /// A batch of a slab. Slabs are large, so that the system is asked seldom: malloc's heaps of
+  /// threads grow by single pages, with a system call each.
+  Block* carve(std::size_t bytes) {
+    const std::size_t needed = bytes * batch_blocks;
+    std::lock_guard guard(slab_lock_);
+    if (static_cast<std::size_t>(slab_end_ - slab_) < needed) {
+      slab_ = static_cast<std::byte*>(::operator new (slab_bytes, std::align_val_t{4096}));
+      slab_end_ = slab_ + slab_bytes;
+    }
     Block* first = nullptr;
     for (std::uint32_t i = batch_blocks; i-- > 0;) {
-      first = ::new (memory + i * bytes) Block{first, nullptr};
+      first = ::new (slab_ + i * bytes) Block{first, nullptr};
     }
+    slab_ += needed;
     return first;
   }
+  static constexpr std::size_t slab_bytes = 1 << 20;
+  std::mutex slab_lock_;
+  std::byte* slab_ = nullptr;
+  std::byte* slab_end_ = nullptr;
   SpinLock lock_;
   Block* batches_[block_classes] = {};
 };

@@ -46,8 +46,7 @@ E* new_wide_envelope(const MessageType& type, std::uint8_t flags) {
 }  // namespace
 
 // Not inlined into handlers, whose thread may change at each wait: see free_block.
-[[gnu::noinline]] Envelope* new_envelope(const MessageType& type) {
-  const std::size_t bytes = payload_offset(type.align, false) + type.size;
+[[gnu::noinline]] Envelope* new_envelope(const MessageType& type, std::size_t bytes) {
   if (is_tracing.load(std::memory_order_relaxed)) [[unlikely]]  // see TraceScope
     return make_traced_envelope<Envelope>(type, bytes, 0);
   return make_envelope<Envelope>(type, bytes, 0);

@@ -155,15 +155,12 @@ Cell::Next Cell::resume_ready() {
 
 /// Runs a task until it waits or ends. `turn` is the task's own, on the heap.
 void Cell::run_task(TaskTurn& turn) {
-  run_turn(
-      *Worker::current(), turn,
-      [](Cell&, CellTurn& t, void*) {
-        void* const at = t.resume_at != nullptr ? t.resume_at : t.task;
-        std::coroutine_handle<>::from_address(at).resume();
-        if (t.task_waits) return;
-        t.finish_task(t, std::exchange(t.task, nullptr));
-      },
-      nullptr);
+  run_turn(*Worker::current(), turn, [](Cell&, CellTurn& t) {
+    void* const at = t.resume_at != nullptr ? t.resume_at : t.task;
+    std::coroutine_handle<>::from_address(at).resume();
+    if (t.task_waits) return;
+    t.finish_task(t, std::exchange(t.task, nullptr));
+  });
   if (turn.task != nullptr) return;
   end_turn(turn);
   delete &turn;

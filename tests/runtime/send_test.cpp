@@ -99,6 +99,31 @@ TEST_CASE("a move-only message is moved, an owned one copied or moved", "[runtim
   });
 }
 
+namespace {
+struct CountsCopies {
+  CountsCopies() = default;
+  CountsCopies(const CountsCopies& other) : copies(other.copies + 1) {}
+  CountsCopies(CountsCopies&& other) noexcept : copies(other.copies) {}
+  int copies = 0;
+};
+class TakesByValue : public troupe::Actor<CountsCopies> {
+ public:
+  explicit TakesByValue(troupe::Ref<Number> out) : out_(out) {}
+  void receive(CountsCopies m) { out_.tell(Number{m.copies}); }
+
+ private:
+  troupe::Ref<Number> out_;
+};
+}  // namespace
+
+TEST_CASE("a handler that takes its message by value gets it moved", "[runtime]") {
+  on_every_schedule([](TestSystem& system) {
+    Probe<Number> probe{system};
+    system.spawn<TakesByValue>(probe.ref()).tell(CountsCopies{});
+    REQUIRE(probe.expect<Number>().value == 0);
+  });
+}
+
 TEST_CASE("S7 a message to an actor that has ended is one dead letter with its reason",
           "[runtime]") {
   auto recorder = std::make_shared<troupe::test::Recorder>();

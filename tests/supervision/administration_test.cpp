@@ -138,7 +138,7 @@ TEST_CASE("C12 a supervisor among the children has no limit: it waits as long as
                             troupe::factory<TestSupervisor>(
                                 troupe::SupervisorOptions{}, script,
                                 std::vector<troupe::ChildSpec>{
-                                    {.id = "slow", .shutdown = troupe::Shutdown{20min}}}))
+                                    {.id = "slow", .shutdown = 20min}}))
             .await();
     REQUIRE(inner.has_value());
     REQUIRE(troupe::which_children(top).await().at(0).type == troupe::ChildType::supervisor);

@@ -394,7 +394,7 @@ TEST_CASE(
     "order",
     "[supervision]") {
   on_every_schedule([](TestSystem& system) {
-    Fixture f{system, {}, {{.id = "good"}, {.id = "busy", .shutdown = troupe::Shutdown{1s}}}};
+    Fixture f{system, {}, {{.id = "good"}, {.id = "busy", .shutdown = 1s}}};
     f.child("busy").tell(Stall{});
     system.settle();
     f.take();

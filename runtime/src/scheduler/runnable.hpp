@@ -3,10 +3,13 @@
 
 namespace troupe::detail {
 
+class Worker;
+
 /// Something to run once. Owned by nobody while queued; whoever takes it from a queue runs it.
 class Runnable {
  public:
-  virtual void run() = 0;
+  /// On the thread of `worker`.
+  virtual void run(Worker& worker) = 0;
   Runnable* next_runnable = nullptr;  ///< for the inject queue
 
  protected:

@@ -63,8 +63,21 @@ class ThreadWorker final : public Worker {
 
  private:
   Runnable* next() override {
-    const std::uint32_t run = runs.load(std::memory_order_relaxed) + 1;
-    runs.store(run, std::memory_order_relaxed);  // read by the service thread, which needs no order
+    runs.store(runs.load(std::memory_order_relaxed) + 1,
+               std::memory_order_relaxed);  // read by the service thread, which needs no order
+    // Both are looked at again before it sleeps, so seen soon enough.
+    const bool is_called = executor_.stopping_.load(std::memory_order_relaxed) ||
+                           has_inbox.load(std::memory_order_relaxed);
+    if (--until_inject_look_ != 0 && slot_streak_ < slot_runs_in_a_row_max && !is_called)
+        [[likely]] {
+      if (Runnable* r = take_slot()) return r;
+    }
+    return look_everywhere();
+  }
+
+  [[gnu::noinline]] Runnable* look_everywhere() {
+    const bool inject_first = until_inject_look_ == 0;
+    if (inject_first) until_inject_look_ = inject_look_interval;
     for (;;) {
       if (executor_.stopping_.load(std::memory_order_relaxed)) {  // set for good; seen soon enough
         return executor_.draining_.load(std::memory_order_relaxed) ? drain() : nullptr;  // as well
@@ -72,7 +85,7 @@ class ThreadWorker final : public Worker {
       if (has_inbox.load(std::memory_order_relaxed)) {  // sleep looks again
         if (Runnable* r = take_from_inbox()) return r;
       }
-      if (run % inject_look_interval == 0) {
+      if (inject_first) {
         if (Runnable* r = executor_.take_injected()) return r;
       }
       if (Runnable* r = take_own()) return r;
@@ -103,14 +116,16 @@ class ThreadWorker final : public Worker {
       slot_streak_ = 0;
       if (Runnable* r = deque.take()) return r;
     }
-    if (slot.load(std::memory_order_relaxed) != nullptr) {  // the exchange decides
-      if (Runnable* r = exchange_slot(nullptr)) {
-        ++slot_streak_;
-        return r;
-      }
-    }
+    if (Runnable* r = take_slot()) return r;
     slot_streak_ = 0;
     return deque.take();
+  }
+
+  Runnable* take_slot() {
+    if (slot.load(std::memory_order_relaxed) == nullptr) return nullptr;  // the exchange decides
+    Runnable* r = exchange_slot(nullptr);
+    if (r != nullptr) ++slot_streak_;
+    return r;
   }
 
   Runnable* exchange_slot(Runnable* with) {
@@ -126,6 +141,7 @@ class ThreadWorker final : public Worker {
   std::deque<Runnable*> inbox_;  ///< for this worker and no other
   const bool is_alone_;          ///< the only worker: nobody steals
   std::uint32_t slot_streak_ = 0;
+  std::uint32_t until_inject_look_ = inject_look_interval;
 };
 
 /// The thread of one pinned actor, and of the next one when that has ended. What its actor wakes

@@ -28,7 +28,11 @@ void preset_float_flags() noexcept {
 }  // namespace
 
 Worker::Worker(SystemCore& system, StackPool& stacks, std::uint64_t seed)
-    : core(system), random(seed), stacks_(stacks) {}
+    : core(system),
+      messages_per_turn_max(system.options().messages_per_turn_max),
+      has_middleware(!system.options().middleware.empty()),
+      random(seed),
+      stacks_(stacks) {}
 
 Worker::~Worker() {
   while (parked_ != nullptr) {
@@ -73,7 +77,7 @@ void Worker::loop() {
     Runnable* runnable = std::exchange(worker.continuation_, nullptr);
     if (runnable == nullptr) runnable = worker.next();
     if (runnable != nullptr) {
-      runnable->run();
+      runnable->run(worker);
     } else {
       Carrier::switch_to(*worker.carrier_, worker.thread_, &park, worker.carrier_);
     }

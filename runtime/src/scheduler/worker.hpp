@@ -69,6 +69,9 @@ class Worker {
   SystemCore& core;
   Cell* cell = nullptr;  ///< whose turn it is
   Turn* turn = nullptr;  ///< what it handles
+  // Of the System's options, for each turn.
+  const std::uint32_t messages_per_turn_max;
+  const bool has_middleware;
   // What it does, for those who look on.
   std::atomic<const Cell*> running{nullptr};
   std::atomic<const MessageType*> handling{nullptr};

@@ -1,6 +1,7 @@
 // Child specs: what a supervisor knows of a child before it runs.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -24,7 +25,9 @@ enum class Restart : unsigned char {
 class Shutdown {
  public:
   /// Orderly, and killed after this time.
-  Shutdown(Duration limit) : limit_(limit) {}  // NOLINT: `.shutdown = 2s` reads well
+  template <class Rep, class Period>
+  Shutdown(std::chrono::duration<Rep, Period> limit)  // NOLINT: `.shutdown = 2s` reads well
+      : limit_(limit) {}
   /// At once, without grace.
   [[nodiscard]] static Shutdown brutal_kill() { return Shutdown{Duration::zero()}; }
   /// Orderly, however long it takes.

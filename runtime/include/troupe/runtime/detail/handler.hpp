@@ -236,7 +236,7 @@ void call_handler(T& actor, Envelope& envelope, Turn& turn) {
   M& message = payload_as<M>(envelope);
   const auto member = handler_of<T, M>.pointer;
   run_handler<M, S::deferred>(turn, [&](auto&&... more) -> typename S::Result {
-    if constexpr (std::is_invocable_v<decltype(member), T&, const M&, decltype(more)...>) {
+    if constexpr (TakesByReference<T, M> || TakesDeferredByReference<T, M>) {
       return (actor.*member)(message, std::forward<decltype(more)>(more)...);
     } else {
       return (actor.*member)(std::move(message), std::forward<decltype(more)>(more)...);
