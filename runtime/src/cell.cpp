@@ -555,7 +555,7 @@ void Cell::turn_failed(CellTurn& turn, std::exception_ptr error) {
     return;
   }
   if (is(Phase::running) || is(Phase::starting)) {
-    fail(ExitReason::failure(answer.what, std::move(error)), is(Phase::starting));
+    fail(ExitReason::failure(answer.what, std::move(error)), is(Phase::starting), &turn);
   } else {
     ActorLog{*this}.error(turn.name() + " threw while the actor was ending: " + answer.what);
   }

@@ -280,7 +280,7 @@ struct Cell final : Runnable {
 
   // cell_life.cpp: start, failure, restart, end
   void start();
-  void fail(ExitReason why, bool starting);
+  void fail(ExitReason why, bool starting, const CellTurn* turn = nullptr);
   void begin_end(ExitReason why, StopReason stop_reason, After after);
   void cancel_frames();
   Next go_on_ending();
@@ -317,6 +317,9 @@ struct Cell final : Runnable {
   void remove_child(Cell& child);
 };
 static_assert(sizeof(Cell) == cell_header_bytes);
+
+[[nodiscard]] CrashReport make_crash_report(Cell& cell, const ExitReason& why, bool starting,
+                                            const CellTurn* turn);
 
 /// Messages that have come. A figure.
 [[nodiscard]] inline std::uint32_t messages_came(const Cell& cell) noexcept {

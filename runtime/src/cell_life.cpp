@@ -46,12 +46,18 @@ void Cell::tell_parent_of_start() {
 
 // ---- failure
 
-void Cell::fail(ExitReason why, bool starting) {
+void Cell::fail(ExitReason why, bool starting, const CellTurn* turn) {
   CellExtension& e = ext();
   Counters::add(Worker::current()->counters.failed);
   const Ref<> self{address()};
-  core().observe([&](Observer& o) { o.failed(self, why); });
-  ActorLog{*this}.error((starting ? "failed to start: " : "failed: ") + std::string(why.text()));
+  if (core().is_observed() || !core().options().log->is_silent()) {
+    const CrashReport report = make_crash_report(*this, why, starting, turn);
+    core().observe([&](Observer& o) {
+      o.failed(self, why);
+      o.crashed(report);
+    });
+    ActorLog{*this}.error(report.to_string());
+  }
   if (e.started.slot != nullptr) {
     fail_reply(std::exchange(e.started, {}), AskErrorKind::receiver_down, why.text());
   }

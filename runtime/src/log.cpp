@@ -36,6 +36,7 @@ class SpdLog final : public Log {
 class NoLog final : public Log {
  public:
   void write(LogLevel, std::string_view, std::string_view) override {}
+  [[nodiscard]] bool is_silent() const noexcept override { return true; }
 };
 
 }  // namespace

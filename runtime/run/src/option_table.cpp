@@ -38,6 +38,8 @@ constexpr OptionRow rows[] = {
     {"dead_letters_logged_per_second_max", Unit::count,
      &SystemOptions::dead_letters_logged_per_second_max, 0, any,
      "dead letters logged each second before the rest is summed up"},
+    {"crash_report_bytes_max", Unit::bytes, &SystemOptions::crash_report_bytes_max, 0, one_gibibyte,
+     "of what a crash report says of why, message and state"},
     {"seed", Unit::count, &SystemOptions::seed, 0, any,
      "of every random choice; 0: from the operating system"},
 };

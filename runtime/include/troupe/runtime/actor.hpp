@@ -230,6 +230,9 @@ class ActorBase : public detail::ActorTag {
   /// The last turn of each incarnation whose on_start ran, on every way out (S40). What it throws
   /// is logged.
   virtual void on_stop(StopReason /*why*/) {}
+  /// What a crash report shows of this actor's state, after its handler has thrown. Keep secrets
+  /// out, and what is long short. Must not await.
+  [[nodiscard]] virtual std::string describe_state() const { return {}; }
 
  protected:
   /// Spawns a child: runs the constructor here and returns at once. Throws what the constructor

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include <troupe/runtime/crash_report.hpp>
 #include <troupe/runtime/exit_reason.hpp>
 #include <troupe/runtime/introspection.hpp>
 #include <troupe/runtime/ref.hpp>
@@ -50,6 +51,8 @@ class Observer {
   virtual void dead_letter(const DeadLetter& /*letter*/) {}
   virtual void spawned(const Ref<>& /*actor*/) {}
   virtual void failed(const Ref<>& /*actor*/, const ExitReason& /*why*/) {}
+  /// The same with all that is known of it, as the log has it.
+  virtual void crashed(const CrashReport& /*report*/) {}
   virtual void restarted(const Ref<>& /*actor*/, std::uint32_t /*incarnation*/) {}
   virtual void ended(const Ref<>& /*actor*/, const ExitReason& /*why*/) {}
   /// A handler or a message takes too long. Once for each.

@@ -17,6 +17,8 @@ class Log {
   virtual ~Log() = default;
   /// `who` is the path of the actor, or "system".
   virtual void write(LogLevel level, std::string_view who, std::string_view text) = 0;
+  /// Nothing is made of what is written: the runtime spares itself the text.
+  [[nodiscard]] virtual bool is_silent() const noexcept { return false; }
 };
 
 /// Lines of at least `level` to standard error.

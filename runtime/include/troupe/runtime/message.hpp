@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <new>
+#include <string>
 #include <string_view>
 #include <type_traits>
 #include <utility>
@@ -82,10 +83,29 @@ struct MessageType {
   std::uint32_t size;
   std::uint16_t align;
   bool influences_receive_timeout;
-  void (*destroy)(void* message) noexcept;  ///< null when there is nothing to destroy
+  void (*destroy)(void* message) noexcept;    ///< null when there is nothing to destroy
+  std::string (*print)(const void* message);  ///< null where it has no to_string
 
   [[nodiscard]] std::string_view text() const noexcept { return {name, name_size}; }
 };
+
+/// M has a `std::string to_string(const M&)` beside it: crash reports show it.
+template <class M>
+concept PrintsItself = std::is_class_v<M> && requires(const M& m) {
+  { to_string(m) } -> std::same_as<std::string>;
+};
+template <class M>
+std::string print_message(const void* message) {
+  return to_string(*static_cast<const M*>(message));
+}
+template <class M>
+consteval auto printer_of() -> std::string (*)(const void*) {
+  if constexpr (PrintsItself<M>) {
+    return &print_message<M>;
+  } else {
+    return nullptr;
+  }
+}
 
 template <class M>
 void destroy_message(void* message) noexcept {
@@ -112,7 +132,8 @@ consteval MessageType describe_message() {
           sizeof(M),
           alignof(M),
           influences_receive_timeout<M>(),
-          std::is_trivially_destructible_v<M> ? nullptr : &destroy_message<M>};
+          std::is_trivially_destructible_v<M> ? nullptr : &destroy_message<M>,
+          printer_of<M>()};
 }
 
 template <class M>

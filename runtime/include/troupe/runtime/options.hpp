@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -15,6 +16,7 @@ namespace troupe {
 namespace detail {
 class Executor;
 }
+struct CrashReport;
 class Middleware;
 class SpanExporter;
 
@@ -47,6 +49,9 @@ struct SystemOptions {
   std::uint32_t blocking_threads_max = 64;
   /// Dead letters logged each second before the rest is summed up in one line.
   std::uint32_t dead_letters_logged_per_second_max = 10;
+  /// Bytes of what a crash report says of why, message and state together: a state of gigabytes
+  /// must not end the process that reports it.
+  std::size_t crash_report_bytes_max = 8 * 1024;
 
   std::shared_ptr<Clock> clock = {};  ///< none: the machine's monotonic clock
   std::uint64_t seed = 0;             ///< of every random choice; 0: from the operating system
@@ -54,6 +59,9 @@ struct SystemOptions {
   std::vector<std::shared_ptr<Observer>> observers = {};
   std::vector<std::shared_ptr<Middleware>> middleware = {};  ///< around every handler
   std::shared_ptr<SpanExporter> spans = {};                  ///< none: traces are only passed on
+  /// Sees each crash report before anybody else does, to hide what nobody should see. Called on the
+  /// failing actor's thread, several at a time; must not wait.
+  std::function<void(CrashReport&)> redact_crash_report = {};
   std::shared_ptr<detail::Executor> executor =
       {};  ///< none: work-stealing threads. Test kits give their own
 };
