@@ -127,6 +127,9 @@ Cell::Next Cell::before_messages() {
         return Next::go_on;
       }
       if (waiting() != nullptr && !takes_messages_now()) break;
+      if (!extension->slowed_senders.empty())
+        release_slowed_senders(core().options().slow_senders_above / 2);
+      if (waiting() == nullptr && is_slowed()) break;
       return take_held() ? Next::took_one : Next::messages;
     case Phase::failing:
       if (waiting() != nullptr) break;

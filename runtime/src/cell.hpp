@@ -168,7 +168,13 @@ struct CellExtension {
   Frame* frames = nullptr;           ///< handlers that wait, newest first
   Frame* first_ready = nullptr;
   Frame* last_ready = nullptr;
+  // back_pressure.cpp
+  Address slow_target;                      ///< it floods this actor; looked at after the message
+  RequestPort slowdown;                     ///< it waits for that one's mailbox to empty
+  std::vector<RequestPort> slowed_senders;  ///< who waits for this one's
 };
+/// What a slowed sender waits for, where others ask what (System::why).
+struct Slowdown {};
 
 struct Cell final : Runnable {
   // ---- line 0: what senders read and write
@@ -268,7 +274,15 @@ struct Cell final : Runnable {
   Next resume_ready();
   void run_task(TaskTurn& turn);
   bool refuse_cycle(const RequestPort& port);
+  bool closes_ring(const RequestPort& port, std::vector<Address>& path);
   [[nodiscard]] bool takes_messages_now() const noexcept;
+
+  // back_pressure.cpp
+  bool is_slowed();
+  void begin_slowdown(const Address& target);
+  void end_slowdown();
+  void handle_slowdown(const RequestPort& sender);
+  void release_slowed_senders(std::uint32_t when);
 
   // held_mail.cpp: stash, urgent messages, receive timeout
   bool take_held();
@@ -334,6 +348,8 @@ inline void count_push(Cell& cell, bool woke_it) noexcept {
     cell.pushed.fetch_add(1, std::memory_order_relaxed);  // both: figures
   }
 }
+/// Marks the sender at work if it floods this actor.
+void slow_sender(SystemCore& core, Worker* worker, const Address& to) noexcept;
 /// Messages that wait: came minus taken.
 [[nodiscard]] std::uint32_t mailbox_length(const Cell& cell) noexcept;
 /// Gives a cell a command. Any thread that may touch the cell's System.

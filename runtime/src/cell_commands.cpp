@@ -75,6 +75,9 @@ void Cell::handle(Command* command) {
     case CommandKind::report_stall:
       report_stall(static_cast<ReportStallCommand&>(*command).at_least);
       break;
+    case CommandKind::slowdown:
+      handle_slowdown(static_cast<SlowdownCommand&>(*command).sender);
+      break;
     case CommandKind::urgent:
       accept_urgent(std::exchange(static_cast<UrgentCommand&>(*command).message, nullptr));
       break;
@@ -115,6 +118,7 @@ void Cell::bounce_command(Command* command) {
       release_timer(timer);
       return;
     }
+    case CommandKind::slowdown: answer_done(static_cast<SlowdownCommand&>(*command).sender); break;
     case CommandKind::urgent:
       bounce(std::exchange(static_cast<UrgentCommand&>(*command).message, nullptr),
              DropReason::no_actor);
@@ -147,6 +151,7 @@ void delete_command(Command* command) noexcept {
       break;
     }
     case CommandKind::report_stall: delete static_cast<ReportStallCommand*>(command); break;
+    case CommandKind::slowdown: delete static_cast<SlowdownCommand*>(command); break;
     case CommandKind::run: delete static_cast<RunCommand*>(command); break;
     case CommandKind::kill: delete command; break;
     default: break;  // embedded in a record that lives on

@@ -173,6 +173,8 @@ void Cell::begin_end(ExitReason why, StopReason stop_reason, After after) {
   e.stop_reason = stop_reason;
   e.after = after;
   e.stop_pending = false;
+  e.slow_target = {};
+  if (e.slowdown.slot != nullptr) end_slowdown();
   e.stage = Stage::unwind;
   e.children_told = false;
   if (e.started.slot != nullptr) {
@@ -369,6 +371,7 @@ Cell::Next Cell::terminate() {
   const Address self = address();
   if (extension->is_named && !mutant("name_is_kept")) system.names().remove(extension->path, self);
   tell_watchers_and_links();
+  release_slowed_senders(~std::uint32_t{0});
   const ExitReason why = extension->why;
   close_lane();
   system.actor_ended(*this, why);

@@ -32,6 +32,7 @@ enum class CommandKind : std::uint8_t {
   run,
   urgent,  ///< a message ahead of the mail
   report_stall,
+  slowdown,  ///< a sender waits until less mail waits
   answered,  ///< an ask of this actor is over
   timer,
 };
@@ -58,6 +59,10 @@ struct UrgentCommand : Command {
 /// Asks an actor what has waited in its mailbox for so long.
 struct ReportStallCommand : Command {
   Duration at_least{};
+};
+
+struct SlowdownCommand : Command {
+  RequestPort sender;
 };
 
 /// One watch or monitor. Belongs to the target's list of watchers until it fires, then travels back

@@ -29,6 +29,8 @@ std::string System::prometheus() const {
           m.handler_failures);
   counter(text, "troupe_requests_refused_total", "Requests refused, or failed with an ask.",
           m.requests_refused);
+  counter(text, "troupe_senders_slowed_total", "Times an actor waited since it flooded another.",
+          m.senders_slowed);
   counter(text, "troupe_steals_total", "Actors a worker took from another.", m.steals);
   counter(text, "troupe_parks_total", "Times a worker found nothing to do.", m.parks);
   head(text, "troupe_actors", "gauge", "Actors alive.");

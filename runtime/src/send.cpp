@@ -94,8 +94,9 @@ Sent drop(SystemCore* core, const Address& to, Envelope* e, DropReason reason,
   if ((e->flags & is_request) != 0) {
     auto& request = static_cast<RequestEnvelope&>(*e);
     const auto kind = reason == DropReason::system_stopped ? AskErrorKind::system_stopped
-                      : reason == DropReason::mailbox_full ? AskErrorKind::mailbox_full
-                                                           : AskErrorKind::receiver_down;
+                      : reason == DropReason::mailbox_full || reason == DropReason::over_budget
+                          ? AskErrorKind::mailbox_full
+                          : AskErrorKind::receiver_down;
     const RequestPort port = std::exchange(request.port, {});
     if (port.slot != nullptr) fail_reply(port, kind, to_string(reason));
   }
@@ -175,26 +176,52 @@ bool is_stale(const Address& to) noexcept {
          to.generation;  // a shortcut: the receiver looks again
 }
 
-[[gnu::noinline]] Sent put_by_delivery(SystemCore& core, Worker* worker, const Address& to,
-                                       Envelope* e) noexcept {
+constexpr std::uint32_t much_mail = 1000;  // who has more is refused first when memory runs short
+constexpr std::uint32_t slow_look_interval = 64;  // messages that wake nobody, at each receiver
+
+/// The memory budget is used up, and this receiver may have no more.
+bool is_over_budget(SystemCore& core, const Address& to) noexcept {
+  const Pressure pressure = core.memory_watch().pressure();
+  if (mutant("memory_budget_is_ignored")) return false;
+  return pressure == Pressure::everybody ||
+         (pressure == Pressure::full_mailboxes && mailbox_length(*to.cell) > much_mail);
+}
+
+Sent put(SystemCore& core, Worker* worker, const Address& to, Envelope* e) noexcept;
+
+/// Where memory is short, or a test kit delivers.
+[[gnu::noinline]] Sent put_with_care(SystemCore& core, Worker* worker, const Address& to,
+                                     Envelope* e) noexcept {
+  if (is_over_budget(core, to)) return drop(&core, to, e, DropReason::over_budget, Sent::budget);
+  if (core.delivery() == nullptr) return put(core, worker, to, e);
   if (is_taken(core, to, e)) return Sent::ok;
   if (is_stale(to)) return drop(&core, to, e, DropReason::no_actor, Sent::dead);
   if ((to.generation & has_locked_lane) != 0) return put_in_lane(core, worker, to, e);
   core.delivery()->post_message(e->from.serial, *to.cell, e);
+  slow_sender(core, worker, to);
   return Sent::ok;
 }
 
 [[gnu::always_inline]] inline Sent put(SystemCore& core, Worker* worker, const Address& to,
                                        Envelope* e) noexcept {
   Cell& cell = *to.cell;
-  if (core.delivery() != nullptr) [[unlikely]]
-    return put_by_delivery(core, worker, to, e);
   if (is_stale(to)) return drop(&core, to, e, DropReason::no_actor, Sent::dead);
   if ((to.generation & has_locked_lane) != 0) return put_in_lane(core, worker, to, e);
   const bool wakes = Mailbox::push(cell.in, e);
   count_push(cell, wakes);
-  if (wakes && !mutant("message_wakes_nobody")) schedule(core, worker, cell);
+  if (wakes) {
+    if (!mutant("message_wakes_nobody")) schedule(core, worker, cell);
+  } else if (cell.pushed.load(std::memory_order_relaxed) % slow_look_interval == 0) [[unlikely]] {
+    slow_sender(core, worker, to);  // relaxed: a sample
+  }
   return Sent::ok;
+}
+
+[[gnu::always_inline]] inline Sent put_or_refuse(SystemCore& core, Worker* worker,
+                                                 const Address& to, Envelope* e) noexcept {
+  if (core.sends_with_care()) [[unlikely]]
+    return put_with_care(core, worker, to, e);
+  return put(core, worker, to, e);
 }
 
 /// From a thread that is no worker of the receiver's System.
@@ -207,7 +234,7 @@ bool is_stale(const Address& to) noexcept {
   SystemGate* gate = to.cell->gate.load(std::memory_order_acquire);  // partner: the store at spawn
   SystemCore* core = gate != nullptr ? gate->enter() : nullptr;
   if (core == nullptr) return drop(nullptr, to, e, DropReason::system_stopped, Sent::dead);
-  const Sent sent = put(*core, nullptr, to, e);
+  const Sent sent = put_or_refuse(*core, nullptr, to, e);
   gate->leave();
   return sent;
 }
@@ -223,7 +250,7 @@ Sent send(const Address& to, Envelope* e) noexcept {
       [[unlikely]] {  // only compared
     return send_from_outside(worker, to, e);
   }
-  return put(worker->core, worker, to, e);
+  return put_or_refuse(worker->core, worker, to, e);
 }
 
 RequestPort send_request(const Address& to, RequestEnvelope* e) noexcept {
@@ -285,6 +312,8 @@ Sent send_urgent(const Address& to, Envelope* e) noexcept {
     // as if sent
   } else if (is_stale(to)) {
     sent = drop(core, to, e, DropReason::no_actor, Sent::dead);
+  } else if (is_over_budget(*core, to)) {
+    sent = drop(core, to, e, DropReason::over_budget, Sent::budget);
   } else {
     auto* urgent = new UrgentCommand;
     urgent->kind = CommandKind::urgent;

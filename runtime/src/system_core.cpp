@@ -52,6 +52,7 @@ void give_gate(SystemGate* gate) {
 SystemCore::SystemCore(SystemOptions options)
     : options_(complete(std::move(options))),
       shutdown_tasks_(options_.shutdown_phases),
+      memory_watch_(*this),
       gate_(take_gate()),
       seeds_(options_.seed),
       timers_(*this),
@@ -244,6 +245,7 @@ Metrics SystemCore::metrics() const {
     m.actors_restarted += read(c.restarted);
     m.handler_failures += read(c.failed);
     m.requests_refused += read(c.refused);
+    m.senders_slowed += read(c.slowed);
     m.steals += read(c.steals);
     m.parks += read(c.parks);
     for (std::size_t i = 0; i < drop_reasons; ++i) m.dropped[i] += read(c.dropped[i]);

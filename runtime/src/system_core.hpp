@@ -18,6 +18,7 @@
 #include "cell.hpp"
 #include "dead_letters.hpp"
 #include "mailbox/locked_lane.hpp"
+#include "memory_watch.hpp"
 #include "names.hpp"
 #include "scheduler/executor.hpp"
 #include "shutdown_tasks.hpp"
@@ -42,6 +43,11 @@ class SystemCore {
   [[nodiscard]] Names& names() noexcept { return names_; }
   [[nodiscard]] DeadLetters& dead_letters() noexcept { return dead_letters_; }
   [[nodiscard]] LockedLanes& locked_lanes() noexcept { return locked_lanes_; }
+  [[nodiscard]] MemoryWatch& memory_watch() noexcept { return memory_watch_; }
+  /// A send has more to look at than its receiver.
+  [[nodiscard]] bool sends_with_care() const noexcept {
+    return delivery_ != nullptr || memory_watch_.pressure() != Pressure::none;
+  }
   [[nodiscard]] SystemGate& gate() noexcept { return *gate_; }
   [[nodiscard]] std::size_t stack_bytes() const noexcept;
   std::uint64_t next_seed();
@@ -104,6 +110,7 @@ class SystemCore {
 
   SystemOptions options_;
   ShutdownTasks shutdown_tasks_;
+  MemoryWatch memory_watch_;
   Delivery* delivery_ = nullptr;
   SystemGate* gate_;
   Random seeds_;

@@ -208,26 +208,35 @@ RequestPort waits_of(const Cell& cell) noexcept {
 
 }  // namespace
 
-/// Fails the ask if whoever is to answer it waits, over others or not, for this actor (S138).
-/// It was published before that this actor waits: of two that close a ring one sees the other.
-bool Cell::refuse_cycle(const RequestPort& port) {
+/// Whether whoever is to answer `port` waits, over others or not, for this actor; `path` leads
+/// there. Ends slowdowns on the way, which are no part of any ring.
+bool Cell::closes_ring(const RequestPort& port, std::vector<Address>& path) {
   RequestPort at = port;
-  std::vector<Address> path;
   for (int i = 0; i < ring_length_max; ++i) {
     const Address callee = callee_of_open(at);
     if (callee.cell == nullptr || mutant("ring_is_not_seen")) return false;
     path.push_back(callee);
-    if (callee.cell == this) {
-      if (callee.generation != own_generation()) return false;
-      std::string text = "waiting would close a ring: " + print(address());
-      for (const Address& a : path) text += " -> " + print(a);
-      fail_reply(port, AskErrorKind::cycle, text);
-      return true;
-    }
+    if (callee.cell == this) return callee.generation == own_generation();
     at = waits_of(*callee.cell);
     if (at.slot == nullptr) return false;
+    const MessageType* asked = at.slot->asked.load(std::memory_order_relaxed);  // published with it
+    if (asked == &message_type<Slowdown> && !mutant("slowdown_is_not_lifted")) {
+      answer_done(at);
+      return false;
+    }
   }
   return false;
+}
+
+/// Fails the ask if waiting for it would close a ring (S138). It was published before that this
+/// actor waits: of two that close a ring one sees the other.
+bool Cell::refuse_cycle(const RequestPort& port) {
+  std::vector<Address> path;
+  if (!closes_ring(port, path)) return false;
+  std::string text = "waiting would close a ring: " + print(address());
+  for (const Address& a : path) text += " -> " + print(a);
+  fail_reply(port, AskErrorKind::cycle, text);
+  return true;
 }
 
 std::string why(const Address& actor) {
@@ -240,7 +249,9 @@ std::string why(const Address& actor) {
     const MessageType* asked = port.slot->asked.load(std::memory_order_relaxed);  // a look
     const Address callee = callee_of_open(port);
     text += i == 0 ? " waits for " : ", which waits for ";
-    text += asked != nullptr ? "the answer to " + std::string(asked->text()) : "an answer";
+    text += asked == nullptr                   ? "an answer"
+            : asked == &message_type<Slowdown> ? "room in the mailbox"
+                                               : "the answer to " + std::string(asked->text());
     if (callee.cell == nullptr) return text;
     text += " from " + print(callee);
     cell = callee.cell;

@@ -137,8 +137,7 @@ TEST_CASE("C12 a supervisor among the children has no limit: it waits as long as
         troupe::start_child(top, {.id = "inner"},
                             troupe::factory<TestSupervisor>(
                                 troupe::SupervisorOptions{}, script,
-                                std::vector<troupe::ChildSpec>{
-                                    {.id = "slow", .shutdown = 20min}}))
+                                std::vector<troupe::ChildSpec>{{.id = "slow", .shutdown = 20min}}))
             .await();
     REQUIRE(inner.has_value());
     REQUIRE(troupe::which_children(top).await().at(0).type == troupe::ChildType::supervisor);

@@ -21,15 +21,17 @@ struct Outcome {
   std::uint64_t restarts = 0;
   std::uint64_t ends = 0;
   std::uint64_t escalations = 0;
+  std::uint64_t slowed = 0;
   std::vector<std::string> wrong;
 };
 
-Outcome live(std::uint64_t seed, Schedule schedule) {
+Outcome live(std::uint64_t seed, Schedule schedule, std::uint32_t slow_above = 10'000) {
   Random random{seed};
   const auto books = std::make_shared<Books>(random.next());
   Outcome outcome;
   troupe::SystemOptions options;
   options.observers = {books};
+  options.slow_senders_above = slow_above;
   {
     TestSystem system{seed, schedule, options};
     plant_tree(system, books, {}, 1 + random.below(3));
@@ -46,6 +48,7 @@ Outcome live(std::uint64_t seed, Schedule schedule) {
     if (system.metrics().actors_spawned != system.metrics().actors_ended)
       outcome.wrong.push_back("spawned and ended differ");
     outcome.trace = system.trace_hash();
+    outcome.slowed = system.metrics().senders_slowed;
   }
   for (auto& text : books->check_at_end()) outcome.wrong.push_back(std::move(text));
   outcome.told = books->told();
@@ -87,6 +90,21 @@ TEST_CASE("S141 random trees: books balance, and a seed's trace is the same twic
   WARN(seeds << " seeds, " << traces.size() << " different traces; " << sum.told << " messages, "
              << sum.asks << " asks, " << sum.restarts << " restarts, " << sum.ends << " ends, "
              << sum.escalations << " escalations");
+}
+
+TEST_CASE(
+    "D2 S138 random trees in which every flood slows its sender: the books balance, nobody hangs",
+    "[supervision]") {
+  const std::uint64_t seeds = 16 * from_environment("TROUPE_SEEDS", 25);
+  std::uint64_t slowed = 0;
+  for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
+    INFO("seed " << seed);
+    const Outcome outcome = live(seed, Schedule::seeded, 2);
+    REQUIRE(outcome.wrong == std::vector<std::string>{});
+    slowed += outcome.slowed;
+  }
+  REQUIRE(slowed > seeds);
+  WARN(slowed << " slowdowns in " << seeds << " worlds");
 }
 
 TEST_CASE("S141 random trees on the real scheduler: the same books balance", "[supervision]") {

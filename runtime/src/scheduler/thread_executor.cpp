@@ -432,9 +432,10 @@ void ThreadExecutor::serve() {
       stalls.something_ran();
       if (busy_.load(std::memory_order_seq_cst) != 0) continue;
     }
-    const TimePoint wake_at =
-        std::min(core_->timers().next_wake().value_or(TimePoint::max()),
-                 stalls.look(core_->now(), is_busy).value_or(TimePoint::max()));
+    const TimePoint wake_at = std::min(
+        core_->timers().next_wake().value_or(TimePoint::max()),
+        std::min(stalls.look(core_->now(), is_busy).value_or(TimePoint::max()),
+                 core_->memory_watch().look(core_->now(), is_busy).value_or(TimePoint::max())));
     const bool tick_on = is_busy && workers_.size() > 1;
     std::optional<Duration> nap;
     if (wake_at != TimePoint::max()) nap = std::max(wake_at - core_->now(), Duration::zero());

@@ -26,7 +26,7 @@ inline constexpr std::size_t cell_classes = 4;
 /// Counts of one thread, on cache lines of their own; summed when read.
 struct alignas(64) Counters {
   std::atomic<std::uint64_t> handled{0}, spawned{0}, ended{0}, restarted{0}, failed{0}, refused{0},
-      steals{0}, parks{0};
+      slowed{0}, steals{0}, parks{0};
   std::array<std::atomic<std::uint64_t>, drop_reasons> dropped{};
 
   /// For a counter that one thread writes.

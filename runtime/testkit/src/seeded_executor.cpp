@@ -70,6 +70,7 @@ void SeededExecutor::post_message(std::uint32_t sender, Cell& to, Envelope* mess
   note(std::uint64_t{sender} << 32 | to.serial);
   note(message->type->text());
   pair_of(sender, to).queue.push_back({message, nullptr});
+  count_push(to, false);  // what is under way counts as waiting: elsewhere it would be
 }
 void SeededExecutor::post_command(std::uint32_t sender, Cell& to, Command* command) {
   note(std::uint64_t{sender} << 32 | to.serial);
@@ -103,7 +104,6 @@ void SeededExecutor::deliver(std::size_t index) {
   bool wakes = false;
   if (item.message != nullptr) {
     wakes = Mailbox::push(to.in, item.message);
-    count_push(to, wakes);
   } else {
     wakes = Mailbox::push_command(to.in, to.out, item.command);
   }
@@ -140,6 +140,7 @@ bool SeededExecutor::step() {
 void SeededExecutor::wait_outside(const std::function<bool()>& over,
                                   const std::atomic<std::uint32_t>&, TimePoint deadline) {
   while (!over()) {
+    look_at_memory(*core_);
     if (!aside_.empty()) {
       const auto f = std::move(aside_.front());
       aside_.pop_front();
@@ -150,6 +151,7 @@ void SeededExecutor::wait_outside(const std::function<bool()>& over,
     const auto wake = core_->timers().next_wake();
     if (!wake || *wake > deadline) {
       if (deadline != TimePoint::max()) clock_->move_to(deadline);
+      look_at_memory(*core_);
       return;
     }
     clock_->move_to(*wake);

@@ -14,6 +14,7 @@ void SteppedExecutor::run_aside(std::function<void()> f) {
 void SteppedExecutor::wait_outside(const std::function<bool()>& over,
                                    const std::atomic<std::uint32_t>&, TimePoint deadline) {
   for (;;) {
+    look_at_memory(*core_);
     threads_.wait_quiescent();
     std::unique_lock lock(aside_lock_);
     if (!aside_.empty()) {
@@ -28,6 +29,7 @@ void SteppedExecutor::wait_outside(const std::function<bool()>& over,
     const auto wake = core_->timers().next_wake();
     if (!wake || *wake > deadline) {
       if (deadline != TimePoint::max()) clock_->move_to(deadline);
+      look_at_memory(*core_);
       return;
     }
     clock_->move_to(*wake);

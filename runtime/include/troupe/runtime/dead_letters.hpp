@@ -25,8 +25,9 @@ enum class DropReason : unsigned char {
   late_reply,      ///< an answer to an ask that was over (counted, no dead letter)
   cancelled_tick,  ///< a tick of a timer that was cancelled, or of an earlier incarnation (counted,
                    ///< no dead letter)
+  over_budget,     ///< the System's memory budget was used up
 };
-inline constexpr std::size_t drop_reasons = 11;
+inline constexpr std::size_t drop_reasons = 12;
 [[nodiscard]] std::string_view to_string(DropReason reason) noexcept;
 /// Its name above, for labels of metrics.
 [[nodiscard]] std::string_view label_of(DropReason reason) noexcept;
@@ -69,6 +70,7 @@ struct Metrics {
   std::uint64_t actors_restarted = 0;
   std::uint64_t handler_failures = 0;  ///< exceptions that ended an actor's incarnation
   std::uint64_t requests_refused = 0;  ///< refuse, require, or an AskFailed nobody caught
+  std::uint64_t senders_slowed = 0;    ///< each time an actor waited since it floods another
   std::uint64_t steals = 0;
   std::uint64_t parks = 0;
   std::uint64_t dropped[drop_reasons] = {};  ///< by DropReason

@@ -49,6 +49,15 @@ struct SystemOptions {
   std::uint32_t blocking_threads_max = 64;
   /// Dead letters logged each second before the rest is summed up in one line.
   std::uint32_t dead_letters_logged_per_second_max = 10;
+  /// Bytes the process may have in memory before messages to actors with more than 1,000 waiting
+  /// are refused (`Sent::budget`), and a tenth above all messages but answers, signals and timers
+  /// (D2). 0: half of what the cgroup, or else the machine, allows.
+  std::size_t memory_max = 0;
+  /// An actor that sends to one with more messages waiting is slowed: after each message it waits
+  /// until half of them are left (D2). 0: never. Far more than a healthy mailbox holds.
+  std::uint32_t slow_senders_above = 10'000;
+  /// How long it waits at most.
+  Duration slow_senders_for = std::chrono::milliseconds(10);
   /// Bytes of what a crash report says of why, message and state together: a state of gigabytes
   /// must not end the process that reports it.
   std::size_t crash_report_bytes_max = 8 * 1024;
@@ -59,6 +68,8 @@ struct SystemOptions {
   std::vector<std::shared_ptr<Observer>> observers = {};
   std::vector<std::shared_ptr<Middleware>> middleware = {};  ///< around every handler
   std::shared_ptr<SpanExporter> spans = {};                  ///< none: traces are only passed on
+  /// Says how many bytes are in use, for memory_max; none: the process's resident memory.
+  std::function<std::uint64_t()> memory_gauge = {};
   /// Sees each crash report before anybody else does, to hide what nobody should see. Called on the
   /// failing actor's thread, several at a time; must not wait.
   std::function<void(CrashReport&)> redact_crash_report = {};

@@ -1,0 +1,76 @@
+// Slowing those who send to an actor that can't keep up (DESIGN.md D2).
+//
+// A sender whose message finds more than slow_senders_above others waiting is marked, and after the
+// message it handles it waits: until the receiver's mailbox is half that, a command or an answer
+// comes for it, or slow_senders_for is over; then it goes on with its next message. Senders are
+// sampled, one of 64 messages. The wait is an ask whose answer comes from the receiver, so it is an
+// edge of the graph of waits: one that would close a ring is not begun, and one through which
+// another wait would is ended. So it is a delay and never part of a deadlock.
+#include <utility>
+
+#include <troupe/runtime/detail/mutant.hpp>
+
+#include "cell.hpp"
+#include "system_core.hpp"
+
+namespace troupe::detail {
+
+void slow_sender(SystemCore& core, Worker* worker, const Address& to) noexcept {
+  const std::uint32_t most = core.options().slow_senders_above;
+  if (worker == nullptr || worker->cell == nullptr || worker->turn == nullptr || most == 0) return;
+  Cell& sender = *worker->cell;
+  if (&sender == to.cell || sender.own_type().child_observer != nullptr) return;  // supervisors
+  if (mailbox_length(*to.cell) > most && !mutant("flooding_slows_nobody"))
+    sender.ext().slow_target = to;
+}
+
+/// Whether this actor waits behind one that it floods. Between two messages.
+bool Cell::is_slowed() {
+  CellExtension& e = *extension;
+  if (e.slow_target.cell != nullptr) begin_slowdown(std::exchange(e.slow_target, {}));
+  if (e.slowdown.slot == nullptr) return false;
+  if (!detail::is_over(e.slowdown)) return true;
+  end_slowdown();
+  return false;
+}
+
+void Cell::begin_slowdown(const Address& target) {
+  const std::uint32_t length = detail::mailbox_length(target);
+  const SystemOptions& options = core().options();
+  if (length == ~std::uint32_t{0} || length <= options.slow_senders_above / 2) return;
+  const RequestPort port = open_slot(target, options.slow_senders_for, &destroy_reply<void>);
+  port.slot->asked.store(&message_type<Slowdown>, std::memory_order_relaxed);  // as in new_request
+  extension->slowdown = port;
+  waits_for.store(port.slot, std::memory_order_seq_cst);  // pair: closes_ring of another actor
+  std::vector<Address> path;
+  if (closes_ring(port, path)) {
+    end_slowdown();
+    return;
+  }
+  Counters::add(Worker::current()->counters.slowed);
+  auto* command = new SlowdownCommand;
+  command->kind = CommandKind::slowdown;
+  command->to_generation = target.generation;
+  command->sender = port;
+  send_command(*target.cell, command);
+}
+
+void Cell::end_slowdown() {
+  waits_for.store(nullptr, std::memory_order_relaxed);  // a hint to others
+  release_slot(std::exchange(extension->slowdown, {}));
+}
+
+/// The receiver's side: a sender waits.
+void Cell::handle_slowdown(const RequestPort& sender) {
+  ext().slowed_senders.push_back(sender);
+  release_slowed_senders(core().options().slow_senders_above / 2);
+}
+
+/// Lets the slowed senders go on once no more than so many messages wait.
+void Cell::release_slowed_senders(std::uint32_t when) {
+  if (extension->slowed_senders.empty() || detail::mailbox_length(*this) > when) return;
+  for (const RequestPort& sender : std::exchange(extension->slowed_senders, {}))
+    answer_done(sender);
+}
+
+}  // namespace troupe::detail
