@@ -1,7 +1,6 @@
 #include "thread_executor.hpp"
 
 #include <algorithm>
-#include <bit>
 #include <condition_variable>
 #include <deque>
 
@@ -15,7 +14,6 @@
 namespace troupe::detail {
 
 namespace {
-constexpr std::uint32_t workers_limit = 64;          // bits of sleepers_
 constexpr std::uint32_t slot_runs_in_a_row_max = 3;  // then the deque gets its turn (R15)
 constexpr std::uint32_t inject_look_interval =
     61;  // a prime, so that it falls into step with nothing
@@ -46,7 +44,7 @@ class ThreadWorker final : public Worker {
     {
       std::lock_guard guard(inbox_lock_);
       inbox_.push_back(&runnable);
-      has_inbox.store(true, std::memory_order_seq_cst);  // before the look at sleepers_
+      has_inbox.store(true, std::memory_order_seq_cst);  // before the look at who sleeps
     }
     executor_.wake(index);
   }
@@ -58,7 +56,7 @@ class ThreadWorker final : public Worker {
       false};                           ///< set by the service thread when this worker is stuck
   std::atomic<std::uint32_t> runs{0};   ///< changes with each runnable taken
   std::uint32_t runs_at_last_tick = 0;  ///< the service thread's
-  std::atomic<std::uint32_t> awake{1};  ///< futex: 0 asleep
+  Parker::Word awake{1};
   Deque<Runnable> deque;
 
  private:
@@ -163,7 +161,7 @@ class PinnedWorker final : public Worker {
       std::lock_guard guard(lock_);
       queue_.push_back(&runnable);
       if (!std::exchange(is_awake_, true))
-        executor_.busy_.fetch_add(1, std::memory_order_seq_cst);  // on its behalf
+        executor_.parker_.busy.fetch_add(1, std::memory_order_seq_cst);  // on its behalf
     }
     work_came_.notify_one();
   }
@@ -195,7 +193,7 @@ class PinnedWorker final : public Worker {
   std::mutex lock_;
   std::condition_variable work_came_;
   std::deque<Runnable*> queue_;
-  bool is_awake_ = false;  ///< counted in busy_
+  bool is_awake_ = false;  ///< counted in the parker's busy
   bool is_stopping_ = false;
 };
 
@@ -209,7 +207,7 @@ void ThreadExecutor::start(SystemCore& core) {
   const SystemOptions& options = core.options();
   std::uint32_t count =
       options.workers != 0 ? options.workers : std::thread::hardware_concurrency();
-  count = std::clamp(count, 1u, workers_limit);
+  count = std::clamp(count, 1u, Parker::workers_max);
   stacks_ = std::make_unique<StackPool>(core.stack_bytes());
   blocking_ = std::make_unique<BlockingPool>(options.blocking_threads_max);
   for (std::uint32_t i = 0; i < count; ++i) {
@@ -217,7 +215,7 @@ void ThreadExecutor::start(SystemCore& core) {
         std::make_unique<ThreadWorker>(*this, core, *stacks_, core.next_seed(), i, count == 1));
     core.add_worker(*workers_.back());
   }
-  busy_ = count;
+  parker_.busy = count;
   running_threads_ = count;
   try {
     start_threads();
@@ -279,7 +277,7 @@ void ThreadExecutor::submit(Runnable& runnable) {
     runnable.next_runnable = nullptr;
     (inject_last_ != nullptr ? inject_last_->next_runnable : inject_first_) = &runnable;
     inject_last_ = &runnable;
-    injected_.fetch_add(1, std::memory_order_seq_cst);  // before the look at sleepers_
+    injected_.fetch_add(1, std::memory_order_seq_cst);  // before the look at who sleeps
   }
   work_was_queued();
   if (draining_.load(std::memory_order_seq_cst) && Worker::current() == nullptr) drain();
@@ -304,9 +302,7 @@ Runnable* ThreadExecutor::take_injected() {
   return first;
 }
 
-Runnable* ThreadExecutor::steal(ThreadWorker& thief) {
-  if (workers_.size() == 1) return nullptr;
-  searching_.fetch_add(1, std::memory_order_seq_cst);
+Runnable* ThreadExecutor::look_at_others(ThreadWorker& thief) {
   Runnable* found = nullptr;
   const std::uint32_t first = thief.random.below(static_cast<std::uint32_t>(workers_.size()));
   for (std::uint32_t i = 0; i < workers_.size() && found == nullptr; ++i) {
@@ -319,7 +315,12 @@ Runnable* ThreadExecutor::steal(ThreadWorker& thief) {
           nullptr, std::memory_order_acq_rel);  // partner: push and take_own of the victim
     }
   }
-  searching_.fetch_sub(1, std::memory_order_seq_cst);
+  return found;
+}
+
+Runnable* ThreadExecutor::steal(ThreadWorker& thief) {
+  if (workers_.size() == 1) return nullptr;
+  Runnable* found = parker_.search([&] { return look_at_others(thief); });
   if (found != nullptr) {
     Counters::add(thief.counters.steals);
     work_was_queued();  // more may be left, and nobody was woken while this one searched
@@ -339,47 +340,33 @@ bool ThreadExecutor::sees_work(const ThreadWorker& worker) const noexcept {
 }
 
 void ThreadExecutor::work_was_queued() {
-  // Pair: the announcement in sleep(). What was queued is seen by who parks, or it is seen here.
-  std::atomic_thread_fence(std::memory_order_seq_cst);
-  const std::uint64_t sleepers = sleepers_.load(std::memory_order_seq_cst);
-  if (sleepers == 0 || searching_.load(std::memory_order_seq_cst) != 0) return;
-  wake(static_cast<std::uint32_t>(std::countr_zero(sleepers)));
+  if (const std::uint32_t index = parker_.sleeper_for_work(); index != Parker::nobody) wake(index);
 }
 
 void ThreadExecutor::wake(std::uint32_t index) {
-  const std::uint64_t bit = std::uint64_t{1} << index;
-  if ((sleepers_.fetch_and(~bit, std::memory_order_seq_cst) & bit) == 0)
-    return;  // somebody else woke it
-  busy_.fetch_add(
-      1, std::memory_order_seq_cst);  // on its behalf, so that nobody sees quiescence in between
-  ThreadWorker& worker = *workers_[index];
-  worker.awake.store(1, std::memory_order_seq_cst);
-  futex_wake_one(worker.awake);
+  parker_.wake(index, workers_[index]->awake, [](Parker::Word& awake) { futex_wake_one(awake); });
 }
 
-bool ThreadExecutor::sleep(ThreadWorker& worker) {
-  const std::uint64_t bit = std::uint64_t{1} << worker.index;
-  worker.awake.store(0, std::memory_order_seq_cst);
-  sleepers_.fetch_or(bit, std::memory_order_seq_cst);
-  if ((sees_work(worker) && !mutant("park_without_a_last_look")) ||
-      stopping_.load(std::memory_order_seq_cst)) {
-    if ((sleepers_.fetch_and(~bit, std::memory_order_seq_cst) & bit) != 0) return !stopping_.load();
-    done_being_busy();  // a waker counted this worker already: give back the count it had of its
-                        // own
-    return !stopping_.load();
+/// What its parker asks of a worker.
+struct ThreadExecutor::ParkingWorker {
+  ThreadExecutor& executor;
+  ThreadWorker& worker;
+
+  [[nodiscard]] bool sees_work() const noexcept {
+    return executor.sees_work(worker) || executor.stopping_.load(std::memory_order_seq_cst);
   }
-  done_being_busy();
-  while (worker.awake.load(std::memory_order_seq_cst) == 0) futex_wait(worker.awake, 0);
-  // A waker that was late with its store may have woken a later sleep than it meant: then nobody
-  // counted this worker.
-  if ((sleepers_.fetch_and(~bit, std::memory_order_seq_cst) & bit) != 0)
-    busy_.fetch_add(1, std::memory_order_seq_cst);
-  if (drive_timers_ && !ticking_.exchange(true)) timers_changed();
+  void done_being_busy() const { executor.done_being_busy(); }
+  static void wait(const Parker::Word& awake) noexcept { futex_wait(awake, 0); }
+};
+
+bool ThreadExecutor::sleep(ThreadWorker& worker) {
+  const bool slept = parker_.sleep(worker.index, worker.awake, ParkingWorker{*this, worker});
+  if (slept && drive_timers_ && !ticking_.exchange(true)) timers_changed();
   return !stopping_.load(std::memory_order_seq_cst);
 }
 
 void ThreadExecutor::done_being_busy() {
-  if (busy_.fetch_sub(1, std::memory_order_seq_cst) != 1) return;
+  if (parker_.busy.fetch_sub(1, std::memory_order_seq_cst) != 1) return;
   quiescence_.fetch_add(1, std::memory_order_seq_cst);
   futex_wake_all(quiescence_);
 }
@@ -393,7 +380,7 @@ void ThreadExecutor::wait_quiescent() {
 }
 
 void ThreadExecutor::submit_blocking(BlockingJob& job) {
-  busy_.fetch_add(1, std::memory_order_seq_cst);
+  parker_.busy.fetch_add(1, std::memory_order_seq_cst);
   struct Counted : BlockingJob {
     ThreadExecutor* executor;
     BlockingJob* job;
@@ -427,10 +414,10 @@ void ThreadExecutor::serve() {
   while (!stopping_.load(std::memory_order_seq_cst)) {
     const std::uint32_t seen = service_word_.load(std::memory_order_seq_cst);
     core_->timers().fire_due(core_->now());
-    const bool is_busy = busy_.load(std::memory_order_seq_cst) != 0;
+    const bool is_busy = parker_.busy.load(std::memory_order_seq_cst) != 0;
     if (!is_busy && ticking_.exchange(false)) {
       stalls.something_ran();
-      if (busy_.load(std::memory_order_seq_cst) != 0) continue;
+      if (parker_.busy.load(std::memory_order_seq_cst) != 0) continue;
     }
     const TimePoint wake_at = std::min(
         core_->timers().next_wake().value_or(TimePoint::max()),
@@ -454,7 +441,7 @@ void ThreadExecutor::tick() {
     const bool stuck = runs == worker->runs_at_last_tick &&
                        worker->slot.load(std::memory_order_relaxed) != nullptr;
     worker->runs_at_last_tick = runs;
-    if (!stuck || sleepers_.load(std::memory_order_seq_cst) == 0) continue;
+    if (!stuck || parker_.sleepers.load(std::memory_order_seq_cst) == 0) continue;
     worker->slot_for_thieves.store(true, std::memory_order_seq_cst);
     work_was_queued();
   }

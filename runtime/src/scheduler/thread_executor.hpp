@@ -3,11 +3,10 @@
 // Design. Each worker has a LIFO slot (the cell it woke last, whose data is warm), a deque that
 // thieves may take from, and shares the inject queue for work from outside. Filling an empty slot
 // wakes nobody; displacing one puts the older into the deque and wakes at most one sleeper, and
-// none while another worker searches. Parking: announce in `sleepers_` (seq_cst), look at every
-// queue again, sleep on the own futex. Waking: publish the work (seq_cst), then read `sleepers_`.
-// One of the two sees the other; tests/model/park.pml is this protocol. The service thread drives
-// the timers. While workers are busy it ticks each millisecond and lets thieves take the slot of a
-// worker that is stuck in one handler; while all sleep it sleeps too, until the next timer.
+// none while another worker searches; how they sleep and wake is in parker.hpp. The service thread
+// drives the timers. While workers are busy it ticks each millisecond and lets thieves take the
+// slot of a worker that is stuck in one handler; while all sleep it sleeps too, until the next
+// timer.
 #pragma once
 
 #include <memory>
@@ -19,12 +18,14 @@
 #include "blocking_pool.hpp"
 #include "deque.hpp"
 #include "executor.hpp"
+#include "parker.hpp"
 #include "worker.hpp"
 
 namespace troupe::detail {
 
 class PinnedWorker;
 class ThreadWorker;
+using Parker = BasicParker<>;
 
 /// Thread safety: as Executor.
 class ThreadExecutor final : public Executor {
@@ -48,7 +49,7 @@ class ThreadExecutor final : public Executor {
   /// Nothing is queued and nothing runs. Stays so until something is sent from outside or a timer
   /// fires.
   [[nodiscard]] bool is_quiescent() const noexcept {
-    return busy_.load(std::memory_order_seq_cst) == 0;
+    return parker_.busy.load(std::memory_order_seq_cst) == 0;
   }
   /// Sleeps until is_quiescent or `word` no longer holds `value`.
   void wait_quiescent();
@@ -56,12 +57,14 @@ class ThreadExecutor final : public Executor {
  private:
   friend class PinnedWorker;
   friend class ThreadWorker;
+  struct ParkingWorker;
   void work_was_queued();
   void wake(std::uint32_t index);
   bool sleep(ThreadWorker& worker);
   void done_being_busy();
   Runnable* take_injected();
   Runnable* steal(ThreadWorker& thief);
+  Runnable* look_at_others(ThreadWorker& thief);
   [[nodiscard]] bool sees_work(const ThreadWorker& worker) const noexcept;
   void serve();
   void start_threads();
@@ -78,10 +81,8 @@ class ThreadExecutor final : public Executor {
   std::vector<PinnedWorker*> free_pinned_;
   std::unique_ptr<BlockingPool> blocking_;
 
-  alignas(64) std::atomic<std::uint64_t> sleepers_{0};  // a bit per worker
-  std::atomic<std::uint32_t> searching_{0};
-  std::atomic<std::uint32_t> busy_{0};        // workers awake, and blocking jobs
-  std::atomic<std::uint32_t> quiescence_{0};  // changes when busy_ reaches 0
+  alignas(64) Parker parker_;
+  std::atomic<std::uint32_t> quiescence_{0};  // changes when the parker's busy reaches 0
   std::atomic<std::uint32_t> running_threads_{0};
   std::atomic<bool> stopping_{false};
   std::atomic<bool> draining_{false};  // the threads have ended: who queues something runs it
