@@ -83,10 +83,6 @@ void refill_slots(SlotCache& cache) {
   if (++cache.count >= cache_slots_max) give_slots(cache, batch_slots);
 }
 
-constexpr std::uint64_t word_of(std::uint32_t generation, SlotState state) {
-  return std::uint64_t{generation} << 8 | static_cast<std::uint64_t>(state);
-}
-
 void add_to_asks(Cell& asker, AskSlot* slot) {
   CellExtension& e = asker.ext();
   slot->previous = nullptr;
@@ -145,8 +141,7 @@ AskSlot* open(Cell* asker, SystemGate* gate, TimePoint deadline) {
     add_to_asks(*asker, slot);
     if (deadline != TimePoint::max()) arm_ask_timer(*asker, deadline);
   }
-  slot->word.store(word_of(slot->generation(), SlotState::pending),
-                   std::memory_order_release);  // partner: win_slot
+  slot->word.open();
   return slot;
 }
 
@@ -179,10 +174,7 @@ RequestPort open_slot(const Address& callee, std::chrono::nanoseconds timeout,
 }
 
 bool win_slot(const RequestPort& port) noexcept {
-  std::uint64_t expected = word_of(port.generation, SlotState::pending);
-  // Acquire: what the asker wrote into the slot (partner: the store in open).
-  return port.slot->word.compare_exchange_strong(
-      expected, word_of(port.generation, SlotState::writing), std::memory_order_acquire);
+  return port.slot->word.win(port.generation);
 }
 
 void publish_slot(AskSlot& slot, SlotState outcome) noexcept {
@@ -191,7 +183,6 @@ void publish_slot(AskSlot& slot, SlotState outcome) noexcept {
   if (also != nullptr) also = slot.also.exchange(nullptr, std::memory_order_seq_cst);
   const RequestPort other{also, slot.also_generation};
   Cell* const asker = slot.asked_by();
-  const std::uint64_t word = word_of(slot.generation(), outcome);
   if (asker != nullptr) {
     // While the slot is being written its asker can't end, nor its System. Once it is published
     // they may: a thread from outside enters before.
@@ -199,12 +190,11 @@ void publish_slot(AskSlot& slot, SlotState outcome) noexcept {
     Worker* worker = Worker::current();
     const bool is_inside = worker != nullptr && &worker->core.gate() == gate;
     const bool is_open = is_inside || gate->enter() != nullptr;
-    slot.word.store(word, std::memory_order_release);  // partner: AskSlot::state
+    slot.word.publish(outcome);
     if (is_open) send_answer(*asker, &slot);
     if (is_open && !is_inside) gate->leave();
   } else {
-    slot.word.store(word, std::memory_order_release);  // from here on the slot may be another
-                                                       // ask's: a stray wake at most
+    slot.word.publish(outcome);  // from here on it may be another ask's: a stray wake at most
     slot.changed.fetch_add(1, std::memory_order_seq_cst);
     futex_wake_all(slot.changed);
   }
@@ -439,25 +429,19 @@ AskError slot_error(const RequestPort& ask) {
 
 void release_slot(const RequestPort& ask) noexcept {
   AskSlot& slot = *ask.slot;
-  const std::uint64_t freed = word_of(ask.generation + 1, SlotState::free);
-  std::uint64_t expected = word_of(ask.generation, SlotState::pending);
-  // Release: the next open of this slot (same thread, or through the depot's lock). Failure is read
-  // again below.
-  if (slot.word.compare_exchange_strong(expected, freed, std::memory_order_acq_rel)) {
+  if (slot.word.give_up(ask.generation)) {
     end_stop_token(slot, true);
     if (slot.asked_by() != nullptr) remove_from_asks(&slot);
     free_slot(&slot);
     return;
   }
-  while (slot.state(ask.generation) == SlotState::writing) std::this_thread::yield();
-  const SlotState state = slot.state(ask.generation);
+  const SlotState state = slot.word.outcome(ask.generation, std::this_thread::yield);
   if (state == SlotState::free) return;  // its actor has ended and gave it back
   if (state == SlotState::value && slot.destroy != nullptr) slot.destroy(slot.value);
   delete std::exchange(slot.error, nullptr);
   if (slot.asked_by() != nullptr) remove_from_asks(&slot);
   slot.frame = nullptr;
-  slot.word.store(freed,
-                  std::memory_order_release);  // partner: win_slot of a late answer, which fails
+  slot.word.close(ask.generation);
   if (slot.command_expected) {
     slot.abandoned = true;
   } else {

@@ -1,13 +1,11 @@
 // Ask slots: where an answer waits for its asker.
 //
 // Design. One slot per ask, from slabs that are never freed, so that a late answer finds a slot
-// (with another generation) and never freed memory. `word` is generation << 8 | state. Answer,
-// error, timeout and cancel race by one compare-and-swap from `pending`; the loser is counted and
-// touches nothing else.
-//   free -> pending -> writing -> value | failed -> free
-// The winner writes the outcome, publishes it, and tells the asker: an actor by the command
-// embedded in the slot, a thread by the futex word. A slot whose command is under way is freed by
-// the actor that takes the command (`abandoned`).
+// (with another generation) and never freed memory. Answer, error, timeout and cancel race for its
+// word (slot_word.hpp); the loser is counted and touches nothing else. The winner writes the
+// outcome, publishes it, and tells the asker: an actor by the command embedded in the slot, a
+// thread by the futex word. A slot whose command is under way is freed by the actor that takes the
+// command (`abandoned`).
 #pragma once
 
 #include <atomic>
@@ -19,10 +17,9 @@
 #include <troupe/runtime/clock.hpp>
 
 #include "commands.hpp"
+#include "slot_word.hpp"
 
 namespace troupe::detail {
-
-enum class SlotState : std::uint8_t { free, pending, writing, value, failed };
 
 struct Frame;
 struct SystemGate;
@@ -34,7 +31,7 @@ struct AskCallback {
 };
 
 struct alignas(64) AskSlot : Command {
-  std::atomic<std::uint64_t> word{0};
+  BasicSlotWord<> word;
   std::atomic<std::uint32_t> changed{0};  ///< futex of a waiting thread
   std::atomic<Cell*> asker{nullptr};      ///< null: a thread outside
   std::uint32_t asker_generation = 0;
@@ -59,15 +56,12 @@ struct alignas(64) AskSlot : Command {
   AskError* error = nullptr;
   alignas(8) std::byte value[reply_inline_bytes];
 
-  [[nodiscard]] std::uint32_t generation() const noexcept {
-    return static_cast<std::uint32_t>(word.load(std::memory_order_relaxed) >>
-                                      8);  // compared by exchanges later
-  }
+  [[nodiscard]] std::uint32_t generation() const noexcept { return word.generation(); }
   [[nodiscard]] SlotState state(std::uint32_t generation) const noexcept {
-    const std::uint64_t w =
-        word.load(std::memory_order_acquire);  // partner: the release in publish
-    return static_cast<std::uint32_t>(w >> 8) == generation ? static_cast<SlotState>(w & 0xff)
-                                                            : SlotState::free;
+    return word.state(generation);
+  }
+  [[nodiscard]] bool is_over(std::uint32_t generation) const noexcept {
+    return word.is_over(generation);
   }
   /// Null: a thread outside.
   [[nodiscard]] Cell* asked_by() const noexcept {
@@ -81,10 +75,6 @@ struct alignas(64) AskSlot : Command {
   void set_callee(const Address& a) noexcept {
     callee.store(a.cell, std::memory_order_relaxed);  // published by waits_for
     callee_life.store(std::uint64_t{a.generation} << 32 | a.serial, std::memory_order_relaxed);
-  }
-  [[nodiscard]] bool is_over(std::uint32_t generation) const noexcept {
-    const SlotState s = state(generation);
-    return s != SlotState::pending && s != SlotState::writing;
   }
 };
 
