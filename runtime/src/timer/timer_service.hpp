@@ -1,12 +1,11 @@
-// The timers of one System: the wheel, its lock, and what becomes of a timer that is due.
+// The timers of one System, and what becomes of a timer that is due.
 #pragma once
 
-#include <mutex>
 #include <optional>
 #include <vector>
 
 #include "../commands.hpp"
-#include "timing_wheel.hpp"
+#include "timer_table.hpp"
 
 namespace troupe::detail {
 
@@ -63,8 +62,7 @@ class TimerService {
  private:
   void fire(TimerRecord& timer);
   SystemCore& core_;
-  mutable std::mutex mutex_;
-  TimingWheel wheel_;
+  BasicTimerTable<> table_;
   std::vector<WheelEntry*> due_;
 };
 
