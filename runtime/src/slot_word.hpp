@@ -5,11 +5,13 @@
 //   free -> pending -> writing -> value | failed -> free, of the next generation
 //              \-> free, of the next generation: the asker gives up
 // A late answer has another generation in its port and changes nothing.
-// tests/model/slot.pml is this protocol for spin.
+// tests/model/slot.pml is this protocol for spin; tests/runtime/interleavings_test.cpp explores it.
 #pragma once
 
 #include <atomic>
 #include <cstdint>
+
+#include <troupe/runtime/detail/mutant.hpp>
 
 namespace troupe::detail {
 
@@ -41,6 +43,7 @@ class BasicSlotWord {
   }
   /// A pending slot is the caller's to write. False: too late.
   bool win(std::uint32_t generation) noexcept {
+    if (mutant("late_answer_reaches_the_next_ask")) generation = this->generation();
     std::uint64_t expected = word_of(generation, SlotState::pending);
     // Acquire: what the asker wrote into the slot (partner: open).
     return word_.compare_exchange_strong(expected, word_of(generation, SlotState::writing),
@@ -49,7 +52,9 @@ class BasicSlotWord {
   /// The outcome is written. From here on the slot may be another ask's.
   void publish(SlotState outcome) noexcept {
     word_.store(word_of(generation(), outcome),
-                std::memory_order_release);  // partner: state
+                mutant("answer_is_published_too_early")
+                    ? std::memory_order_relaxed
+                    : std::memory_order_release);  // partner: state
   }
   /// The asker waits no longer. True: nobody had won, and that life is over.
   bool give_up(std::uint32_t generation) noexcept {

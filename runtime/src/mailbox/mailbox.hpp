@@ -11,7 +11,8 @@
 //  * `asleep`, bit 0 of tail: idle, or dead, or free. Mail and commands wake it;
 //  * `waiting`, bit 0 of commands: suspended in an await, or held. Only commands wake it.
 // Whoever clears a mark owns the cell and schedules it; nothing else schedules.
-// tests/model/token.pml is this protocol, checked by spin.
+// tests/model/token.pml is this protocol for spin; tests/runtime/interleavings_test.cpp explores
+// it.
 #pragma once
 
 #include <atomic>
@@ -53,8 +54,9 @@ struct BasicMailbox {
     // Release: the message is seen by whoever pops it. Acquire: a taken token brings the last
     // owner's writes.
     const std::uintptr_t before = in.tail.exchange(address(link), std::memory_order_acq_rel);
-    pointer<Link>(before)->next.store(
-        link, std::memory_order_release);  // partner: the acquire load in pop
+    pointer<Link>(before)->next.store(link, mutant("message_is_linked_too_early")
+                                                ? std::memory_order_relaxed
+                                                : std::memory_order_release);  // partner: pop, peek
     return (before & mark) != 0;
   }
 
@@ -74,6 +76,10 @@ struct BasicMailbox {
   static bool claim(Inlet& in) {
     std::uintptr_t seen = in.tail.load(std::memory_order_seq_cst);
     while ((seen & mark) != 0) {
+      if (mutant("token_is_taken_without_exchange")) {
+        in.tail.store(seen & ~mark, std::memory_order_seq_cst);
+        return true;
+      }
       if (in.tail.compare_exchange_weak(seen, seen & ~mark, std::memory_order_seq_cst)) return true;
     }
     return false;

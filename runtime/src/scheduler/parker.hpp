@@ -5,7 +5,7 @@
 // A worker that searches is not joined by a second one: it looks again before it sleeps, or finds
 // something and calls the next. `busy` counts the workers awake, and blocking jobs; who wakes a
 // worker counts it, so that nobody sees quiescence in between.
-// tests/model/park.pml is this protocol for spin.
+// tests/model/park.pml is this protocol for spin; tests/runtime/interleavings_test.cpp explores it.
 #pragma once
 
 #include <atomic>
@@ -39,7 +39,7 @@ struct BasicParker {
   /// After something was queued: the worker to wake for it, or nobody.
   std::uint32_t sleeper_for_work() noexcept {
     // Pair: the announcement in sleep. What was queued is seen by who parks, or it is seen here.
-    Atomics::fence();
+    if (!mutant("work_is_queued_without_a_fence")) Atomics::fence();
     const std::uint64_t seen = sleepers.load(std::memory_order_seq_cst);
     if (seen == 0 || searching.load(std::memory_order_seq_cst) != 0) return nobody;
     return static_cast<std::uint32_t>(std::countr_zero(seen));
