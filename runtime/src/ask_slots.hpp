@@ -67,14 +67,16 @@ struct alignas(64) AskSlot : Command {
   [[nodiscard]] Cell* asked_by() const noexcept {
     return asker.load(std::memory_order_relaxed);  // published by the request, and by waits_for
   }
+  // Acquire and release: who has read the callee of a later ask sees, in the word it looks at next,
+  // that the earlier one is over.
   [[nodiscard]] Address callee_address() const noexcept {
-    const std::uint64_t life = callee_life.load(std::memory_order_relaxed);  // as said above
-    return {callee.load(std::memory_order_relaxed), static_cast<std::uint32_t>(life >> 32),
+    const std::uint64_t life = callee_life.load(std::memory_order_acquire);  // partner: set_callee
+    return {callee.load(std::memory_order_acquire), static_cast<std::uint32_t>(life >> 32),
             static_cast<std::uint32_t>(life)};
   }
   void set_callee(const Address& a) noexcept {
-    callee.store(a.cell, std::memory_order_relaxed);  // published by waits_for
-    callee_life.store(std::uint64_t{a.generation} << 32 | a.serial, std::memory_order_relaxed);
+    callee.store(a.cell, std::memory_order_release);  // partner: callee_address
+    callee_life.store(std::uint64_t{a.generation} << 32 | a.serial, std::memory_order_release);
   }
 };
 

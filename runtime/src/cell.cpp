@@ -115,7 +115,7 @@ void Cell::run(Worker& first) {
 /// What goes before user messages: handlers that may go on, and the phases that take no messages.
 Cell::Next Cell::before_messages() {
   if (extension != nullptr && extension->first_ready != nullptr) return resume_ready();
-  switch (phase.load(std::memory_order_relaxed)) {
+  switch (phase.load(std::memory_order_relaxed)) {  // the owner's own write
     case Phase::free: bounce_all(DropReason::no_actor); return sleep();
     case Phase::starting:
       if (waiting() != nullptr) break;

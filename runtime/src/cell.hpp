@@ -224,7 +224,9 @@ struct Cell final : Runnable {
     return phase.load(std::memory_order_relaxed) == p;  // the owner asks
   }
   void set(Phase p) noexcept {
-    phase.store(p, std::memory_order_relaxed);  // others read it for reports only
+    // Release: who looks on sees of what type the actor is, and whose child (partner: the acquire
+    // loads of the phase in introspection.cpp and shutdown.cpp).
+    phase.store(p, std::memory_order_release);
   }
 
   // cell.cpp: the loop and its turns

@@ -151,8 +151,9 @@ void Cell::drop_newest(std::uint32_t kept_max) {
   // Figures, which a send under way may be ahead of.
   const std::uint32_t came = messages_came(*this) - extension->came_when_held;
   if (came <= kept_max) return;
-  const std::uint32_t waited =
-      extension->came_when_held - taken.load(std::memory_order_relaxed) + kept_max;
+  const std::uint32_t waited = extension->came_when_held -
+                               taken.load(std::memory_order_relaxed) +  // the owner's own
+                               kept_max;
   HeldMail& held = held_mail_of(*this);
   for (std::uint32_t i = 0;; ++i) {
     Envelope* e = pop();

@@ -63,14 +63,14 @@ std::vector<ActorInfo> SystemCore::list_actors() {
   }
   std::vector<ActorInfo> actors;
   for_each_cell([&](Cell& cell) {
-    const Phase phase = cell.phase.load(std::memory_order_acquire);  // partner: whoever published
+    const Phase phase = cell.phase.load(std::memory_order_acquire);  // partner: Cell::set
     if (phase == Phase::free) return;
     ActorInfo info;
     info.ref = Ref<>{look_at(cell)};
     if (const Cell* parent = cell.parent.load(std::memory_order_relaxed))  // as above
       info.parent = Ref<>{look_at(*parent)};
     info.path = print(info.ref.address());
-    info.type = cell.type.load(std::memory_order_relaxed)->text();  // a type lives for ever
+    info.type = cell.type.load(std::memory_order_relaxed)->text();  // came with the phase
     info.state = state_of(phase);
     info.mailbox_length = mailbox_length(cell);
     const auto found = handled.find(&cell);

@@ -170,7 +170,7 @@ bool SystemCore::run_tasks(const ShutdownPhase& phase, TimePoint deadline, Shutd
 void SystemCore::stop_top_level_actors(Duration limit) {
   std::vector<Address> top_level;
   for_each_cell([&](Cell& cell) {
-    // Partner: the release of whoever published the ref. A look from outside decides nothing.
+    // Partner: Cell::set, which comes after the parent. A look from outside decides nothing.
     if (cell.phase.load(std::memory_order_acquire) == Phase::free ||
         cell.parent.load(std::memory_order_relaxed) != nullptr) {
       return;  // a look from outside: the command's generation is checked where it arrives
@@ -226,7 +226,7 @@ void SystemCore::list_survivors(ShutdownReport& report) {
     if (phase == Phase::free || report.survivors.size() >= survivors_listed_max) return;
     Survivor s;
     s.path = print(cell.address());
-    s.type = cell.type.load(std::memory_order_relaxed)->text();
+    s.type = cell.type.load(std::memory_order_relaxed)->text();  // came with the phase
     s.waiting_messages = mailbox_length(cell);
     const CellExtension* e = cell.extension;
     if (const Frame* frame = cell.waiting()) {

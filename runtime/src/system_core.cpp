@@ -65,9 +65,10 @@ SystemCore::SystemCore(SystemOptions options)
 SystemCore::~SystemCore() {
   executor().join_aside();  // it may have waited for the shutdown that somebody else ran
   TROUPE_CHECK(report_.has_value(), "a System is destroyed before it was shut down");
-  gate_->core.store(nullptr, std::memory_order_seq_cst);  // pair: SystemGate::enter
-  while (gate_->in_flight.load(std::memory_order_acquire) != 0)
-    std::this_thread::yield();     // partner: leave
+  // Pair: SystemGate::enter, which counts itself and then looks whether it is open. So the look at
+  // the count has to be seq_cst as well; it also acquires what leave releases.
+  gate_->core.store(nullptr, std::memory_order_seq_cst);
+  while (gate_->in_flight.load(std::memory_order_seq_cst) != 0) std::this_thread::yield();
   if (!report_->complete) return;  // what is stuck still uses cells and gate: they are left to it
   for (auto& chunks : chunks_) {
     for (const Chunk& chunk : chunks) Arena::give(chunk);
@@ -128,8 +129,9 @@ Cell* SystemCore::take_cell(std::size_t cell_class) {
           cell->cell_class = static_cast<std::uint8_t>(cell_class);
           Mailbox::init(cell->in, cell->out);
         }
+        // Relaxed: what an earlier System wrote came with the chunk.
         if (cell->generation.load(std::memory_order_relaxed) == generation_max)
-          continue;                                          // retired by an earlier System
+          continue;                                          // retired
         cell->gate.store(gate_, std::memory_order_release);  // partner: who looks at a ref's gate
         cells.push_back(cell);
       }

@@ -131,8 +131,7 @@ struct BasicMailbox {
   /// still owns.
   static bool go_waiting(Outlet& out) {
     std::uintptr_t expected = 0;
-    // Release: the next owner sees this one's writes (partner: push_command). Relaxed on failure:
-    // take_commands follows.
+    // Release: the next owner sees this one's writes (partner: push_command).
     return out.commands.compare_exchange_strong(expected, mark, std::memory_order_seq_cst);
   }
 
