@@ -130,13 +130,14 @@ TEST_CASE("a refusal ends the request and not the actor", "[runtime]") {
   });
 }
 
-TEST_CASE("S13 asks that wait when the callee ends fail with receiver_down at once", "[runtime]") {
+TEST_CASE("S13 C46 C108 asks that wait when the callee ends fail with receiver_down at once",
+          "[runtime]") {
   on_every_schedule([](TestSystem& system) {
     auto server = system.spawn<Server>();
-    auto kept = server.ask(Late{});
+    auto kept = server.ask(Late{}, troupe::no_timeout);
     system.settle();
     auto ended = system.stop(server);
-    auto queued = server.ask(Late{});
+    auto queued = server.ask(Late{}, troupe::no_timeout);
     const auto before = system.now();
     REQUIRE(kept.try_await().error().kind == AskErrorKind::receiver_down);
     REQUIRE(queued.try_await().error().kind == AskErrorKind::receiver_down);
@@ -173,7 +174,7 @@ TEST_CASE("S16 an actor's asks time out each at its own time, never before, the 
   });
 }
 
-TEST_CASE("S15 S19 a late answer is counted and reaches nobody", "[runtime]") {
+TEST_CASE("S15 S19 C45 C103 a late answer is counted and reaches nobody", "[runtime]") {
   on_every_schedule([](TestSystem& system) {
     auto server = system.spawn<Server>();
     REQUIRE_THROWS_AS(server.ask(Late{}, 10ms).await(), troupe::AskTimeout);

@@ -180,7 +180,7 @@ TEST_CASE("S46 stop takes effect after the current message; what waits becomes d
       troupe::test::observed_by(recorder));
 }
 
-TEST_CASE("S41 stop is synchronous for who awaits it, and stopping again is no error",
+TEST_CASE("S41 C41 stop is synchronous for who awaits it, and stopping again is no error",
           "[runtime]") {
   on_every_schedule([](TestSystem& system) {
     Diary diary;
@@ -242,26 +242,66 @@ TEST_CASE("S48 a failed on_start ends the actor without on_stop", "[runtime]") {
 }
 
 TEST_CASE("C63 an exception in on_stop is logged and the end completes", "[runtime]") {
-  on_every_schedule([](TestSystem& system) {
-    auto actor = system.spawn<ThrowsInOnStop>();
-    actor.tell(Go{});
-    system.settle();
-    REQUIRE(system.actor_count() == 0);
-  });
+  auto lines = std::make_shared<troupe::test::LogLines>();
+  on_every_schedule(
+      [&](TestSystem& system) {
+        lines->take();  // of the System before
+        auto actor = system.spawn<ThrowsInOnStop>({.name = "it"});
+        actor.tell(Go{});
+        system.settle();
+        REQUIRE(system.actor_count() == 0);
+        const auto logged = lines->take();
+        REQUIRE(logged.size() == 1);
+        REQUIRE_THAT(logged[0], Catch::StartsWith("error /it") && Catch::Contains("in on_stop"));
+      },
+      troupe::test::logged_to(lines));
 }
 
-TEST_CASE("S43 an uncaught failure ends the actor, is counted, observed and logged", "[runtime]") {
+TEST_CASE("S43 C64 an uncaught failure ends the actor, is counted, observed and logged",
+          "[runtime]") {
   auto lines = std::make_shared<troupe::test::LogLines>();
   TestSystem system{1, troupe::testkit::Schedule::seeded, troupe::test::logged_to(lines)};
   Diary diary;
   auto actor = system.spawn<Storyteller>({.name = "teller"}, diary);
   actor.tell(Boom{});
   system.settle();
+  REQUIRE(system.actor_count() == 0);
   REQUIRE(system.metrics().handler_failures == 1);
   const auto written = lines->take();
   REQUIRE(written.size() == 1);
   REQUIRE_THAT(written[0], Catch::StartsWith("error /teller: failed: boom; handling ") &&
                                Catch::EndsWith("Boom"));
+}
+
+namespace {
+/// Its destructor tells.
+class Farewell : public troupe::Actor<Go, Boom> {
+ public:
+  explicit Farewell(troupe::Ref<Note> out) : out_(out) {}
+  ~Farewell() override { out_.tell(Note{"farewell"}); }
+  void receive(const Go&) { stop(); }
+  void receive(const Boom&) { throw std::runtime_error("boom"); }
+
+ private:
+  troupe::Ref<Note> out_;
+};
+}  // namespace
+
+TEST_CASE("S45a C72 what an actor's destructor tells is delivered, before its Terminated",
+          "[runtime]") {
+  on_every_schedule([](TestSystem& system) {
+    Probe<Note, troupe::Terminated> probe{system};
+    for (int way = 0; way < 4; ++way) {
+      auto actor = system.spawn<Farewell>(probe.ref());
+      probe.watch(actor);
+      if (way == 0) actor.tell(Go{});
+      if (way == 1) actor.tell(Boom{});
+      if (way == 2) system.kill(actor);
+      if (way == 3) system.stop(actor).await();
+      REQUIRE(probe.expect<Note>().text == "farewell");
+      probe.expect<troupe::Terminated>();
+    }
+  });
 }
 
 TEST_CASE("slots are reused, and an old ref does not reach the new actor in the same cell",

@@ -152,7 +152,8 @@ TEST_CASE("telling an empty ref is a dead letter and asking it fails", "[runtime
 }
 
 TEST_CASE(
-    "S47 a name is unique, free again after the end, and an old ref never reaches a new actor of "
+    "S47 C39 a name is unique, free again after the end, and an old ref never reaches a new actor "
+    "of "
     "that name",
     "[runtime]") {
   on_every_schedule([](TestSystem& system) {
@@ -160,6 +161,7 @@ TEST_CASE(
     auto first = system.spawn<Counter>({.name = "counter"}, probe.ref());
     REQUIRE(first.to_string() == "/counter");
     REQUIRE_THROWS_AS(system.spawn<Counter>({.name = "counter"}, probe.ref()), troupe::NameTaken);
+    REQUIRE(*system.find<Number>("/counter") == first);  // who has it
     system.stop(first).await();
     system.settle();
     auto second = system.spawn<Counter>({.name = "counter"}, probe.ref());

@@ -172,7 +172,7 @@ TEST_CASE("S28 what is stashed while stashed messages are handled waits for the 
   });
 }
 
-TEST_CASE("S29 the same message can't be stashed twice", "[runtime]") {
+TEST_CASE("S29 C137 the same message can't be stashed twice", "[runtime]") {
   Twice::refusals = 0;
   TestSystem system{1};
   auto twice = system.spawn<Twice>();
@@ -306,6 +306,25 @@ TEST_CASE("become: what no lambda takes is stashed, dropped, or for the class, a
     auto again = locked.ask(Query{6}, 1h);
     locked.tell(Open{});
     REQUIRE(again.await() == 6);
+  });
+}
+
+TEST_CASE("C71 a message that is not expected fails its ask; the receiver takes the next one",
+          "[runtime]") {
+  class Narrow : public troupe::Actor<Query, Count> {
+   public:
+    void on_start() override {
+      become([](const Query& m) { return m.n; }, troupe::otherwise_drop);
+    }
+    int receive(const Query&) { return -1; }
+    int receive(const Count&) { return -1; }
+  };
+  on_every_schedule([](TestSystem& system) {
+    auto narrow = system.spawn<Narrow>();
+    REQUIRE(narrow.ask(Count{}, 1h).try_await().error().kind ==
+            troupe::AskErrorKind::wrong_protocol);
+    REQUIRE(narrow.ask(Query{5}).await() == 5);
+    REQUIRE(system.metrics().dropped_for(troupe::DropReason::unhandled) == 1);
   });
 }
 

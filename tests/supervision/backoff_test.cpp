@@ -4,7 +4,7 @@
 
 using namespace std::chrono_literals;
 
-TEST_CASE("S72 delays double up to the maximum, jitter only lengthens", "[supervision]") {
+TEST_CASE("S72 C67 delays double up to the maximum, jitter only lengthens", "[supervision]") {
   const troupe::Backoff backoff{.min = 100ms, .max = 1s, .jitter = 0.5};
   REQUIRE(backoff.delay(0, 0) == 100ms);
   REQUIRE(backoff.delay(1, 0) == 200ms);

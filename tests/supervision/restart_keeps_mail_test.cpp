@@ -24,11 +24,14 @@ struct Note {
   std::string text;
 };
 
-/// Closed, it stashes items; a behavior in force says so.
+constexpr int bad_item = -1;
+
+/// Closed, it stashes items; open, it fails over a bad one. A behavior in force says so.
 class Gate : public troupe::Actor<Item, Open, Crash, Mode> {
  public:
   explicit Gate(troupe::Ref<Note> notes) : notes_(notes) {}
   void receive(const Item& m) {
+    if (open_ && m.n == bad_item) throw std::runtime_error("a bad item");
     open_ ? static_cast<void>(notes_.tell(Note{"item " + std::to_string(m.n)}))
           : static_cast<void>(stash(m));
   }
@@ -70,7 +73,7 @@ troupe::Ref<Gate> gate_in(TestSystem& system, Probe<Note>& notes, bool keeps = t
 
 }  // namespace
 
-TEST_CASE("S31 C68 a restart puts stashed messages back in front of the mailbox, in order",
+TEST_CASE("S31 C68 C137 a restart puts stashed messages back in front of the mailbox, in order",
           "[supervision]") {
   on_every_schedule([](TestSystem& system) {
     Probe<Note> notes{system};
@@ -81,6 +84,22 @@ TEST_CASE("S31 C68 a restart puts stashed messages back in front of the mailbox,
     gate.tell(Item{3});  // the new incarnation stashes 1 and 2 again, then 3
     gate.tell(Open{});
     for (int n = 1; n <= 3; ++n) REQUIRE(notes.expect<Note>().text == "item " + std::to_string(n));
+    REQUIRE(system.metrics().dropped_for(troupe::DropReason::stashed) == 0);
+  });
+}
+
+TEST_CASE("S31 C68 a failure over a stashed message: those behind it are for the next incarnation",
+          "[supervision]") {
+  on_every_schedule([](TestSystem& system) {
+    Probe<Note> notes{system};
+    auto gate = gate_in(system, notes);
+    for (const int n : {1, bad_item, 3, 4}) gate.tell(Item{n});
+    gate.tell(Open{});
+    REQUIRE(notes.expect<Note>().text == "item 1");
+    notes.expect_no_message();  // 3 and 4 are in the stash again
+    gate.tell(Open{});
+    REQUIRE(notes.expect<Note>().text == "item 3");
+    REQUIRE(notes.expect<Note>().text == "item 4");
     REQUIRE(system.metrics().dropped_for(troupe::DropReason::stashed) == 0);
   });
 }

@@ -24,7 +24,7 @@ TEST_CASE("S63 the window slides: restarts far enough apart go on for ever", "[s
   for (int i = 0; i < 100; ++i) REQUIRE(window.add(TimePoint{i * 1s}));
 }
 
-TEST_CASE("S63 restarts_max 0: the first failure ends it", "[supervision]") {
+TEST_CASE("S63 C64 restarts_max 0: the first failure ends it", "[supervision]") {
   RestartWindow window(0, 5s);
   REQUIRE_FALSE(window.add(TimePoint{1s}));
 }

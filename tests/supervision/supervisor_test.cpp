@@ -101,7 +101,7 @@ TEST_CASE(
 namespace {
 class Family : public troupe::Actor<Fail, Ping> {
  public:
-  explicit Family(ScriptPtr script) : script_(std::move(script)) {}
+  explicit Family(ScriptPtr script) : script_(std::move(script)) { script_->add("build family"); }
   void on_start() override { spawn<Child>({.name = "kid"}, script_, "kid"); }
   void on_stop(troupe::StopReason) override { script_->add("stop family"); }
   ~Family() override { script_->add("family destroyed"); }
@@ -127,16 +127,17 @@ class FamilySupervisor : public troupe::Supervisor<FindChild> {
 };
 }  // namespace
 
-TEST_CASE("S44 S45a S41 a restart stops the children first, then destroys the old incarnation",
+TEST_CASE("S44 S45a S41 C61 a restart stops the children first, then destroys the old incarnation",
           "[supervision]") {
   on_every_schedule([](TestSystem& system) {
     auto script = std::make_shared<Script>();
     auto top = system.spawn<FamilySupervisor>({.guardian = troupe::Guardian::no}, script);
     system.settle();
-    REQUIRE(script->take() == Lines{"start kid"});
+    REQUIRE(script->take() == Lines{"build family", "start kid"});
     static_cast<void>(top.ask(FindChild{"family"}).await());
     system.settle();
-    REQUIRE(script->take() == Lines{"stop family", "stop kid", "family destroyed", "start kid"});
+    REQUIRE(script->take() ==
+            Lines{"stop family", "stop kid", "family destroyed", "build family", "start kid"});
   });
 }
 
@@ -214,7 +215,7 @@ TEST_CASE(
 }
 
 TEST_CASE(
-    "C53 failures while restarting are further failures; finally a working incarnation answers",
+    "S64 failures while restarting are further failures; finally a working incarnation answers",
     "[supervision]") {
   on_every_schedule([](TestSystem& system) {
     Fixture f{system, {.restarts_max = 5}};
@@ -255,8 +256,9 @@ TEST_CASE(
   });
 }
 
-TEST_CASE("S72 backoff: the child is down for growing delays, its mail waits, quiet time resets",
-          "[supervision]") {
+TEST_CASE(
+    "S72 C67 backoff: the child is down for growing delays, its mail waits, quiet time resets",
+    "[supervision]") {
   on_every_schedule([](TestSystem& system) {
     Fixture f{system,
               {.restarts_max = 100,
