@@ -49,6 +49,7 @@ namespace {
 
 constexpr std::size_t survivors_listed_max = 100;
 constexpr auto look_again_after = std::chrono::milliseconds(100);
+constexpr auto first_look_again_after = std::chrono::milliseconds(10);
 constexpr auto threads_end_within = std::chrono::seconds(1);
 
 /// One task under way; outlives the phase if the task does.
@@ -206,16 +207,19 @@ void SystemCore::stop_all_actors(TimePoint deadline) {
   const auto over = [&] { return actor_count() == 0; };
   // A little before the deadline, so that killed actors still end in time.
   const TimePoint kill_at = now() + std::max((deadline - now()) / 10 * 8, Duration{1});
-  const auto look_again = std::max<Duration>(look_again_after, options_.shutdown_timeout / 4);
+  // What was just being spawned is missed by the first look: soon again, then less and less often.
+  const auto longest_look = std::max<Duration>(look_again_after, options_.shutdown_timeout / 4);
+  Duration look_again = std::min<Duration>(first_look_again_after, longest_look);
   while (!over() && now() < deadline) {
     const bool is_late = now() >= kill_at;
     if (is_late) {
       kill_all_actors();
     } else {
-      stop_top_level_actors(kill_at - now());  // again, for one that was just being spawned
+      stop_top_level_actors(kill_at - now());
     }
     const TimePoint until = is_late ? deadline : kill_at;
     executor().wait_outside(over, shutdown_word_, std::min(until, now() + look_again));
+    look_again = std::min(look_again * 2, longest_look);
   }
 }
 

@@ -207,6 +207,55 @@ TEST_CASE("S101 C101 spawning while the System shuts down is refused", "[runtime
   });
 }
 
+namespace {
+struct Spawn {};
+/// Spawns children until it may not any more.
+class Prolific : public troupe::Actor<Spawn> {
+ public:
+  explicit Prolific(std::atomic<int>& refused) : refused_(&refused) {}
+  void receive(const Spawn&) {
+    spawn<Prolific>(std::ref(*refused_));
+    self().tell(Spawn{});
+  }
+  void on_stop(troupe::StopReason) override {
+    try {
+      spawn<Prolific>(std::ref(*refused_));
+    } catch (const troupe::UsageError&) {
+      ++*refused_;
+    }
+  }
+
+ private:
+  std::atomic<int>* refused_;
+};
+}  // namespace
+
+TEST_CASE("S101 C101 actors that spawn while the System shuts down are refused, and none is left",
+          "[stress]") {
+  for (int round = 0; round < 5; ++round) {
+    troupe::SystemOptions options;
+    options.workers = 2;
+    options.log = troupe::no_log();
+    std::atomic<int> refused{0};
+    std::atomic<int> spawned{0};
+    troupe::System system{options};
+    system.spawn<Prolific>(std::ref(refused)).tell(Spawn{});
+    std::thread outside([&] {
+      try {
+        for (;; ++spawned) system.spawn<Stubborn>();
+      } catch (const troupe::UsageError&) {
+        ++refused;
+      }
+    });
+    while (spawned < 100) std::this_thread::yield();
+    REQUIRE(system.shutdown().complete);
+    outside.join();
+    REQUIRE(refused >= 2);
+    REQUIRE(system.actor_count() == 0);
+    REQUIRE(system.metrics().actors_spawned == system.metrics().actors_ended);
+  }
+}
+
 TEST_CASE(
     "S77 a handler that neither returns nor awaits is reported by name, and does not hold the "
     "shutdown up",
