@@ -185,7 +185,7 @@ TEST_CASE("S15 S19 C45 C103 a late answer is counted and reaches nobody", "[runt
   });
 }
 
-TEST_CASE("S18 a request whose asker gave up is not handled", "[runtime]") {
+TEST_CASE("S18 C112 a request whose asker gave up is not handled", "[runtime]") {
   // Not on threads: there it may be taken before it is dropped.
   on_seeds([](TestSystem& system) {
     Probe<Add> slow{system};
@@ -198,7 +198,7 @@ TEST_CASE("S18 a request whose asker gave up is not handled", "[runtime]") {
   });
 }
 
-TEST_CASE("a ReplyTo kept for later answers later; dropped, it fails the ask with no_reply",
+TEST_CASE("C108 a ReplyTo kept for later answers later; dropped, it fails the ask with no_reply",
           "[runtime]") {
   on_every_schedule([](TestSystem& system) {
     auto server = system.spawn<Server>();
@@ -210,7 +210,7 @@ TEST_CASE("a ReplyTo kept for later answers later; dropped, it fails the ask wit
   });
 }
 
-TEST_CASE("S20 a forwarded request is answered by the third actor, within the same deadline",
+TEST_CASE("S20 C109 a forwarded request is answered by the third actor, within the same deadline",
           "[runtime]") {
   on_every_schedule([](TestSystem& system) {
     auto server = system.spawn<Server>();
@@ -236,17 +236,131 @@ TEST_CASE("S21 pipe_to_self makes a message of the answer, and of the failure", 
   });
 }
 
-TEST_CASE("S21 what was to be piped to an actor that has ended is a dead letter", "[runtime]") {
+TEST_CASE("S21 C107 what was to be piped to an actor that has ended is a dead letter",
+          "[runtime]") {
   on_every_schedule([](TestSystem& system) {
     auto server = system.spawn<Server>();
     Probe<Add> out{system};
     auto piper = system.spawn<Piper>(server, out.ref());
-    piper.tell(Question{-1});
+    for (int i = 0; i < 2; ++i) piper.tell(Question{-1});
     system.settle();
     system.stop(piper).await();
-    REQUIRE(system.metrics().dropped_for(troupe::DropReason::ended) == 1);
+    REQUIRE(system.metrics().dropped_for(troupe::DropReason::ended) == 2);
     server.tell(Release{});
     out.expect_no_message(10s);
+    REQUIRE(system.metrics().dropped_for(troupe::DropReason::ended) == 2);
+  });
+}
+
+TEST_CASE("S16 C102 an ask with no time, or of nobody, fails at once", "[runtime]") {
+  on_every_schedule([](TestSystem& system) {
+    auto server = system.spawn<Server>();
+    Probe<Add> inside{system};
+    const auto before = system.now();
+    const auto all_fail = [&] {
+      for (const troupe::Duration none : {0s, -1s})
+        REQUIRE(server.ask(Late{}, none).try_await().error().kind == AskErrorKind::timeout);
+      REQUIRE(troupe::Ref<Add>{}.ask(Add{1, 1}, troupe::no_timeout).try_await().error().kind ==
+              AskErrorKind::receiver_down);
+    };
+    all_fail();
+    inside.run_as_actor(all_fail);
+    system.stop(server).await();
+    REQUIRE(server.ask(Late{}, troupe::no_timeout).try_await().error().kind ==
+            AskErrorKind::receiver_down);
+    REQUIRE(system.now() == before);
+  });
+}
+
+TEST_CASE("S21 C104 what is piped from one actor's answers comes in the order it answered",
+          "[runtime]") {
+  on_every_schedule([](TestSystem& system) {
+    auto server = system.spawn<Server>();
+    Probe<Add> out{system};
+    auto piper = system.spawn<Piper>(server, out.ref());
+    for (int n = 0; n < 100; ++n) piper.tell(Question{n});
+    for (int n = 0; n < 100; ++n) REQUIRE(out.expect<Add>().a == n + 1);
+  });
+}
+
+namespace {
+struct Sum {
+  int value;
+};
+/// Pipes answers to itself: fails in the function over 3, in the handler over 5.
+class Adapter : public troupe::Actor<Question, troupe::Private<Sum>> {
+ public:
+  Adapter(troupe::Ref<Late> other, troupe::Ref<Question> out) : other_(other), out_(out) {}
+  void receive(const Question&) {
+    pipe_to_self(other_.ask(Late{}), [](const troupe::Result<int, troupe::AskError>& r) {
+      if (*r == 3) throw std::runtime_error("no three");
+      return Sum{*r};
+    });
+  }
+  void receive(const Sum& m) {
+    if (m.value == 5) throw std::runtime_error("no five");
+    out_.tell(Question{m.value});
+  }
+  void on_stop(troupe::StopReason) override { out_.tell(Question{-1}); }
+
+ private:
+  troupe::Ref<Late> other_;
+  troupe::Ref<Question> out_;
+};
+}  // namespace
+
+TEST_CASE("S21 C105 a function of pipe_to_self that throws fails its actor, and is named then",
+          "[runtime]") {
+  on_every_schedule([](TestSystem& system) {
+    Probe<troupe::Terminated> watcher{system};
+    for (const int last : {3, 5}) {
+      Probe<Late> other{system};
+      Probe<Question> out{system};
+      auto adapter = system.spawn<Adapter>(other.ref(), out.ref());
+      watcher.watch(adapter);
+      for (int i = 0; i < 4; ++i) adapter.tell(Question{i});
+      for (const int answer : {1, 2, last, 4}) {
+        other.expect<Late>();
+        other.reply<Late>(answer);
+        system.settle();
+      }
+      for (const int n : {1, 2, -1}) REQUIRE(out.expect<Question>().n == n);
+      const auto why = watcher.expect<troupe::Terminated>().why;
+      REQUIRE(why.text() == (last == 3 ? "the function given to pipe_to_self threw" : "no five"));
+      REQUIRE(why.is_a<std::runtime_error>());
+      REQUIRE(system.metrics().dropped_for(troupe::DropReason::late_reply) >= 1);
+      out.expect_no_message();
+    }
+  });
+}
+
+TEST_CASE("C111 tell returns before the message is handled, and hears nothing of its failure",
+          "[runtime]") {
+  class Fails : public troupe::Actor<Release> {
+   public:
+    explicit Fails(troupe::Ref<Late> gate) : gate_(gate) {}
+    void receive(const Release&) {
+      static_cast<void>(gate_.ask(Late{}, 1h).await());
+      throw std::runtime_error("too late for the teller");
+    }
+
+   private:
+    troupe::Ref<Late> gate_;
+  };
+  on_every_schedule([](TestSystem& system) {
+    Probe<Late> gate{system};
+    Probe<Question> teller{system};
+    auto fails = system.spawn<Fails>(gate.ref());
+    troupe::Sent sent = troupe::Sent::dead;
+    teller.run_as_actor([&] { sent = fails.tell(Release{}); });
+    REQUIRE(sent == troupe::Sent::ok);
+    REQUIRE(system.metrics().handler_failures == 0);
+    gate.expect<Late>();
+    gate.reply<Late>(0);
+    system.settle();
+    REQUIRE(system.metrics().handler_failures == 1);
+    REQUIRE(teller.ref().tell(Question{1}) == troupe::Sent::ok);  // it lives
+    REQUIRE(teller.expect<Question>().n == 1);
   });
 }
 

@@ -142,6 +142,55 @@ TEST_CASE("S136 while a handler waits its mailbox stands still", "[runtime]") {
   });
 }
 
+namespace {
+struct Tie {
+  troupe::Ref<> to;
+};
+struct Item {
+  int n;
+};
+/// Waits in Run, items in its mailbox.
+class Queued : public troupe::Actor<Run, Tie, Item> {
+ public:
+  Queued(troupe::Ref<Slow> slow, troupe::Ref<Note> notes) : slow_(slow), notes_(notes) {}
+  int receive(const Run& m) { return slow_.ask(Slow{m.n}, 1h).await(); }
+  void receive(const Tie& m) { link(m.to); }
+  void receive(const Item& m) { notes_.tell(Note{std::to_string(m.n)}); }
+
+ private:
+  troupe::Ref<Slow> slow_;
+  troupe::Ref<Note> notes_;
+};
+}  // namespace
+
+TEST_CASE("S136 S139 C92 mail waits in its order while a handler does; an exit signal does not",
+          "[runtime]") {
+  on_every_schedule([](TestSystem& system) {
+    Probe<Slow> slow{system};
+    Probe<Note> notes{system};
+    auto waits = system.spawn<Queued>(slow.ref(), notes.ref());
+    auto other = system.spawn<Queued>(slow.ref(), notes.ref());
+    waits.tell(Tie{other});
+    auto first = waits.ask(Run{1}, 1h);
+    slow.expect<Slow>();
+    for (int n = 0; n < 5; ++n) waits.tell(Item{n});
+    notes.expect_no_message();
+    slow.reply<Slow>(1);
+    for (int n = 0; n < 5; ++n) REQUIRE(notes.expect<Note>().text == std::to_string(n));
+    auto second = waits.ask(Run{2}, 1h);
+    slow.expect<Slow>();
+    waits.tell(Item{5});
+    system.settle();
+    const auto before = system.now();
+    system.kill(other);
+    REQUIRE(second.try_await().error().kind == troupe::AskErrorKind::receiver_down);
+    system.settle();
+    REQUIRE(system.now() == before);
+    REQUIRE(system.actor_count() == 2);  // the probes
+    notes.expect_no_message();
+  });
+}
+
 TEST_CASE("S137 a reentrant actor takes other messages meanwhile, and turns never overlap",
           "[runtime]") {
   on_every_schedule([](TestSystem& system) {

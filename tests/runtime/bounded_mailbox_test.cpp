@@ -270,7 +270,7 @@ TEST_CASE("S138 waiting for room is an edge: a ring through it fails at once", "
   });
 }
 
-TEST_CASE("S6 priorities: lower numbers first, in order of arrival within one", "[runtime]") {
+TEST_CASE("S6 C96 priorities: lower numbers first, in order of arrival within one", "[runtime]") {
   on_every_schedule([](TestSystem& system) {
     troupe::MailboxOptions options;
     options.priorities = {troupe::priority_of<Alarm>(0)};

@@ -44,7 +44,7 @@ using Reentrant = Node<troupe::reentrant>;
 
 }  // namespace
 
-TEST_CASE("S138 a ring of waits fails the newest ask at once, with the path", "[runtime]") {
+TEST_CASE("S138 C110 a ring of waits fails the newest ask at once, with the path", "[runtime]") {
   on_every_schedule([](TestSystem& system) {
     auto a = system.spawn<Patient>({.name = "a"});
     auto b = system.spawn<Patient>({.name = "b"});
@@ -73,7 +73,7 @@ TEST_CASE("S138 of two asks that race to close a ring at least one fails, and no
   });
 }
 
-TEST_CASE("S138 through a reentrant actor there is no ring: it answers while it waits",
+TEST_CASE("S138 C110 through a reentrant actor there is no ring: it answers while it waits",
           "[runtime]") {
   on_every_schedule([](TestSystem& system) {
     auto a = system.spawn<Reentrant>();

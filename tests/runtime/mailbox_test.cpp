@@ -64,8 +64,9 @@ TEST_CASE("S22 a command wakes an idle and a waiting cell; mail does not wake a 
   REQUIRE(Box::push_command(box.in, box.out, &first));
 }
 
-TEST_CASE("S79 S10 no wake-up is lost, nobody owns twice, and each sender's messages stay in order",
-          "[runtime][stress]") {
+TEST_CASE(
+    "S79 S10 C94 no wake-up is lost, nobody owns twice, and each sender's messages stay in order",
+    "[runtime][stress]") {
   constexpr int senders = 3;
   constexpr int messages = 60000;
   Lanes box;

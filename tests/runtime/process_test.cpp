@@ -60,6 +60,25 @@ TEST_CASE("a process receives what it wants, and the rest stays in its order", "
   });
 }
 
+TEST_CASE("C93 what a process skips stays where it is, and the process sleeps", "[process]") {
+  on_every_schedule([](TestSystem& system) {
+    Probe<Did> probe{system};
+    auto process = troupe::spawn_process(
+        system, [sink = Sink{probe.ref()}](troupe::Process<Publish, Unlock>& self) {
+          self.receive([](const Unlock&) {});
+          self.receive([&](const Publish& m) { sink.tell(Did{std::to_string(m.price)}); });
+        });
+    process.tell(Publish{1});
+    system.settle();  // would not come back if it ran on and on
+    const auto trace = system.trace_hash();
+    system.settle();
+    REQUIRE(system.trace_hash() == trace);
+    REQUIRE(probe.waiting() == 0);
+    process.tell(Unlock{""});
+    expect(probe, {"1"});
+  });
+}
+
 TEST_CASE("a process waits so long and no longer; zero looks at what is there", "[process]") {
   on_every_schedule([](TestSystem& system) {
     Probe<Did> probe{system};

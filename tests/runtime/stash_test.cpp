@@ -364,8 +364,10 @@ class Busy : public troupe::Actor<Work, Query> {
 };
 }  // namespace
 
-TEST_CASE("S22 urgent messages are handled before waiting mail, in order, and interrupt no handler",
-          "[runtime]") {
+TEST_CASE(
+    "S22 C90 C96 urgent messages are handled before waiting mail, in order, and interrupt no "
+    "handler",
+    "[runtime]") {
   on_every_schedule([](TestSystem& system) {
     Probe<Note> notes{system};
     Probe<Query> slow{system};

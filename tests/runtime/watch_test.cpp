@@ -46,26 +46,30 @@ class Careless : public troupe::Actor<Watch> {  // watches, and has no handler f
 
 }  // namespace
 
-TEST_CASE("S50 C74 one Terminated per watcher, however often it watched", "[runtime]") {
+TEST_CASE("S50 C74 C82 one Terminated per watcher, however often it watched", "[runtime]") {
   on_every_schedule([](TestSystem& system) {
     Probe<Terminated> a{system};
     Probe<Terminated> b{system};
+    Probe<Terminated> c{system};
     auto target = system.spawn<Target>();
     a.watch(target);
     a.watch(target);
     b.watch(target);
+    c.watch(target);
     target.tell(Boom{});
     const auto notice = a.expect<Terminated>();
     REQUIRE(notice.who == target);
     REQUIRE(notice.why.kind() == troupe::ExitReason::Kind::failure);
     REQUIRE(notice.why.is_a<std::runtime_error>());
     b.expect<Terminated>();
+    c.expect<Terminated>();
     a.expect_no_message();
     b.expect_no_message();
+    c.expect_no_message();
   });
 }
 
-TEST_CASE("S51 watching a dead actor, or nobody, tells at once", "[runtime]") {
+TEST_CASE("S51 C74 watching a dead actor, or nobody, tells at once", "[runtime]") {
   on_every_schedule([](TestSystem& system) {
     Probe<Terminated> probe{system};
     auto target = system.spawn<Target>();
@@ -74,6 +78,7 @@ TEST_CASE("S51 watching a dead actor, or nobody, tells at once", "[runtime]") {
     REQUIRE(probe.expect<Terminated>().why.kind() == troupe::ExitReason::Kind::no_actor);
     probe.watch(troupe::Ref<>{});
     probe.expect<Terminated>();
+    probe.expect_no_message();
   });
 }
 
@@ -164,24 +169,36 @@ TEST_CASE("S53 C83 each monitor yields one Down; ending one leaves the other", "
     REQUIRE(std::count(got.begin(), got.end(), first) == 1);
     REQUIRE(std::count(got.begin(), got.end(), third) == 1);
     probe.expect_no_message();
+    auto other = system.spawn<Target>();
+    for (const auto token : {probe.monitor(other), probe.monitor(other)}) probe.demonitor(token);
+    system.stop(other).await();
+    probe.expect_no_message();
   });
 }
 
 TEST_CASE(
     "S54 C77 a Terminated without a handler ends the watcher, and its own watchers hear of it",
     "[runtime]") {
-  on_every_schedule([](TestSystem& system) {
-    Probe<Terminated> probe{system};
-    auto target = system.spawn<Target>();
-    auto careless = system.spawn<Careless>();
-    probe.watch(careless);
-    careless.tell(Watch{target});
-    system.settle();
-    target.tell(Boom{});
-    const auto notice = probe.expect<Terminated>();
-    REQUIRE(notice.who == careless);
-    REQUIRE(std::string(notice.why.text()).find("death pact") == 0);
-  });
+  const auto recorder = std::make_shared<troupe::test::Recorder>();
+  on_every_schedule(
+      [&](TestSystem& system) {
+        recorder->clear();
+        Probe<Terminated> probe{system};
+        auto target = system.spawn<Target>();
+        auto careless = system.spawn<Careless>();
+        probe.watch(careless);
+        careless.tell(Watch{target});
+        system.settle();
+        target.tell(Boom{});
+        const auto notice = probe.expect<Terminated>();
+        REQUIRE(notice.who == careless);
+        REQUIRE(std::string(notice.why.text()).find("death pact") == 0);
+        const auto failed = recorder->all("failed");
+        REQUIRE(failed.size() == 2);
+        REQUIRE(failed[0].who == target);
+        REQUIRE(failed[1].who == careless);
+      },
+      troupe::test::observed_by(recorder));
 }
 
 TEST_CASE("S57 C78 in the notice's handler the dead actor's name is free", "[runtime]") {
@@ -192,6 +209,83 @@ TEST_CASE("S57 C78 in the notice's handler the dead actor's name is free", "[run
       probe.watch(target);
       static_cast<void>(system.stop(target));
       probe.expect<Terminated>();
+    }
+  });
+}
+
+namespace {
+struct Go {};
+/// As soon as its child has ended it spawns another of the same name.
+class Nest : public troupe::Actor<Go> {
+ public:
+  explicit Nest(troupe::Ref<Number> out) : out_(out) {}
+  void receive(const Go&) {
+    const auto child = spawn<Target>({.name = "phoenix"});
+    watch(child);
+    child.tell(Burst{0});
+  }
+  void receive(const Terminated&) {
+    out_.tell(Number{++ends_});
+    if (ends_ < 5) receive(Go{});
+  }
+
+ private:
+  troupe::Ref<Number> out_;
+  int ends_ = 0;
+};
+/// Lets the notice wait until it is told to look.
+class Later : public troupe::Actor<Watch, Go> {
+ public:
+  Later(troupe::Ref<Number> out, bool by_behavior) : out_(out), by_behavior_(by_behavior) {}
+  void receive(const Watch& m) {
+    watch(m.who);
+    if (!by_behavior_) return;
+    become(
+        [this](const Go&) {
+          unbecome();
+          receive(Go{});
+        },
+        troupe::otherwise_stash);
+  }
+  void receive(const Go&) {
+    looks_ = true;
+    unstash_all();
+  }
+  void receive(const Terminated& m) {
+    looks_ ? static_cast<void>(out_.tell(Number{1})) : static_cast<void>(stash(m));
+  }
+
+ private:
+  troupe::Ref<Number> out_;
+  bool by_behavior_;
+  bool looks_ = false;
+};
+}  // namespace
+
+TEST_CASE("S57 C78 a parent spawns and watches a child of the dead one's name as soon as it hears",
+          "[runtime]") {
+  on_every_schedule([](TestSystem& system) {
+    Probe<Number> probe{system};
+    auto nest = system.spawn<Nest>(probe.ref());
+    nest.tell(Go{});
+    for (int i = 1; i <= 5; ++i) REQUIRE(probe.expect<Number>().value == i);
+    system.kill(nest);
+  });
+}
+
+TEST_CASE("C81 a Terminated can be stashed, and comes when it is unstashed", "[runtime]") {
+  on_every_schedule([](TestSystem& system) {
+    for (const bool by_behavior : {false, true}) {
+      Probe<Number> probe{system};
+      auto target = system.spawn<Target>();
+      auto later = system.spawn<Later>(probe.ref(), by_behavior);
+      later.tell(Watch{target});
+      system.settle();
+      system.stop(target).await();
+      probe.expect_no_message();
+      later.tell(Go{});
+      probe.expect<Number>();
+      probe.expect_no_message();
     }
   });
 }
