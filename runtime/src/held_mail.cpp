@@ -181,7 +181,7 @@ void set_receive_timeout(Cell& self, std::optional<Duration> timeout) {
   e.last_influence = self.core().now();
   e.receive_timer = new TimerRecord;
   e.receive_timer->purpose = TimerPurpose::receive_timeout;
-  arm_cell_timer(self, *e.receive_timer, e.last_influence + *timeout);
+  arm_cell_timer(self, *e.receive_timer, deadline_after(e.last_influence, *timeout));
 }
 
 /// The timer is not moved by each message: it looks, when it is due, how long it has been quiet.
@@ -189,11 +189,11 @@ void Cell::receive_timer_due() {
   CellExtension& e = *extension;
   const TimePoint now = core().now();
   if (waiting() != nullptr) e.last_influence = now;  // a handler is under way
-  if (now >= e.last_influence + e.receive_timeout) {
+  if (now >= deadline_after(e.last_influence, e.receive_timeout)) {
     e.last_influence = now;
     append_notice(make_notice(ReceiveTimeout{}));
   }
-  arm_cell_timer(*this, *e.receive_timer, e.last_influence + e.receive_timeout);
+  arm_cell_timer(*this, *e.receive_timer, deadline_after(e.last_influence, e.receive_timeout));
 }
 
 }  // namespace troupe::detail

@@ -433,6 +433,27 @@ TEST_CASE(
   });
 }
 
+TEST_CASE("S36 C122 a receive timeout of for ever never comes; one of zero is refused",
+          "[runtime]") {
+  on_every_schedule([](TestSystem& system) {
+    Probe<Note> notes{system};
+    Probe<troupe::Terminated> watcher{system};
+    auto sleepy = system.spawn<Sleepy>(notes.ref());
+    watcher.watch(sleepy);
+    sleepy.tell(Quiet{troupe::no_timeout});
+    system.settle();
+    system.advance(1000h);
+    REQUIRE(texts(notes, system).empty());
+    sleepy.tell(Quiet{1s});
+    system.settle();
+    system.advance(1s);
+    REQUIRE(texts(notes, system).size() == 1);
+    sleepy.tell(Quiet{0s});
+    REQUIRE_THAT(std::string(watcher.expect<troupe::Terminated>().why.text()),
+                 Catch::Contains("longer than zero"));
+  });
+}
+
 namespace {
 class NotHandled : public troupe::Actor<Open> {
  public:
