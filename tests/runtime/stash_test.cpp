@@ -156,6 +156,24 @@ class Careful : public troupe::Actor<Item, Ready> {
   int turned_away_ = 0;
 };
 
+/// Goes on after an overflow.
+class Hoarder : public troupe::Actor<Item, Ready> {
+ public:
+  void receive(const Item& m) {
+    try {
+      stash(m);
+    } catch (const troupe::StashOverflow&) {
+      ++overflows_;
+    }
+  }
+  std::string receive(const Ready&) {
+    return std::to_string(stash_size()) + " stashed, " + std::to_string(overflows_) + " not";
+  }
+
+ private:
+  int overflows_ = 0;
+};
+
 }  // namespace
 
 TEST_CASE("S28 what is stashed while stashed messages are handled waits for the next unstash_all",
@@ -183,7 +201,7 @@ TEST_CASE("S29 C137 the same message can't be stashed twice", "[runtime]") {
   REQUIRE(ask.try_await().error().kind == troupe::AskErrorKind::timeout);
 }
 
-TEST_CASE("S26 a full stash fails the actor, unless it looks before", "[runtime]") {
+TEST_CASE("S26 C134 a full stash fails the actor, unless it looks before", "[runtime]") {
   auto recorder = std::make_shared<troupe::test::Recorder>();
   on_every_schedule(
       [&](TestSystem& system) {
@@ -198,6 +216,9 @@ TEST_CASE("S26 a full stash fails the actor, unless it looks before", "[runtime]
         auto careful = system.spawn<Careful>({.stash_max = 3});
         for (int n = 0; n < 5; ++n) careful.tell(Item{n});
         REQUIRE(careful.ask(Ready{}).await() == "3 stashed, 2 not");
+        auto hoarder = system.spawn<Hoarder>({.stash_max = 3});
+        for (int n = 0; n < 4; ++n) hoarder.tell(Item{n});
+        REQUIRE(hoarder.ask(Ready{}).await() == "3 stashed, 1 not");
       },
       troupe::test::observed_by(recorder));
 }
@@ -409,7 +430,7 @@ class Sleepy : public troupe::Actor<Open, Heartbeat, Quiet> {
 }  // namespace
 
 TEST_CASE(
-    "S36 C52 receive timeout: after so long without a message that counts, again and again, "
+    "S36 C52 C119 receive timeout: after so long without a message that counts, again and again, "
     "until it is cancelled",
     "[runtime]") {
   on_every_schedule([](TestSystem& system) {

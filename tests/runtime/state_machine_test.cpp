@@ -137,7 +137,7 @@ TEST_CASE("S30 what is postponed again stays in the order it came", "[state_mach
   });
 }
 
-TEST_CASE("S37 a state timeout ends with its state, and is not mixed up with other timers",
+TEST_CASE("S37 C133 a state timeout ends with its state, and is not mixed up with other timers",
           "[state_machine]") {
   on_every_schedule([](TestSystem& system) {
     Probe<Did> probe{system};
@@ -154,6 +154,12 @@ TEST_CASE("S37 a state timeout ends with its state, and is not mixed up with oth
     system.advance(1s);  // the state's timeout is gone with it; the generic timer goes on
     expect(probe, {"bell"});
     system.advance(1h);
+    REQUIRE(probe.waiting() == 0);
+    door.tell(Unlock{"1234"});
+    system.settle();
+    expect(probe, {"unlocking", "still locked", "leaves locked", "unlocked by 1234"});
+    system.advance(10s);  // both are due, each for its own handler
+    expect(probe, {"too late", "locked", "bell"});
     REQUIRE(probe.waiting() == 0);
   });
 }

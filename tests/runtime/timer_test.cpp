@@ -59,7 +59,7 @@ class Clocked : public troupe::Actor<Start, StartAndWait, Every, Cancel, troupe:
 
 }  // namespace
 
-TEST_CASE("S38 a timer fires when due and never early", "[runtime]") {
+TEST_CASE("S38 C116 a timer fires when due and never early", "[runtime]") {
   on_every_schedule([](TestSystem& system) {
     Probe<Seen> probe{system};
     auto actor = system.spawn<Clocked>(probe.ref());
@@ -90,7 +90,7 @@ TEST_CASE("S32 C113 starting a key cancels the timer that had it, also one whose
   });
 }
 
-TEST_CASE("S32 a tick that waits in the mailbox is not delivered once its timer is cancelled",
+TEST_CASE("S32 C123 a tick that waits in the mailbox is not delivered once its timer is cancelled",
           "[runtime]") {
   on_every_schedule([](TestSystem& system) {
     Probe<Seen> probe{system};
@@ -189,19 +189,225 @@ TEST_CASE("S33 timers end with their actor", "[runtime]") {
   });
 }
 
+namespace {
+struct Change {};
+struct Boom {};
+/// Ticks each second, and says so in two ways.
+class Fickle : public troupe::Actor<Change, Boom, troupe::Private<Tick>> {
+ public:
+  explicit Fickle(troupe::Ref<Seen> out, bool starts = true) : out_(out), starts_(starts) {}
+  void on_start() override {
+    every("often", 1s, Tick{0});
+    start_timer("once", 1h, Tick{0});
+    if (!starts_) throw std::runtime_error("a bad start");
+  }
+  void receive(const Change&) {
+    become([this](const Tick&) { out_.tell(Seen{2}); }, troupe::otherwise_receive);
+  }
+  void receive(const Boom&) { throw std::runtime_error("boom"); }
+  void receive(const Tick&) { out_.tell(Seen{1}); }
+
+ private:
+  troupe::Ref<Seen> out_;
+  bool starts_;
+};
+}  // namespace
+
+TEST_CASE("S33 C115 timers outlive a change of behavior, and end when their actor fails",
+          "[runtime]") {
+  on_every_schedule([](TestSystem& system) {
+    Probe<Seen> probe{system};
+    auto fickle = system.spawn<Fickle>(probe.ref());
+    REQUIRE(probe.expect<Seen>().n == 1);
+    fickle.tell(Change{});
+    REQUIRE(probe.expect<Seen>().n == 2);
+    fickle.tell(Boom{});
+    system.settle();
+    REQUIRE_FALSE(system.core().timers().next_wake().has_value());
+    system.spawn<Fickle>(probe.ref(), false);
+    system.settle();
+    REQUIRE_FALSE(system.core().timers().next_wake().has_value());
+    probe.expect_no_message(1h);
+  });
+}
+
 TEST_CASE("C118 a period of zero or less is refused", "[runtime]") {
   on_every_schedule([](TestSystem& system) {
     Probe<troupe::Terminated> watcher{system};
     Probe<Seen> probe{system};
-    auto actor = system.spawn<Clocked>(probe.ref());
-    watcher.watch(actor);
-    actor.tell(Every{0s});
-    REQUIRE(std::string(watcher.expect<troupe::Terminated>().why.text()).find("period") !=
-            std::string::npos);
+    for (const troupe::Duration period : {0s, -1s}) {
+      auto actor = system.spawn<Clocked>(probe.ref());
+      watcher.watch(actor);
+      actor.tell(Every{period});
+      REQUIRE(std::string(watcher.expect<troupe::Terminated>().why.text()).find("period") !=
+              std::string::npos);
+    }
   });
 }
 
-TEST_CASE("a delayed send arrives after its delay, and bounces when its receiver has ended",
+namespace {
+struct TryCancel {
+  using Reply = bool;
+};
+/// Its third tick throws.
+class Trips : public troupe::Actor<Start, TryCancel, Every, troupe::Private<Tick>> {
+ public:
+  explicit Trips(troupe::Ref<Seen> out) : out_(out) {}
+  void receive(const Start& m) { start_timer("key", m.delay, Tick{m.n}); }
+  bool receive(const TryCancel&) { return cancel_timer("key"); }
+  void receive(const Every& m) { every("often", m.period, Tick{0}); }
+  void receive(const Tick&) {
+    out_.tell(Seen{++ticks_});
+    if (ticks_ == 3) throw std::runtime_error("trips");
+  }
+
+ private:
+  troupe::Ref<Seen> out_;
+  int ticks_ = 0;
+};
+}  // namespace
+
+TEST_CASE("C116 cancelling says whether there was a timer; a repeating one ends when a tick throws",
+          "[runtime]") {
+  on_every_schedule([](TestSystem& system) {
+    Probe<Seen> probe{system};
+    auto trips = system.spawn<Trips>(probe.ref());
+    REQUIRE_FALSE(trips.ask(TryCancel{}).await());
+    trips.tell(Start{1, 1s});
+    REQUIRE(trips.ask(TryCancel{}).await());
+    REQUIRE_FALSE(trips.ask(TryCancel{}).await());
+    trips.tell(Start{1, 1s});
+    REQUIRE(probe.expect<Seen>().n == 1);
+    REQUIRE_FALSE(trips.ask(TryCancel{}).await());  // it has fired
+    trips.tell(Every{1s});
+    REQUIRE(probe.expect<Seen>().n == 2);
+    REQUIRE(probe.expect<Seen>().n == 3);
+    probe.expect_no_message(1h);
+    REQUIRE_FALSE(system.core().timers().next_wake().has_value());
+  });
+}
+
+namespace {
+struct Fill {
+  int timers;
+};
+class Full : public troupe::Actor<Fill, Cancel, troupe::Private<Tick>> {
+ public:
+  void receive(const Fill& m) {
+    for (int i = 0; i < m.timers; ++i) start_timer(i, std::chrono::hours(1000 + i), Tick{i});
+    timers_ = m.timers;
+  }
+  void receive(const Cancel&) {
+    for (int i = 0; i < timers_; ++i) cancel_timer(i);
+  }
+  void receive(const Tick&) {}
+
+ private:
+  int timers_ = 0;
+};
+}  // namespace
+
+TEST_CASE("C124 timers that are cancelled are gone at once, however far away", "[runtime]") {
+  on_every_schedule([](TestSystem& system) {
+    auto full = system.spawn<Full>();
+    full.tell(Fill{1000});
+    system.settle();
+    REQUIRE(system.core().timers().next_wake().has_value());
+    full.tell(Cancel{});
+    system.settle();
+    REQUIRE_FALSE(system.core().timers().next_wake().has_value());
+  });
+}
+
+namespace {
+struct Add {
+  int n;
+};
+struct Total {
+  using Reply = std::string;
+};
+/// Adds by three timers and by messages, each in a turn with a wait.
+class Adder : public troupe::Actor<Add, Total, troupe::Private<Tick>> {
+ public:
+  explicit Adder(troupe::Ref<Never> silent) : silent_(silent) {}
+  void on_start() override {
+    every(1, 1s, Tick{1});
+    every(2, 1s, Tick{1});
+    every(3, 2s, Tick{1});
+  }
+  void receive(const Add& m) { add(m.n); }
+  void receive(const Tick& m) { add(m.n); }
+  std::string receive(const Total&) {
+    return std::to_string(sum_) + ", " + std::to_string(overlaps_) + " overlaps";
+  }
+
+ private:
+  void add(int n) {
+    if (is_busy_) ++overlaps_;
+    is_busy_ = true;
+    const int before = sum_;
+    static_cast<void>(silent_.ask(Never{}, 10ms).try_await());
+    sum_ = before + n;
+    is_busy_ = false;
+  }
+  troupe::Ref<Never> silent_;
+  int sum_ = 0;
+  int overlaps_ = 0;
+  bool is_busy_ = false;
+};
+}  // namespace
+
+TEST_CASE("S35 C125 ticks of several timers and messages come one by one: the sum is exact",
+          "[runtime]") {
+  on_every_schedule([](TestSystem& system) {
+    Probe<Never> silent{system};
+    auto adder = system.spawn<Adder>(silent.ref());
+    system.advance(500ms);
+    for (int second = 0; second < 10; ++second) {
+      for (int i = 0; i < 5; ++i) adder.tell(Add{10});
+      system.advance(1s);
+    }
+    REQUIRE(adder.ask(Total{}).await() == std::to_string(10 + 10 + 5 + 500) + ", 0 overlaps");
+  });
+}
+
+namespace {
+/// In its own tick it makes its timer slower, and ends it.
+class Changes : public troupe::Actor<troupe::Private<Tick>> {
+ public:
+  explicit Changes(troupe::Ref<Seen> out) : out_(out) {}
+  void on_start() override { every("t", 1s, Tick{0}); }
+  void receive(const Tick&) {
+    out_.tell(Seen{++ticks_});
+    if (ticks_ == 3) every("t", 2s, Tick{0});
+    if (ticks_ == 5) cancel_timer("t");
+  }
+
+ private:
+  troupe::Ref<Seen> out_;
+  int ticks_ = 0;
+};
+}  // namespace
+
+TEST_CASE("C126 a timer that is changed and cancelled in its own tick ticks exactly so often",
+          "[runtime]") {
+  on_every_schedule([](TestSystem& system) {
+    Probe<Seen> probe{system};
+    system.spawn<Changes>(probe.ref());
+    system.settle();
+    const auto ticks_after = [&](troupe::Duration d) {
+      system.advance(d);
+      return probe.waiting();
+    };
+    REQUIRE(ticks_after(3s) == 3);
+    REQUIRE(ticks_after(1999ms) == 3);
+    REQUIRE(ticks_after(1ms) == 4);
+    REQUIRE(ticks_after(2s) == 5);
+    REQUIRE(ticks_after(1h) == 5);
+  });
+}
+
+TEST_CASE("C123 a delayed send arrives after its delay, and bounces when its receiver has ended",
           "[runtime]") {
   on_every_schedule([](TestSystem& system) {
     Probe<Seen> probe{system};

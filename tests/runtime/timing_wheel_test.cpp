@@ -27,9 +27,9 @@ TEST_CASE("C117 the wheel gives out what a sorted list would, at any distance, w
       const auto choice = random.below(10);
       if (choice < 5) {
         entries.push_back(std::make_unique<WheelEntry>());
-        const auto scale = random.below(45);
-        const TimePoint due =
-            now + Duration{static_cast<std::int64_t>(random.next() & ((1ull << scale) - 1))};
+        const auto scale = random.below(64);  // up to 292 years, and then to the end of time
+        const TimePoint due = troupe::deadline_after(
+            now, Duration{static_cast<std::int64_t>(random.next() & ((1ull << scale) - 1))});
         wheel.insert(*entries.back(), due);
         model.emplace(due, entries.back().get());
       } else if (choice < 7 && !entries.empty()) {
