@@ -173,15 +173,18 @@ TEST_CASE(
   });
 }
 
-TEST_CASE("find looks a path up and checks the protocol at run time", "[runtime]") {
+TEST_CASE("C158 find looks a path up and checks the protocol at run time", "[runtime]") {
   on_every_schedule([](TestSystem& system) {
     Probe<Number> probe{system};
     auto counter = system.spawn<Counter>({.name = "counter"}, probe.ref());
     auto found = system.find<Number>("/counter");
     REQUIRE(found.has_value());
     REQUIRE(*found == counter);
+    REQUIRE(*system.find<Number>(counter.to_string()) == counter);
     REQUIRE(system.find<Text>("/counter").error() == troupe::FindError::wrong_protocol);
     REQUIRE(system.find<Number>("/nobody").error() == troupe::FindError::not_found);
+    system.stop(counter).await();
+    REQUIRE(system.find<Number>("/counter").error() == troupe::FindError::not_found);
   });
 }
 

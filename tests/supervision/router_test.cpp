@@ -174,7 +174,7 @@ TEST_CASE("a consistent hash router keeps keys together, and moves only those th
   });
 }
 
-TEST_CASE("a broadcast reaches everybody that lives; without anybody messages are refused",
+TEST_CASE("a broadcast reaches everybody that lives; without anybody requests are refused",
           "[router]") {
   on_every_schedule([](TestSystem& system) {
     Probe<Took> sink{system};
@@ -190,6 +190,88 @@ TEST_CASE("a broadcast reaches everybody that lives; without anybody messages ar
     REQUIRE(counts(sink, 2).size() == 2);
     auto nobody = system.spawn(troupe::group<Work>({}));
     REQUIRE_THROWS_AS(nobody.ask(WhoAreYou{"x"}).await(), troupe::Refused);
+  });
+}
+
+TEST_CASE("S8 C140 what a router without routees is told is a dead letter", "[router]") {
+  auto recorder = std::make_shared<troupe::test::Recorder>();
+  on_every_schedule(
+      [&](TestSystem& system) {
+        recorder->clear();
+        for (const auto& router :
+             {troupe::group<Notes>({}), troupe::group<Notes>({}, troupe::broadcast),
+              troupe::group<Notes>({}, troupe::scatter_gather_first(1s))}) {
+          system.spawn(router).tell(Job{"x"});
+        }
+        system.settle();
+        REQUIRE(recorder->count("dead_letter") == 3);
+        REQUIRE(recorder->count("failed") == 0);
+        REQUIRE(system.metrics().dropped_for(troupe::DropReason::no_actor) == 3);
+      },
+      troupe::test::observed_by(recorder));
+}
+
+TEST_CASE("C139 members that stop leave the work to the rest, in a group and in a pool",
+          "[router]") {
+  on_every_schedule([](TestSystem& system) {
+    Probe<Took> sink{system};
+    std::vector<troupe::Ref<Work>> routees;
+    for (int i = 0; i < 4; ++i)
+      routees.push_back(system.spawn<Worker>(troupe::Ref<Took>{sink.ref()}));
+    const auto group = system.spawn(troupe::group<Work>(routees));
+    for (int i = 0; i < 2; ++i) system.stop(routees[static_cast<std::size_t>(i)]).await();
+    const auto pool = system.spawn(troupe::pool(4, workers(sink)));
+    system.settle();
+    for (const char* id : {"routee-1", "routee-3"})
+      REQUIRE(troupe::terminate_child(pool, id).await());
+    system.settle();
+    for (const troupe::Ref<Work>& router : {group, pool}) {
+      for (int i = 0; i < 5; ++i) router.tell(Job{"x"});
+      REQUIRE(counts(sink, 5).size() == 2);
+      sink.expect_no_message();
+    }
+  });
+}
+
+TEST_CASE("C143 a broadcast through pools of pools reaches every worker once; they end together",
+          "[router]") {
+  on_every_schedule([](TestSystem& system) {
+    Probe<Took> sink{system};
+    const auto worker = troupe::factory<Notes, Worker>(troupe::Ref<Took>{sink.ref()});
+    const auto inner = troupe::pool<Notes>(5, worker, troupe::broadcast);
+    const auto all = system.spawn(troupe::pool<Notes>(5, inner, troupe::broadcast));
+    all.tell(Job{"x"});
+    REQUIRE(counts(sink, 25).size() == 25);
+    const auto first = troupe::which_children(all).await().at(0).ref;
+    REQUIRE(troupe::terminate_child(first, "routee-1").await());
+    system.settle();
+    all.tell(Job{"y"});
+    REQUIRE(counts(sink, 24).size() == 24);
+    sink.expect_no_message();
+    system.stop(all).await();
+    REQUIRE(system.actor_count() == 1);  // the sink
+  });
+}
+
+TEST_CASE("C142 scatter and gather without members fails at once; a dead one does no harm",
+          "[router]") {
+  struct Ask {
+    using Reply = int;
+  };
+  on_every_schedule([](TestSystem& system) {
+    Probe<Ask> dead{system};
+    Probe<Ask> lives{system};
+    system.stop(dead.ref()).await();
+    const auto before = system.now();
+    auto nobody = system.spawn(troupe::group<Ask>({}, troupe::scatter_gather_first(10s)));
+    REQUIRE_THROWS_AS(nobody.ask(Ask{}, 1h).await(), troupe::Refused);
+    auto both = system.spawn(
+        troupe::group<Ask>({dead.ref(), lives.ref()}, troupe::scatter_gather_first(10s)));
+    auto answer = both.ask(Ask{}, 1h);
+    lives.expect<Ask>();
+    lives.reply<Ask>(7);
+    REQUIRE(answer.await() == 7);
+    REQUIRE(system.now() == before);
   });
 }
 

@@ -133,7 +133,12 @@ class Router<Base, P, Logic, TypeList<Ms...>>
 
   template <class M>
   Routed<Logic, M> pass_on(M&& m) {
-    require(!routees_.empty(), "the router has no routee");
+    if constexpr (Request<M>) {
+      require(!routees_.empty(), "the router has no routee");
+    } else if (routees_.empty()) {
+      Ref<P>{}.tell(std::move(m));  // a dead letter (S8)
+      return;
+    }
     const Ref<P>& to = routees_[choose_routee(logic_, routees_, std::as_const(m))];
     if constexpr (Request<M>) {
       return this->forward(to, std::move(m));
@@ -143,6 +148,7 @@ class Router<Base, P, Logic, TypeList<Ms...>>
   }
   template <class M>
   void tell_all(const M& m) {
+    if (routees_.empty()) Ref<P>{}.tell(m);  // a dead letter (S8)
     for (const Ref<P>& to : routees_) to.tell(m);
   }
   template <class M>
@@ -249,7 +255,7 @@ requires(!detail::fine<Why>) Factory<P> pool(std::size_t size, Factory<P> routee
 = delete;
 
 /// A factory of a router to actors that others own. A routee that ends is left out from then on;
-/// without any left messages are refused.
+/// without any left requests are refused, and other messages are dead letters.
 template <class P, class Logic = RoundRobin,
           class Why = decltype(detail::why_not_route<P, Logic>())>
 requires detail::fine<Why> Factory<P> group(std::vector<Ref<P>> routees, Logic logic = {}) {
