@@ -192,8 +192,8 @@ void SupervisorBase::child_ended(const Ended& ended) {
     return;
   }
   if (group_ && !(group_->current == child && child->state == ChildState::restarting)) {
-    child->state =
-        ChildState::held;  // the group takes it along, or it is looked at when the group is done
+    set(*child,
+        ChildState::held);  // the group takes it along, or it is looked at when that is done
     queued_.push_back([this, number = child->number, ended] {
       const auto found = by_number_.find(number);
       if (found != by_number_.end() && found->second->state == ChildState::held)

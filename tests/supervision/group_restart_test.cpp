@@ -12,6 +12,33 @@ using troupe::testkit::Probe;
 using troupe::testkit::TestSystem;
 using Lines = std::vector<std::string>;
 
+TEST_CASE("S61 a group goes on without the child that caused it, also after two restarts met",
+          "[supervision]") {
+  const auto stop_on_bad_starts = troupe::Decider{}
+                                      .on<OtherFailure>(troupe::Decision::restart)
+                                      .on<std::runtime_error>(troupe::Decision::stop);
+  on_every_schedule([&](TestSystem& system) {
+    Fixture f{
+        system,
+        {.strategy = troupe::rest_for_one, .restarts_max = 10, .decider = stop_on_bad_starts}};
+    f.child("c").tell(Stall{});
+    system.settle();
+    f.child("b").tell(FailOther{});  // c takes its 5 s to stop
+    system.advance(1s);
+    f.child("a").tell(FailOther{});  // meanwhile
+    system.advance(10s);
+    REQUIRE(troupe::count_children(f.supervisor).await().active == 3);
+    {
+      std::lock_guard guard(f.script->mutex);
+      f.script->failing_starts["b"] = 1;
+    }
+    f.child("b").tell(FailOther{});
+    system.settle();
+    REQUIRE(f.child("c").ask(Ping{}).await() == 1);
+    REQUIRE(troupe::count_children(f.supervisor).await().active == 2);
+  });
+}
+
 TEST_CASE("a child that is forgotten while a group restart is under way leaves the group",
           "[supervision]") {
   on_every_schedule([](TestSystem& system) {

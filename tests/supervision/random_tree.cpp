@@ -231,6 +231,9 @@ SupervisorOptions any_options(Random& random) {
   options.restarts_max = 1 + random.below(8);
   options.within = 1s;
   if (random.chance(0.3)) options.backoff = Backoff{.min = 10ms, .max = 100ms};
+  const Decision decisions[] = {Decision::restart, Decision::resume, Decision::stop,
+                                Decision::escalate};
+  if (random.chance(0.3)) options.decider = Decider{}.otherwise(decisions[random.below(4)]);
   return options;
 }
 
