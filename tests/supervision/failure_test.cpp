@@ -137,7 +137,7 @@ class Family : public troupe::Actor<Fail, Ping, TheKid, Item, Open> {
 
 }  // namespace
 
-TEST_CASE("S44 C65 a restart ends the children, also after a failure in on_start or over the stash",
+TEST_CASE("S44 a restart ends the children, also after a failure in on_start or over the stash",
           "[supervision]") {
   on_every_schedule([](TestSystem& system) {
     auto counts = std::make_shared<Counts>();
