@@ -1,6 +1,7 @@
 // Sending: envelopes into mailboxes, commands into cells.
 #include <new>
 #include <optional>
+#include <vector>
 
 #include <troupe/runtime/detail/mutant.hpp>
 
@@ -281,7 +282,8 @@ RequestPort send_when_room(const Address& to, Envelope* e, std::chrono::nanoseco
   } else {
     e->to_generation = to.generation;
     if (worker != nullptr && worker->cell != nullptr) e->from = worker->cell->address();
-    switch (lane->put_or_wait(e, port)) {
+    std::vector<Envelope*> late;
+    switch (lane->put_or_wait(e, port, late)) {
       case LockedLane::Put::closed:
         drop(core, to, e, DropReason::no_actor, Sent::dead);
         fail_reply(port, AskErrorKind::receiver_down, "the actor has ended");
@@ -293,6 +295,7 @@ RequestPort send_when_room(const Address& to, Envelope* e, std::chrono::nanoseco
         break;
       default: break;  // it waits in line
     }
+    for (Envelope* given_up : late) drop(core, to, given_up, DropReason::mailbox_full, Sent::full);
   }
   if (core != nullptr) gate->leave();
   return port;

@@ -233,6 +233,19 @@ TEST_CASE("S23 wait: send waits for room, in line; tell does not; who gives up s
   });
 }
 
+TEST_CASE("S23 who waited for room in vain leaves the line, also where nothing is taken any more",
+          "[runtime]") {
+  on_every_schedule([](TestSystem& system) {
+    Fixture f{system, troupe::bounded(1, Overflow::wait)};
+    f.slow.send(Item{1}).await();
+    constexpr int tries = 200;
+    for (int i = 0; i < tries; ++i) REQUIRE_FALSE(f.slow.send(Item{2}, 1ms).try_await());
+    REQUIRE(f.dropped() >= tries - 20);  // the rest when it takes, or ends
+    REQUIRE(f.let_go() == Texts{"item 1"});
+    REQUIRE(f.dropped() == tries);
+  });
+}
+
 namespace {
 struct Start {
   using Reply = std::string;

@@ -303,6 +303,23 @@ TEST_CASE("a pool of none is refused", "[router]") {
   REQUIRE_THROWS_AS(system.spawn(troupe::pool(0, workers(sink))), troupe::UsageError);
 }
 
+namespace {
+struct Hello {};
+class Stranger : public troupe::Actor<Hello> {
+ public:
+  void receive(const Hello&) {}
+};
+}  // namespace
+
+TEST_CASE("a pool hands no work to a child of another kind", "[router]") {
+  on_every_schedule([](TestSystem& system) {
+    Probe<Took> sink{system};
+    auto pool = system.spawn(troupe::pool(2, workers(sink), troupe::round_robin));
+    REQUIRE(troupe::start_child(pool, {.id = "stranger"}, troupe::factory<Stranger>()).await());
+    for (int i = 0; i < 6; ++i) pool.ask(WhoAreYou{"x"}).await();  // throws where it is refused
+  });
+}
+
 TEST_CASE("a pool leaves out a routee that was taken away, and takes it in when it is back",
           "[router]") {
   on_every_schedule([](TestSystem& system) {

@@ -49,10 +49,22 @@ LockedLane::Put LockedLane::put(Envelope* e, Envelope*& left) {
   return result;
 }
 
-LockedLane::Put LockedLane::put_or_wait(Envelope* e, const RequestPort& waiter) {
+/// Those who gave up leave the line, although nothing is taken.
+void LockedLane::sweep_line(std::vector<Envelope*>& late) {
+  std::erase_if(waiting_, [&](const Left& left) {
+    const bool is_over = left.waiter.slot->is_over(left.waiter.generation);
+    if (is_over) late.push_back(left.envelope);
+    return is_over;
+  });
+  sweep_line_at_ = 16 + 2 * waiting_.size();
+}
+
+LockedLane::Put LockedLane::put_or_wait(Envelope* e, const RequestPort& waiter,
+                                        std::vector<Envelope*>& late) {
   std::lock_guard guard(mutex_);
   if (closed_) return Put::closed;
   if (is_full()) {
+    if (waiting_.size() >= sweep_line_at_) sweep_line(late);
     waiting_.push_back({e, waiter});
     return Put::full;
   }

@@ -34,8 +34,8 @@ class LockedLane {
   enum class Put : std::uint8_t { in, displaced, full, closed };
   /// `displaced`: `left` is the one that was dropped for this. `full`: this one is left.
   Put put(Envelope* e, Envelope*& left);
-  /// Waits in line when there is no room.
-  Put put_or_wait(Envelope* e, const RequestPort& waiter);
+  /// Waits in line when there is no room. `late`: as in take.
+  Put put_or_wait(Envelope* e, const RequestPort& waiter, std::vector<Envelope*>& late);
   /// A signal or a tick: behind everything, and not counted.
   void append(Envelope* e);
   /// The next message, or null. `admitted`: who has room now; its slot is won, to be published.
@@ -57,11 +57,13 @@ class LockedLane {
     return options_.capacity != 0 && counted_ >= options_.capacity;
   }
   Envelope* drop_oldest();
+  void sweep_line(std::vector<Envelope*>& late);
 
   const MailboxOptions options_;
   mutable std::mutex mutex_;
   std::vector<std::deque<Item>> lanes_;  // by priority; the last takes what is not listed
   std::deque<Left> waiting_;
+  std::size_t sweep_line_at_ = 16;  ///< entries; so that a sweep costs each who waits a look or two
   std::uint32_t counted_ = 0;
   bool closed_ = false;
 };

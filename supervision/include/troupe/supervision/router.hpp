@@ -5,6 +5,7 @@
 #include <vector>
 
 #include <troupe/runtime/random.hpp>
+#include <troupe/runtime/system.hpp>
 #include <troupe/supervision/supervisor.hpp>
 
 namespace troupe {
@@ -191,6 +192,8 @@ class Pool final : public Router<Supervisor<P>, P, Logic, PublicMessages<P>> {
  private:
   // Children also come and go by hand, and by their supervisor's decisions.
   void child_is_here(const Ref<>& child) override {
+    using Table = TypeTable<PublicMessages<P>>;
+    if (!takes_all(child.address(), Table::entries, Table::count)) return;  // no routee
     const Ref<P> routee{child.address()};
     auto& all = this->routees_;
     if (std::find(all.begin(), all.end(), routee) == all.end()) all.push_back(routee);
