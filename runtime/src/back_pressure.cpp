@@ -15,6 +15,11 @@
 
 namespace troupe::detail {
 
+/// Ends a slowdown, if it is not over: that is no late answer, and counted by nobody.
+void go_on(const RequestPort& slowed) noexcept {
+  if (win_slot(slowed)) finish_reply(slowed);
+}
+
 void slow_sender(SystemCore& core, Worker* worker, const Address& to) noexcept {
   const std::uint32_t most = core.options().slow_senders_above;
   if (worker == nullptr || worker->cell == nullptr || worker->turn == nullptr || most == 0) return;
@@ -62,15 +67,17 @@ void Cell::end_slowdown() {
 
 /// The receiver's side: a sender waits.
 void Cell::handle_slowdown(const RequestPort& sender) {
-  ext().slowed_senders.push_back(sender);
+  std::vector<RequestPort>& line = ext().slowed_senders;
+  if (line.size() >= 16 && line.size() == line.capacity())  // about to double: who went on leaves
+    std::erase_if(line, [](const RequestPort& s) { return s.slot->is_over(s.generation); });
+  line.push_back(sender);
   release_slowed_senders(core().options().slow_senders_above / 2);
 }
 
 /// Lets the slowed senders go on once no more than so many messages wait.
 void Cell::release_slowed_senders(std::uint32_t when) {
   if (extension->slowed_senders.empty() || detail::mailbox_length(*this) > when) return;
-  for (const RequestPort& sender : std::exchange(extension->slowed_senders, {}))
-    answer_done(sender);
+  for (const RequestPort& sender : std::exchange(extension->slowed_senders, {})) go_on(sender);
 }
 
 }  // namespace troupe::detail

@@ -350,10 +350,15 @@ inline void count_push(Cell& cell, bool woke_it) noexcept {
     cell.pushed.fetch_add(1, std::memory_order_relaxed);  // both: figures
   }
 }
+/// Ends a sender's slowdown. Any thread inside the System.
+void go_on(const RequestPort& slowed) noexcept;
 /// Marks the sender at work if it floods this actor.
 void slow_sender(SystemCore& core, Worker* worker, const Address& to) noexcept;
 /// Messages that wait: came minus taken.
 [[nodiscard]] std::uint32_t mailbox_length(const Cell& cell) noexcept;
+/// A message whose time has come: its sender heard long ago that it is sent, so no budget holds it
+/// back.
+void send_due(SystemCore& core, const Address& to, Envelope* e) noexcept;
 /// Gives a cell a command. Any thread that may touch the cell's System.
 void send_command(Cell& to, Command* command);
 /// As send_command, but in the lane of answers, which is not ordered with what the sender tells.

@@ -118,7 +118,7 @@ void Cell::bounce_command(Command* command) {
       release_timer(timer);
       return;
     }
-    case CommandKind::slowdown: answer_done(static_cast<SlowdownCommand&>(*command).sender); break;
+    case CommandKind::slowdown: go_on(static_cast<SlowdownCommand&>(*command).sender); break;
     case CommandKind::urgent:
       bounce(std::exchange(static_cast<UrgentCommand&>(*command).message, nullptr),
              DropReason::no_actor);

@@ -61,8 +61,10 @@ CrashReport make_crash_report(Cell& cell, const ExitReason& why, bool starting,
     Envelope& e = *turn->envelope;
     report.sender = Ref<>{e.from};
     report.message_type = e.type->text();
-    if (e.type->print != nullptr)
-      report.message = safely([&] { return e.type->print(payload(e)); });
+    if (e.type->print != nullptr) {  // what was moved away can't be shown, or even looked at
+      report.message = turn->is_given_away ? "(moved into its handler)"
+                                           : safely([&] { return e.type->print(payload(e)); });
+    }
   }
   if (cell.extension == nullptr || cell.extension->has_object)
     report.state = safely([&] { return cell.actor().describe_state(); });
@@ -71,7 +73,7 @@ CrashReport make_crash_report(Cell& cell, const ExitReason& why, bool starting,
     try {
       options.redact_crash_report(report);
     } catch (...) {  // user code; what it was to hide is not shown then
-      report.message = report.state = "(redact_crash_report threw)";
+      report.why = report.message = report.state = "(redact_crash_report threw)";
     }
   }
   std::size_t left = options.crash_report_bytes_max;

@@ -1,5 +1,6 @@
 #include "memory.hpp"
 
+#include <atomic>
 #include <mutex>
 #include <new>
 #include <utility>
@@ -22,6 +23,7 @@ class Depot {
       std::lock_guard guard(lock_);
       if (Block* batch = batches_[size_class]) {
         batches_[size_class] = batch->next_batch;
+        free_bytes_.fetch_sub(bytes_of(size_class, batch), std::memory_order_relaxed);  // a figure
         return batch;
       }
     }
@@ -30,9 +32,18 @@ class Depot {
   void give(std::uint16_t size_class, Block* batch) noexcept {
     std::lock_guard guard(lock_);
     batch->next_batch = std::exchange(batches_[size_class], batch);
+    free_bytes_.fetch_add(bytes_of(size_class, batch), std::memory_order_relaxed);  // a figure
+  }
+  [[nodiscard]] std::uint64_t free_bytes() const noexcept {
+    return free_bytes_.load(std::memory_order_relaxed);  // as said above
   }
 
  private:
+  static std::uint64_t bytes_of(std::uint16_t size_class, const Block* batch) noexcept {
+    std::uint64_t blocks = 0;
+    for (const Block* b = batch; b != nullptr; b = b->next) ++blocks;
+    return blocks * class_bytes[size_class];
+  }
   /// A batch of a slab. Slabs are large, so that the system is asked seldom: malloc's heaps of
   /// threads grow by single pages, with a system call each.
   Block* carve(std::size_t bytes) {
@@ -53,6 +64,7 @@ class Depot {
   std::mutex slab_lock_;
   std::byte* slab_ = nullptr;
   std::byte* slab_end_ = nullptr;
+  std::atomic<std::uint64_t> free_bytes_{0};
   SpinLock lock_;
   Block* batches_[block_classes] = {};
 };
@@ -88,6 +100,10 @@ void free_block(std::uint16_t size_class, void* block) noexcept {
   BlockCache& c = block_cache;
   c.free[size_class] = ::new (block) Block{c.free[size_class], nullptr};
   if (++c.count[size_class] >= cached_blocks_max) give_batch(c, size_class, batch_blocks);
+}
+
+std::uint64_t free_block_bytes() noexcept {
+  return depot.free_bytes();
 }
 
 void flush_block_cache() noexcept {

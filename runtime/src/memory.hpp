@@ -57,6 +57,8 @@ inline void* allocate_block(std::uint16_t size_class, std::size_t bytes) {
 /// Not inlined: after a handler the thread may be another, and a compiler that sees two uses of
 /// block_cache in one function may keep its address from the first.
 [[gnu::noinline]] void free_block(std::uint16_t size_class, void* block) noexcept;
+/// Bytes of blocks that nobody uses: they are kept, and still the process's.
+std::uint64_t free_block_bytes() noexcept;
 /// Gives this thread's cache back to the depot: before a thread of ours ends.
 void flush_block_cache() noexcept;
 

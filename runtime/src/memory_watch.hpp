@@ -24,8 +24,9 @@ enum class Pressure : std::uint8_t {
 
 /// Half of what the cgroup, or else the machine, allows; bytes.
 std::uint64_t default_memory_max();
-/// Bytes of this process in memory; 0 where that can't be read.
-std::uint64_t resident_bytes();
+/// Bytes of this process in memory, but for those that are kept for messages to come; 0 where that
+/// can't be read.
+std::uint64_t bytes_in_use();
 
 /// Thread safety: any thread.
 class MemoryWatch {
@@ -47,6 +48,7 @@ class MemoryWatch {
   std::atomic<Pressure> pressure_{Pressure::none};
   std::mutex mutex_;
   TimePoint next_look_ = TimePoint::min();
+  TimePoint next_trim_ = TimePoint::min();
 };
 
 /// For executors on virtual time: looks where the options have a gauge, since what the process

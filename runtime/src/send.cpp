@@ -188,13 +188,8 @@ bool is_over_budget(SystemCore& core, const Address& to) noexcept {
          (pressure == Pressure::full_mailboxes && mailbox_length(*to.cell) > much_mail);
 }
 
-Sent put(SystemCore& core, Worker* worker, const Address& to, Envelope* e) noexcept;
-
-/// Where memory is short, or a test kit delivers.
-[[gnu::noinline]] Sent put_with_care(SystemCore& core, Worker* worker, const Address& to,
-                                     Envelope* e) noexcept {
-  if (is_over_budget(core, to)) return drop(&core, to, e, DropReason::over_budget, Sent::budget);
-  if (core.delivery() == nullptr) return put(core, worker, to, e);
+/// Where a test kit delivers.
+Sent put_by_delivery(SystemCore& core, Worker* worker, const Address& to, Envelope* e) noexcept {
   if (is_taken(core, to, e)) return Sent::ok;
   if (is_stale(to)) return drop(&core, to, e, DropReason::no_actor, Sent::dead);
   if ((to.generation & has_locked_lane) != 0) return put_in_lane(core, worker, to, e);
@@ -216,6 +211,15 @@ Sent put(SystemCore& core, Worker* worker, const Address& to, Envelope* e) noexc
     slow_sender(core, worker, to);  // relaxed: a sample
   }
   return Sent::ok;
+}
+
+/// Where memory is short, or a test kit delivers.
+[[gnu::noinline]] Sent put_with_care(SystemCore& core, Worker* worker, const Address& to,
+                                     Envelope* e) noexcept {
+  if (!is_stale(to) && is_over_budget(core, to))
+    return drop(&core, to, e, DropReason::over_budget, Sent::budget);
+  return core.delivery() != nullptr ? put_by_delivery(core, worker, to, e)
+                                    : put(core, worker, to, e);
 }
 
 [[gnu::always_inline]] inline Sent put_or_refuse(SystemCore& core, Worker* worker,
@@ -254,6 +258,15 @@ Sent send(const Address& to, Envelope* e) noexcept {
   return put_or_refuse(worker->core, worker, to, e);
 }
 
+void send_due(SystemCore& core, const Address& to, Envelope* e) noexcept {
+  e->to_generation = to.generation;
+  if (core.delivery() != nullptr) {
+    put_by_delivery(core, nullptr, to, e);
+  } else {
+    put(core, nullptr, to, e);
+  }
+}
+
 RequestPort send_request(const Address& to, RequestEnvelope* e) noexcept {
   const RequestPort port = e->port;
   waits_for(port, to);
@@ -273,11 +286,17 @@ RequestPort send_when_room(const Address& to, Envelope* e, std::chrono::nanoseco
                         : nullptr;
   if (core != nullptr && is_taken(*core, to, e)) {
     answer_done(port);
+  } else if (lane != nullptr && is_over_budget(*core, to)) {
+    e->to_generation = to.generation;
+    drop(core, to, e, DropReason::over_budget, Sent::budget);
+    fail_reply(port, AskErrorKind::mailbox_full, to_string(DropReason::over_budget));
   } else if (lane == nullptr) {
-    if (send(to, e) == Sent::ok) {
-      answer_done(port);
-    } else {
-      fail_reply(port, AskErrorKind::receiver_down, "the actor has ended");
+    switch (send(to, e)) {
+      case Sent::ok: answer_done(port); break;
+      case Sent::budget:
+        fail_reply(port, AskErrorKind::mailbox_full, to_string(DropReason::over_budget));
+        break;
+      default: fail_reply(port, AskErrorKind::receiver_down, "the actor has ended");
     }
   } else {
     e->to_generation = to.generation;

@@ -203,6 +203,8 @@ RequestPort waits_of(const Cell& cell) noexcept {
   AskSlot* slot = cell.waits_for.load(std::memory_order_seq_cst);  // pair: link_frame
   if (slot == nullptr) return {};
   const RequestPort port{slot, slot->generation()};
+  // Of this life of the slot, and what is read of it after: the store that opened it comes before.
+  if (slot->state(port.generation) != SlotState::pending) return {};
   return slot->asked_by() == &cell ? port : RequestPort{};
 }
 
@@ -221,7 +223,7 @@ bool Cell::closes_ring(const RequestPort& port, std::vector<Address>& path) {
     if (at.slot == nullptr) return false;
     const MessageType* asked = at.slot->asked.load(std::memory_order_relaxed);  // published with it
     if (asked == &message_type<Slowdown> && !mutant("slowdown_is_not_lifted")) {
-      answer_done(at);
+      go_on(at);
       return false;
     }
   }

@@ -4,6 +4,8 @@
 #include <catch2/catch.hpp>
 #include <troupe/runtime/runtime.hpp>
 
+#include "memory.hpp"
+#include "memory_watch.hpp"
 #include "support/schedules.hpp"
 
 using namespace std::chrono_literals;
@@ -207,3 +209,53 @@ TEST_CASE("D2 over the memory budget those with much mail get no more; a tenth a
       },
       options);
 }
+
+TEST_CASE("D2 delayed messages come over the budget too, and who has ended is told apart from it",
+          "[runtime]") {
+  const auto used = std::make_shared<std::atomic<std::uint64_t>>(0);
+  troupe::SystemOptions options;
+  options.memory_max = 100 << 20;
+  options.memory_gauge = [used] { return used->load(); };
+  on_every_schedule(
+      [&](TestSystem& system) {
+        *used = 0;
+        Flooding f;
+        const auto store = system.spawn<Store>(f.rows);
+        const auto gone = system.spawn<Store>(f.rows);
+        system.stop(gone).await();
+        system.settle();
+        REQUIRE(store.tell_after(1s, Row{}) == Sent::ok);
+        *used = 200 << 20;
+        system.advance(2s);
+        REQUIRE(f.rows->load() == 1);
+        REQUIRE(store.tell(Row{}) == Sent::budget);
+        REQUIRE(gone.tell(Row{}) == Sent::dead);
+        REQUIRE(store.send(Row{}).try_await().error().kind == troupe::AskErrorKind::mailbox_full);
+      },
+      options);
+}
+
+#if !TROUPE_PLAIN_HEAP
+TEST_CASE("D2 memory that messages have used up and given back is free again", "[runtime]") {
+  troupe::SystemOptions options;
+  const std::uint64_t before = troupe::detail::bytes_in_use();
+  options.memory_max = before + (64 << 20);
+  options.memory_gauge = &troupe::detail::bytes_in_use;
+  options.slow_senders_above = 0;
+  TestSystem system{1, troupe::testkit::Schedule::threads, options};
+  Flooding f;
+  Probe<Question> nobody{system};
+  const auto store = system.spawn<Store>(f.rows);
+  store.tell(AskBack{nobody.ref()});
+  system.settle();
+  constexpr int flood = 2'000'000;  // of 64 bytes each
+  for (int i = 0; i < flood; ++i) static_cast<void>(store.tell(Row{}));
+  system.advance(60ms);
+  REQUIRE(store.tell(Row{}) == Sent::budget);
+  nobody.expect<Question>();
+  nobody.reply<Question>(1);
+  system.settle();
+  system.advance(2s);
+  REQUIRE(store.tell(Row{}) == Sent::ok);
+}
+#endif

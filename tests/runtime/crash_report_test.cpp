@@ -49,6 +49,14 @@ class Client : public troupe::Actor<Pay> {
   troupe::Ref<Pay> to_;
 };
 
+class Keeper : public troupe::Actor<Pay> {
+ public:
+  void receive(Pay m) {
+    const Pay mine = std::move(m);
+    throw std::runtime_error("lost " + mine.card);
+  }
+};
+
 }  // namespace bank
 
 namespace {
@@ -179,6 +187,18 @@ TEST_CASE("S43 a crash report is no longer than the System allows, whatever the 
         REQUIRE(r.why == "the till is stuck");
         REQUIRE_THAT(r.state, Contains("bytes more)"));
         REQUIRE(r.to_string().size() < 250);
+        f.lines->take();
+      },
+      f.options);
+}
+
+TEST_CASE("C43 a message that its handler has taken over is not looked at any more", "[runtime]") {
+  Fixture f;
+  on_every_schedule(
+      [&](TestSystem& system) {
+        system.spawn<bank::Keeper>().tell(bank::Pay{"1234", 1});
+        system.settle();
+        REQUIRE(f.reports->take().at(0).message == "(moved into its handler)");
         f.lines->take();
       },
       f.options);

@@ -48,7 +48,7 @@ void TimerService::fire(TimerRecord& timer) {
     send_command(*timer.target.cell, &timer);
     return;
   }
-  send(timer.target, timer.message);
+  send_due(core_, timer.target, timer.message);
   delete &timer;
 }
 

@@ -103,6 +103,7 @@ class BehaviorOf final : public Behavior {
       if constexpr (std::is_invocable_v<decltype(function), const M&, decltype(more)...>) {
         return function(static_cast<const M&>(message), std::forward<decltype(more)>(more)...);
       } else {
+        turn.is_given_away = true;
         return function(std::move(message), std::forward<decltype(more)>(more)...);
       }
     });

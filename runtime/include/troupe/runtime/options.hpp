@@ -70,8 +70,9 @@ struct SystemOptions {
   std::shared_ptr<SpanExporter> spans = {};                  ///< none: traces are only passed on
   /// Says how many bytes are in use, for memory_max; none: the process's resident memory.
   std::function<std::uint64_t()> memory_gauge = {};
-  /// Sees each crash report before anybody else does, to hide what nobody should see. Called on the
-  /// failing actor's thread, several at a time; must not wait.
+  /// Sees each crash report before anybody else does, to hide what nobody should see. The exit
+  /// reason that watchers, supervisors and `Observer::failed` get is as it was thrown. Called on
+  /// the failing actor's thread, several at a time; must not wait.
   std::function<void(CrashReport&)> redact_crash_report = {};
   std::shared_ptr<detail::Executor> executor =
       {};  ///< none: work-stealing threads. Test kits give their own

@@ -64,6 +64,7 @@ struct Turn {
   RequestPort asked;     ///< whose request it is, whoever has the duty
   void* task = nullptr;  ///< the coroutine, where the handler is one
   void (*finish_task)(Turn&, void* task) = nullptr;
+  bool is_given_away = false;  ///< the handler got the message to keep
 
   RequestPort take_port() noexcept { return std::exchange(port, {}); }
 };

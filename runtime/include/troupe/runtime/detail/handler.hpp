@@ -239,6 +239,7 @@ void call_handler(T& actor, Envelope& envelope, Turn& turn) {
     if constexpr (TakesByReference<T, M> || TakesDeferredByReference<T, M>) {
       return (actor.*member)(message, std::forward<decltype(more)>(more)...);
     } else {
+      turn.is_given_away = true;
       return (actor.*member)(std::move(message), std::forward<decltype(more)>(more)...);
     }
   });
