@@ -496,14 +496,12 @@ void Cell::handle_notice(Envelope* e) {
     while (found != x.watched.end() &&
            !(found->second.notified && Ref<>{found->second.target} == notice.who))
       ++found;
-    if (found == x.watched.end() && mutant("unwatch_comes_too_late")) {
-      found = x.watched.emplace(~0ull, Watched{}).first;
-    }
-    if (found == x.watched.end()) {  // unwatched while it waited (S52)
+    if (found == x.watched.end() &&
+        !mutant("unwatch_comes_too_late")) {  // unwatched meanwhile (S52)
       end_message(e);
       return;
     }
-    x.watched.erase(found);
+    if (found != x.watched.end()) x.watched.erase(found);
     is_death_pact = !mutant("death_pact_is_forgotten");
   }
   Invocation invocation = find_handler(*this, e->type);

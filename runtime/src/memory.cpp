@@ -23,7 +23,7 @@ class Depot {
       std::lock_guard guard(lock_);
       if (Block* batch = batches_[size_class]) {
         batches_[size_class] = batch->next_batch;
-        free_bytes_.fetch_sub(bytes_of(size_class, batch), std::memory_order_relaxed);  // a figure
+        free_bytes_.fetch_sub(bytes_of(size_class, *batch), std::memory_order_relaxed);  // a figure
         return batch;
       }
     }
@@ -32,17 +32,15 @@ class Depot {
   void give(std::uint16_t size_class, Block* batch) noexcept {
     std::lock_guard guard(lock_);
     batch->next_batch = std::exchange(batches_[size_class], batch);
-    free_bytes_.fetch_add(bytes_of(size_class, batch), std::memory_order_relaxed);  // a figure
+    free_bytes_.fetch_add(bytes_of(size_class, *batch), std::memory_order_relaxed);  // a figure
   }
   [[nodiscard]] std::uint64_t free_bytes() const noexcept {
     return free_bytes_.load(std::memory_order_relaxed);  // as said above
   }
 
  private:
-  static std::uint64_t bytes_of(std::uint16_t size_class, const Block* batch) noexcept {
-    std::uint64_t blocks = 0;
-    for (const Block* b = batch; b != nullptr; b = b->next) ++blocks;
-    return blocks * class_bytes[size_class];
+  static std::uint64_t bytes_of(std::uint16_t size_class, const Block& batch) noexcept {
+    return std::uint64_t{batch.blocks} * class_bytes[size_class];
   }
   /// A batch of a slab. Slabs are large, so that the system is asked seldom: malloc's heaps of
   /// threads grow by single pages, with a system call each.
@@ -55,7 +53,7 @@ class Depot {
     }
     Block* first = nullptr;
     for (std::uint32_t i = batch_blocks; i-- > 0;) {
-      first = ::new (slab_ + i * bytes) Block{first, nullptr};
+      first = ::new (slab_ + i * bytes) Block{first, nullptr, batch_blocks};
     }
     slab_ += needed;
     return first;
@@ -78,6 +76,7 @@ void give_batch(BlockCache& c, std::uint16_t size_class, std::uint32_t blocks) n
   for (std::uint32_t i = 1; i < blocks; ++i) last = last->next;
   c.free[size_class] = std::exchange(last->next, nullptr);
   c.count[size_class] -= blocks;
+  first->blocks = blocks;
   depot.give(size_class, first);
 }
 
@@ -88,9 +87,7 @@ constinit thread_local BlockCache block_cache{};
 void refill_blocks(BlockCache& c, std::uint16_t size_class) {
   Block* batch = depot.take(size_class);
   c.free[size_class] = batch;
-  std::uint32_t blocks = 0;
-  for (Block* b = batch; b != nullptr; b = b->next) ++blocks;
-  c.count[size_class] = blocks;
+  c.count[size_class] = batch->blocks;
 }
 void free_block(std::uint16_t size_class, void* block) noexcept {
   if (size_class == block_classes) {
@@ -98,7 +95,9 @@ void free_block(std::uint16_t size_class, void* block) noexcept {
     return;
   }
   BlockCache& c = block_cache;
-  c.free[size_class] = ::new (block) Block{c.free[size_class], nullptr};
+  auto* freed = ::new (block) Block;  // the rest is for those who make it a batch's first
+  freed->next = c.free[size_class];
+  c.free[size_class] = freed;
   if (++c.count[size_class] >= cached_blocks_max) give_batch(c, size_class, batch_blocks);
 }
 

@@ -26,7 +26,8 @@ namespace troupe::detail {
 
 struct Block {
   Block* next;
-  Block* next_batch;
+  Block* next_batch;     ///< of a batch's first
+  std::uint32_t blocks;  ///< in the batch; of its first, where the depot has it
 };
 inline constexpr std::uint16_t block_classes = 3;
 struct BlockCache {

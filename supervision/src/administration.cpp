@@ -124,8 +124,9 @@ Ask<R> ask_supervisor(const Ref<>& supervisor,
                       std::function<void(SupervisorBase&, const std::shared_ptr<ReplyTo<R>>&)> f) {
   const RequestPort port = open_slot(supervisor.address(), default_timeout, &destroy_reply<R>);
   Ask<R> ask{port};
-  auto reply = std::make_shared<ReplyTo<R>>(port);
-  run_as_command(supervisor, [f = std::move(f), reply](ChildObserver* observer) {
+  // The command alone has the duty to answer: where it is dropped says why.
+  run_as_command(supervisor, [f = std::move(f),
+                              reply = std::make_shared<ReplyTo<R>>(port)](ChildObserver* observer) {
     auto* base = observer != nullptr ? dynamic_cast<SupervisorBase*>(observer) : nullptr;
     if (base == nullptr) {
       reply->refuse("the actor is no supervisor");

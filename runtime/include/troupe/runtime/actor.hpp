@@ -231,7 +231,7 @@ class ActorBase : public detail::ActorTag {
   /// is logged.
   virtual void on_stop(StopReason /*why*/) {}
   /// What a crash report shows of this actor's state, after its handler has thrown. Keep secrets
-  /// out, and what is long short. Must not await.
+  /// out, and what is long short. What it throws is shown in place of it. Must not await.
   [[nodiscard]] virtual std::string describe_state() const { return {}; }
 
  protected:

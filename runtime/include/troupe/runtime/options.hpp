@@ -68,7 +68,8 @@ struct SystemOptions {
   std::vector<std::shared_ptr<Observer>> observers = {};
   std::vector<std::shared_ptr<Middleware>> middleware = {};  ///< around every handler
   std::shared_ptr<SpanExporter> spans = {};                  ///< none: traces are only passed on
-  /// Says how many bytes are in use, for memory_max; none: the process's resident memory.
+  /// Says how many bytes are in use, for memory_max; none: the process's resident memory, less what
+  /// is kept for messages to come. Must not throw.
   std::function<std::uint64_t()> memory_gauge = {};
   /// Sees each crash report before anybody else does, to hide what nobody should see. The exit
   /// reason that watchers, supervisors and `Observer::failed` get is as it was thrown. Called on
