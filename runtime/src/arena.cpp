@@ -2,9 +2,7 @@
 
 #include <array>
 #include <mutex>
-#include <new>
-
-#include <sys/mman.h>
+#include <utility>
 
 #if defined(__SANITIZE_ADDRESS__)
 #define TROUPE_LEAK_CHECKER 1
@@ -27,13 +25,14 @@ namespace {
 /// What cells point to is reachable: said to LeakSanitizer, which does not look into mappings.
 void tell_leak_checker([[maybe_unused]] void* chunk) {
 #if defined(TROUPE_LEAK_CHECKER)
-  __lsan_register_root_region(chunk, chunk_bytes);
+  __lsan_register_root_region(chunk, slab_bytes);
 #endif
 }
 
 struct FreeChunks {
   SpinLock lock;
   std::array<std::vector<Chunk>*, cell_classes> chunks{};
+  std::array<bool, cell_classes> has_mapped{};
 };
 constinit FreeChunks free_chunks;  // never destroyed: stale refs may outlive main
 
@@ -47,8 +46,10 @@ std::size_t cell_class_of(std::size_t object_bytes, std::size_t object_align) no
 }
 
 Chunk Arena::take(std::size_t cell_class) {
+  bool is_first = false;
   {
     std::lock_guard guard(free_chunks.lock);
+    is_first = !std::exchange(free_chunks.has_mapped[cell_class], true);
     auto* chunks = free_chunks.chunks[cell_class];
     if (chunks != nullptr && !chunks->empty()) {
       const Chunk chunk = chunks->back();
@@ -56,12 +57,9 @@ Chunk Arena::take(std::size_t cell_class) {
       return chunk;
     }
   }
-  void* memory =
-      mmap(nullptr, chunk_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (memory == MAP_FAILED) throw std::bad_alloc();
-  tell_leak_checker(memory);
-  return {static_cast<std::byte*>(memory), cell_class,
-          static_cast<std::uint32_t>(chunk_bytes / cell_class_bytes[cell_class])};
+  std::byte* const slab = map_slab(is_first ? PageSize::small : PageSize::huge);
+  tell_leak_checker(slab);
+  return {slab, cell_class, static_cast<std::uint32_t>(slab_bytes / cell_class_bytes[cell_class])};
 }
 
 void Arena::give(Chunk chunk) {

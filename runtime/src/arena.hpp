@@ -1,6 +1,6 @@
 // Memory for cells: one process-wide arena that is never unmapped.
 //
-// Design. Chunks of 1 MiB belong to one size class and, while it lives, to one System. A slot is a
+// Design. Chunks, a slab each, belong to one size class and, while it lives, to one System. A slot is a
 // cell for ever: a push into a dead or free one is memory-safe, so refs need no count (DESIGN.md
 // D1). Generations only grow; a slot whose generation would wrap is retired. The arena is the one
 // exception to "no singletons".
@@ -11,10 +11,10 @@
 #include <vector>
 
 #include "scheduler/worker.hpp"
+#include "slab.hpp"
 
 namespace troupe::detail {
 
-inline constexpr std::size_t chunk_bytes = std::size_t{1} << 20;
 inline constexpr std::size_t cell_header_bytes = 128;
 inline constexpr std::size_t cell_class_bytes[cell_classes] = {192, 256, 384, 512};
 

@@ -5,6 +5,7 @@
 #include <new>
 #include <utility>
 
+#include "slab.hpp"
 #include "spin_lock.hpp"
 
 namespace troupe::detail {
@@ -42,13 +43,12 @@ class Depot {
   static std::uint64_t bytes_of(std::uint16_t size_class, const Block& batch) noexcept {
     return std::uint64_t{batch.blocks} * class_bytes[size_class];
   }
-  /// A batch of a slab. Slabs are large, so that the system is asked seldom: malloc's heaps of
-  /// threads grow by single pages, with a system call each.
+  /// A batch of a slab.
   Block* carve(std::size_t bytes) {
     const std::size_t needed = bytes * batch_blocks;
     std::lock_guard guard(slab_lock_);
     if (static_cast<std::size_t>(slab_end_ - slab_) < needed) {
-      slab_ = static_cast<std::byte*>(::operator new (slab_bytes, std::align_val_t{4096}));
+      slab_ = map_slab(std::exchange(has_filled_one_, true) ? PageSize::huge : PageSize::small);
       slab_end_ = slab_ + slab_bytes;
     }
     Block* first = nullptr;
@@ -58,10 +58,10 @@ class Depot {
     slab_ += needed;
     return first;
   }
-  static constexpr std::size_t slab_bytes = 1 << 20;
   std::mutex slab_lock_;
   std::byte* slab_ = nullptr;
   std::byte* slab_end_ = nullptr;
+  bool has_filled_one_ = false;
   std::atomic<std::uint64_t> free_bytes_{0};
   SpinLock lock_;
   Block* batches_[block_classes] = {};
@@ -69,8 +69,12 @@ class Depot {
 
 constinit Depot depot;  // process-wide, as the arena of cells is: blocks outlive every System
 
+// These are calls of their own, so that the usual way needs no stack frame.
+[[gnu::noinline]] void free_large_block(void* block) noexcept {
+  ::operator delete (block, std::align_val_t{64});
+}
 /// Cuts the newest blocks off the cache and gives them to the depot.
-void give_batch(BlockCache& c, std::uint16_t size_class, std::uint32_t blocks) noexcept {
+[[gnu::noinline]] void give_batch(BlockCache& c, std::uint16_t size_class, std::uint32_t blocks) noexcept {
   Block* first = c.free[size_class];
   Block* last = first;
   for (std::uint32_t i = 1; i < blocks; ++i) last = last->next;
@@ -84,21 +88,22 @@ void give_batch(BlockCache& c, std::uint16_t size_class, std::uint32_t blocks) n
 
 constinit thread_local BlockCache block_cache{};
 
-void refill_blocks(BlockCache& c, std::uint16_t size_class) {
-  Block* batch = depot.take(size_class);
-  c.free[size_class] = batch;
-  c.count[size_class] = batch->blocks;
+void* allocate_slowly(std::uint16_t size_class, std::size_t bytes) {
+  if (size_class == block_classes) return ::operator new (bytes, std::align_val_t{64});
+  BlockCache& c = block_cache;
+  Block* const batch = depot.take(size_class);
+  c.free[size_class] = batch->next;
+  c.count[size_class] = batch->blocks - 1;
+  return batch;
 }
 void free_block(std::uint16_t size_class, void* block) noexcept {
-  if (size_class == block_classes) {
-    ::operator delete (block, std::align_val_t{64});
-    return;
-  }
+  if (size_class == block_classes) return free_large_block(block);
   BlockCache& c = block_cache;
   auto* freed = ::new (block) Block;  // the rest is for those who make it a batch's first
   freed->next = c.free[size_class];
   c.free[size_class] = freed;
-  if (++c.count[size_class] >= cached_blocks_max) give_batch(c, size_class, batch_blocks);
+  if (++c.count[size_class] >= cached_blocks_max) [[unlikely]]
+    give_batch(c, size_class, batch_blocks);
 }
 
 std::uint64_t free_block_bytes() noexcept {

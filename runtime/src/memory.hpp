@@ -35,7 +35,8 @@ struct BlockCache {
   std::uint32_t count[block_classes];
 };
 extern constinit thread_local BlockCache block_cache;
-void refill_blocks(BlockCache& c, std::uint16_t size_class);
+/// The same as allocate_block, with what it seldom needs.
+[[gnu::noinline]] void* allocate_slowly(std::uint16_t size_class, std::size_t bytes);
 
 /// The size class of a block of at least this many bytes.
 inline std::uint16_t size_class_of(std::size_t bytes) noexcept {
@@ -44,16 +45,20 @@ inline std::uint16_t size_class_of(std::size_t bytes) noexcept {
   if (bytes <= 128) return 1;
   return bytes <= 256 ? 2 : block_classes;
 }
-/// Any thread. Throws std::bad_alloc.
-inline void* allocate_block(std::uint16_t size_class, std::size_t bytes) {
-  if (size_class == block_classes) return ::operator new (bytes, std::align_val_t{64});
+/// A block that waits in this thread's cache; null: allocate_slowly has to see to it.
+inline void* take_cached_block(std::uint16_t size_class) noexcept {
+  if (size_class == block_classes) return nullptr;
   BlockCache& c = block_cache;
-  if (c.free[size_class] == nullptr) [[unlikely]]
-    refill_blocks(c, size_class);
-  Block* block = c.free[size_class];
+  Block* const block = c.free[size_class];
+  if (block == nullptr) return nullptr;
   c.free[size_class] = block->next;
   --c.count[size_class];
   return block;
+}
+/// Any thread. Throws std::bad_alloc.
+inline void* allocate_block(std::uint16_t size_class, std::size_t bytes) {
+  void* const block = take_cached_block(size_class);
+  return block != nullptr ? block : allocate_slowly(size_class, bytes);
 }
 /// Not inlined: after a handler the thread may be another, and a compiler that sees two uses of
 /// block_cache in one function may keep its address from the first.
