@@ -1,9 +1,9 @@
 // Memory for cells: one process-wide arena that is never unmapped.
 //
-// Design. Chunks, a slab each, belong to one size class and, while it lives, to one System. A slot is a
-// cell for ever: a push into a dead or free one is memory-safe, so refs need no count (DESIGN.md
-// D1). Generations only grow; a slot whose generation would wrap is retired. The arena is the one
-// exception to "no singletons".
+// Design. Chunks, a slab each, belong to one size class and, while it lives, to one System. A slot
+// is a cell for ever: a push into a dead or free one is memory-safe, so refs need no count
+// (DESIGN.md D1). Generations only grow; a slot whose generation would wrap is retired. The arena
+// is the one exception to "no singletons".
 #pragma once
 
 #include <cstddef>

@@ -34,7 +34,8 @@ struct SlotCache {
   std::uint32_t count;
   ~SlotCache();
 };
-constinit thread_local SlotCache slot_cache{};
+[[gnu::tls_model(
+    "initial-exec")]] constinit thread_local SlotCache slot_cache{};  // see block_cache
 
 void give_slots(SlotCache& cache, std::uint32_t count) noexcept {
   AskSlot* first = cache.free;

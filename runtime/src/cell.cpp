@@ -43,8 +43,10 @@ CellExtension& Cell::ext() {
 
 /// The mailbox needs the envelope no more.
 void Cell::finish(Envelope* e) {
-  e->flags &= static_cast<std::uint8_t>(~is_dummy);
-  if ((e->flags & is_busy) != 0) return;  // the handler that still uses it frees it
+  if ((e->flags & is_busy) != 0) {  // the handler that still uses it frees it
+    e->flags &= static_cast<std::uint8_t>(~is_dummy);
+    return;
+  }
   TROUPE_CHECK((e->flags & payload_dead) != 0, "an envelope is freed before its message");
   free_block(e->size_class, e);
 }
@@ -59,7 +61,7 @@ Cell::Next Cell::sleep() {
   return idle == Mailbox::Idle::commands_came ? Next::go_on : Next::left;
 }
 
-Cell::Next Cell::sleep_extended() {
+[[gnu::noinline]] Cell::Next Cell::sleep_extended() {
   if (is_idle_process() && extension->frames->wakes_when_empty) {
     make_ready(*extension->frames);
     return Next::go_on;
@@ -83,7 +85,7 @@ Cell::Next Cell::sleep_extended() {
   return idle == Mailbox::Idle::commands_came ? Next::go_on : Next::left;
 }
 
-void Cell::run(Worker& first) {
+[[gnu::flatten]] void Cell::run(Worker& first) {
   if (extension != nullptr && extension->home != nullptr && extension->home != &first &&
       !mutant("pinned_actor_anywhere")) {
     extension->home->inject(*this);  // it is pinned to another thread (S83)
@@ -100,9 +102,8 @@ void Cell::run(Worker& first) {
       worker = Worker::current();  // it may have waited
     }
     if (next == Next::messages) {
-      next = extension != nullptr && extension->lane != nullptr ? take_one_from_lane()
-                                                                : take_messages(*worker, budget);
-      worker = Worker::current();
+      next = extension != nullptr && extension->lane != nullptr ? take_one_from_lane(worker)
+                                                                : take_messages(worker, budget);
     }
     if (next == Next::left) return;
     if (next == Next::took_one && --budget == 0 && !mutant("endless_turn")) {
@@ -113,7 +114,7 @@ void Cell::run(Worker& first) {
 }
 
 /// What goes before user messages: handlers that may go on, and the phases that take no messages.
-Cell::Next Cell::before_messages() {
+[[gnu::noinline]] Cell::Next Cell::before_messages() {
   if (extension != nullptr && extension->first_ready != nullptr) return resume_ready();
   switch (phase.load(std::memory_order_relaxed)) {  // the owner's own write
     case Phase::free: bounce_all(DropReason::no_actor); return sleep();
@@ -157,60 +158,6 @@ Envelope* Cell::pop() {
   if (extension != nullptr && extension->lane != nullptr) return take_from_lane();
   MailLink* done = nullptr;
   return Mailbox::pop(in, out, done) == Mailbox::Pop::message ? accept(done) : nullptr;
-}
-
-/// The same where messages wait under a lock.
-Envelope* Cell::take_from_lane() {
-  RequestPort admitted;
-  std::vector<Envelope*> late;
-  Envelope* e = extension->lane->take(admitted, late);
-  if (admitted.slot != nullptr) {
-    pushed.fetch_add(1, std::memory_order_relaxed);  // a figure for reports
-    publish_slot(*admitted.slot, SlotState::value);
-  }
-  for (Envelope* given_up : late) bounce(given_up, DropReason::mailbox_full);
-  if (e == nullptr) return nullptr;
-  const std::uint32_t count = taken.load(std::memory_order_relaxed) + 1;  // the owner's
-  taken.store(count, std::memory_order_relaxed);                          // a figure for reports
-  return e;
-}
-
-void Cell::close_lane() {
-  if (extension->lane == nullptr) return;
-  core().locked_lanes().remove(serial);
-  for (const auto& left : extension->lane->close()) {
-    bounce(left.envelope, DropReason::ended);
-    if (left.waiter.slot != nullptr) {
-      fail_reply(left.waiter, AskErrorKind::receiver_down, "the actor has ended");
-    } else {
-      taken.fetch_add(1, std::memory_order_relaxed);  // a figure for reports
-    }
-  }
-  extension->lane = nullptr;
-}
-
-Cell::Next Cell::take_one_from_lane() {
-  Envelope* e = take_from_lane();
-  if (e == nullptr) return sleep();
-  deliver(e, *Worker::current());
-  return Next::took_one;
-}
-
-/// One message after the other, as long as there is nothing else to see to. The last counts as
-/// `took_one`; those before are off the budget already.
-[[gnu::flatten]] Cell::Next Cell::take_messages(Worker& first, std::uint32_t& budget) {
-  Worker* worker = &first;
-  for (;;) {
-    MailLink* done = nullptr;
-    switch (Mailbox::pop(in, out, done)) {
-      case Mailbox::Pop::message: worker = &deliver(accept(done), *worker); break;
-      case Mailbox::Pop::empty: return sleep();
-      case Mailbox::Pop::half_pushed: yield(); return Next::left;
-    }
-    if (Mailbox::has_commands(out) || !is(Phase::running) || extension != nullptr || budget == 1)
-      return Next::took_one;
-    --budget;
-  }
 }
 
 void Cell::yield() {
@@ -332,7 +279,7 @@ struct Invocation {
                                                 const Invocation& invocation) {
   if (invocation.handler != nullptr) [[likely]] {
     turn.is_reader = invocation.handler->is_reader;
-    invocation.handler->function(cell.actor(), *turn.envelope, turn);
+    invocation.handler->function(cell.object(), *turn.envelope, turn);
   } else {
     const std::shared_ptr<Behavior> behavior = cell.extension->behavior;  // it may be replaced
     invocation.call(*behavior, *turn.envelope, turn);
@@ -394,15 +341,13 @@ struct Level {
 }
 
 /// Runs user code on an actor, and sees to what it throws. Returns the worker that holds the token
-/// then.
+/// then. What the turn left is for finish_body.
 template <class Body>
-[[gnu::always_inline]] inline Worker& run_body(Cell& cell, Worker& before, CellTurn& turn,
-                                               const Body& body) {
+[[gnu::always_inline]] inline Worker& call_body(Cell& cell, Worker& before, CellTurn& turn,
+                                                const MessageType* handled, const Body& body) {
   before.turn = &turn;
-  // Relaxed: for those who look on.
-  before.running.store(&cell, std::memory_order_relaxed);
-  before.handling.store(turn.envelope != nullptr ? turn.envelope->type : nullptr,
-                        std::memory_order_relaxed);
+  before.running.store(&cell, std::memory_order_relaxed);     // for those who look on
+  before.handling.store(handled, std::memory_order_relaxed);  // as well
   try {
     body();
     while (turn.at_end != nullptr && turn.task == nullptr) cell.run_turn_end(turn);
@@ -415,19 +360,79 @@ template <class Body>
   Worker& worker = *Worker::current();
   worker.turn = nullptr;
   worker.running.store(nullptr, std::memory_order_relaxed);  // as above
-  if (turn.task != nullptr) return worker;                   // it is yet to begin, or to go on
-  if (turn.at_end != nullptr) delete std::exchange(turn.at_end, nullptr);  // the handler threw
+  return worker;
+}
+
+void finish_body(Worker& worker, CellTurn& turn) {
+  if (turn.task != nullptr) return;  // it is yet to begin, or to go on
   Counters::add(worker.counters.handled);
+  if (turn.at_end != nullptr) delete std::exchange(turn.at_end, nullptr);  // the handler threw
   if (turn.port.slot != nullptr) {
     fail_reply(turn.take_port(),
                turn.cancelled ? AskErrorKind::receiver_down : AskErrorKind::no_reply,
                turn.cancelled ? "the actor was ended while it handled the request"
                               : "the handler gave no reply");
   }
+}
+
+template <class Body>
+[[gnu::always_inline]] inline Worker& run_body(Cell& cell, Worker& before, CellTurn& turn,
+                                               const Body& body) {
+  const MessageType* const handled = turn.envelope != nullptr ? turn.envelope->type : nullptr;
+  Worker& worker = call_body(cell, before, turn, handled, body);
+  finish_body(worker, turn);
   return worker;
 }
 
 }  // namespace
+
+/// One message after the other, as long as there is nothing else to see to. The last counts as
+/// `took_one`; those before are off the budget already.
+inline Cell::Next Cell::take_messages(Worker*& worker, std::uint32_t& budget) {
+  CellTurn turn;  // of all those that leave it as it was
+  for (;;) {
+    MailLink* done = nullptr;
+    switch (Mailbox::pop(in, out, done)) {
+      case Mailbox::Pop::message: break;
+      case Mailbox::Pop::empty: return sleep();
+      case Mailbox::Pop::half_pushed: yield(); return Next::left;
+    }
+    Envelope* const e = accept(done);
+    const HandlerEntry* const handler = plain_handler(*e, *worker);
+    if (handler == nullptr) {
+      worker = &deliver(e, *worker);
+    } else {
+      turn.envelope = e;
+      turn.is_reader = handler->is_reader;
+      turn.is_given_away = false;
+      e->flags |= is_busy;
+      worker =
+          &call_body(*this, *worker, turn, e->type, [&] { handler->function(object(), *e, turn); });
+      if (extension == nullptr && turn.is_plain()) [[likely]] {
+        Counters::add(worker->counters.handled);
+        end_message(e);
+      } else {
+        finish_body(*worker, turn);
+        end_turn(turn);
+        turn = {};
+      }
+    }
+    if (Mailbox::has_commands(out) || !is(Phase::running) || extension != nullptr || budget == 1)
+      return Next::took_one;
+    --budget;
+  }
+}
+
+/// The handler of a message that needs nothing else: no answer, no trace, no middleware, and an
+/// actor without anything unusual.
+[[gnu::always_inline]] inline const HandlerEntry* Cell::plain_handler(
+    const Envelope& e, const Worker& worker) const noexcept {
+  constexpr std::uint8_t unusual = is_request | is_timer_tick | is_notice;
+  if (extension != nullptr || (e.flags & unusual) != 0 || e.has_trace || worker.has_middleware ||
+      e.to_generation != own_generation())
+    return nullptr;
+  return own_type().find(e.type);
+}
 
 Worker& Cell::handle_message(Envelope* e, Worker& worker) {
   const RequestPort port = take_port(e);
@@ -462,8 +467,7 @@ Worker& Cell::handle_message(Envelope* e, Worker& worker) {
   if (e->has_trace) [[unlikely]]
     turn.span = begin_span(*e, worker);
   Worker& after = run_body(*this, worker, turn, [&] { invoke(*this, worker, turn, invocation); });
-  if (turn.task == nullptr && !turn.is_kept && extension == nullptr && turn.span == nullptr)
-      [[likely]] {
+  if (turn.task == nullptr && extension == nullptr && turn.span == nullptr) [[likely]] {
     end_message(e);
   } else {
     end_turn(turn);
@@ -472,7 +476,7 @@ Worker& Cell::handle_message(Envelope* e, Worker& worker) {
 }
 
 /// The handler has returned; where it is a coroutine that has not ended, its message stays.
-void Cell::end_turn(CellTurn& turn) {
+[[gnu::noinline]] void Cell::end_turn(CellTurn& turn) {
   if (turn.task != nullptr) {
     run_task(*new TaskTurn(turn, extension != nullptr ? extension->behavior : nullptr));
     return;

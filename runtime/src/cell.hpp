@@ -89,10 +89,11 @@ struct CellTurn : Turn {
   bool is_reader = false;         ///< of a handler that reads only
   bool task_waits = false;        ///< its coroutine is suspended
   TurnEnd* at_end = nullptr;      ///< runs when the handler has returned
-  void* resume_at = nullptr;      ///< the innermost coroutine; null: the task has not begun
   ActiveSpan* span = nullptr;     ///< of a message that belongs to a trace
-  const char* what = "on_start";  ///< where it handles no message
-
+  /// Nothing is left of it: no coroutine, no answer owed, nothing to run after it, no refusal.
+  [[nodiscard]] bool is_plain() const noexcept {
+    return task == nullptr && at_end == nullptr && port.slot == nullptr && !cancelled;
+  }
   [[nodiscard]] std::string name() const {
     return envelope != nullptr ? std::string(envelope->type->text()) : what;
   }
@@ -103,6 +104,7 @@ struct TaskTurn final : CellTurn {
   TaskTurn(const CellTurn& turn, std::shared_ptr<Behavior> made_by)
       : CellTurn(turn), behavior(std::move(made_by)) {}
   std::shared_ptr<Behavior> behavior;
+  void* resume_at = nullptr;  ///< the innermost coroutine; null: the task has not begun
 };
 
 struct Watched {
@@ -237,8 +239,10 @@ struct Cell final : Runnable {
     left,      ///< the token is gone
   };
   Next before_messages();
-  Next take_messages(Worker& first, std::uint32_t& budget);
-  Next take_one_from_lane();
+  Next take_messages(Worker*& worker, std::uint32_t& budget);
+  Next take_one_from_lane(Worker*& worker);
+  [[nodiscard]] const HandlerEntry* plain_handler(const Envelope& e,
+                                                  const Worker& worker) const noexcept;
   Envelope* accept(MailLink* done);
   Envelope* pop();
   Envelope* take_from_lane();

@@ -74,7 +74,8 @@ constinit Depot depot;  // process-wide, as the arena of cells is: blocks outliv
   ::operator delete (block, std::align_val_t{64});
 }
 /// Cuts the newest blocks off the cache and gives them to the depot.
-[[gnu::noinline]] void give_batch(BlockCache& c, std::uint16_t size_class, std::uint32_t blocks) noexcept {
+[[gnu::noinline]] void give_batch(BlockCache& c, std::uint16_t size_class,
+                                  std::uint32_t blocks) noexcept {
   Block* first = c.free[size_class];
   Block* last = first;
   for (std::uint32_t i = 1; i < blocks; ++i) last = last->next;
@@ -86,7 +87,7 @@ constinit Depot depot;  // process-wide, as the arena of cells is: blocks outliv
 
 }  // namespace
 
-constinit thread_local BlockCache block_cache{};
+[[gnu::tls_model("initial-exec")]] constinit thread_local BlockCache block_cache{};
 
 void* allocate_slowly(std::uint16_t size_class, std::size_t bytes) {
   if (size_class == block_classes) return ::operator new (bytes, std::align_val_t{64});

@@ -34,7 +34,8 @@ struct BlockCache {
   Block* free[block_classes];
   std::uint32_t count[block_classes];
 };
-extern constinit thread_local BlockCache block_cache;
+/// Its place is fixed when the program is loaded: else each use would be a call.
+[[gnu::tls_model("initial-exec")]] extern constinit thread_local BlockCache block_cache;
 /// The same as allocate_block, with what it seldom needs.
 [[gnu::noinline]] void* allocate_slowly(std::uint16_t size_class, std::size_t bytes);
 

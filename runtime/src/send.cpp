@@ -15,42 +15,49 @@ namespace troupe::detail {
 namespace {
 
 template <class E>
-[[gnu::always_inline]] inline E* make_envelope(const MessageType& type, std::size_t bytes,
-                                               std::uint8_t flags) {
-  const std::uint16_t size_class = size_class_of(bytes);
-  auto* e = ::new (allocate_block(size_class, bytes)) E;
+[[gnu::always_inline]] inline E* init_envelope(void* block, const MessageType& type,
+                                               std::uint16_t size_class, std::uint8_t flags) {
+  auto* e = ::new (block) E;
   e->type = &type;
   e->size_class = size_class;
   e->flags = flags;
   return e;
 }
 
-/// The same with the trace in force, if there is one.
+/// With the trace in force, if there is one; and whether a block is at hand or not.
 template <class E>
-[[gnu::noinline]] E* make_traced_envelope(const MessageType& type, std::size_t bytes,
-                                          std::uint8_t flags) {
-  const TraceContext* trace = trace_in_force();
-  if (trace == nullptr) return make_envelope<E>(type, bytes, flags);
-  E* e = make_envelope<E>(type, bytes + sizeof(TraceContext), flags);
-  put_trace(*e, *trace);
+[[gnu::noinline]] E* new_envelope_slowly(const MessageType& type, std::size_t bytes,
+                                         std::uint8_t flags) {
+  const bool is_traced = is_tracing.load(std::memory_order_relaxed);  // see TraceScope
+  const TraceContext* trace = is_traced ? trace_in_force() : nullptr;
+  if (trace != nullptr) bytes += sizeof(TraceContext);
+  const std::uint16_t size_class = size_class_of(bytes);
+  E* e = init_envelope<E>(allocate_block(size_class, bytes), type, size_class, flags);
+  if (trace != nullptr) put_trace(*e, *trace);
   return e;
 }
 
 template <class E>
 E* new_wide_envelope(const MessageType& type, std::uint8_t flags) {
   const std::size_t bytes = payload_offset(type.align, true) + type.size;
-  if (is_tracing.load(std::memory_order_relaxed)) [[unlikely]]  // see TraceScope
-    return make_traced_envelope<E>(type, bytes, flags);
-  return make_envelope<E>(type, bytes, flags);
+  const std::uint16_t size_class = size_class_of(bytes);
+  if (!is_tracing.load(std::memory_order_relaxed)) [[likely]] {  // see TraceScope
+    if (void* block = take_cached_block(size_class)) [[likely]]
+      return init_envelope<E>(block, type, size_class, flags);
+  }
+  return new_envelope_slowly<E>(type, bytes, flags);
 }
 
 }  // namespace
 
 // Not inlined into handlers, whose thread may change at each wait: see free_block.
 [[gnu::noinline]] Envelope* new_envelope(const MessageType& type, std::size_t bytes) {
-  if (is_tracing.load(std::memory_order_relaxed)) [[unlikely]]  // see TraceScope
-    return make_traced_envelope<Envelope>(type, bytes, 0);
-  return make_envelope<Envelope>(type, bytes, 0);
+  const std::uint16_t size_class = size_class_of(bytes);
+  if (!is_tracing.load(std::memory_order_relaxed)) [[likely]] {  // see TraceScope
+    if (void* block = take_cached_block(size_class)) [[likely]]
+      return init_envelope<Envelope>(block, type, size_class, 0);
+  }
+  return new_envelope_slowly<Envelope>(type, bytes, 0);
 }
 
 RequestEnvelope* new_forwarded(const MessageType& type) {
@@ -246,9 +253,9 @@ Sent put_by_delivery(SystemCore& core, Worker* worker, const Address& to, Envelo
 
 }  // namespace
 
-Sent send(const Address& to, Envelope* e) noexcept {
+[[gnu::noinline]] Sent send(const Address& to, Envelope* e) noexcept {
   e->to_generation = to.generation;
-  Worker* worker = Worker::current();
+  Worker* worker = Worker::current_here();
   if (worker != nullptr && worker->cell != nullptr) e->from = worker->cell->address();
   if (worker == nullptr || to.cell == nullptr ||
       to.cell->gate.load(std::memory_order_relaxed) != &worker->core.gate())

@@ -156,7 +156,8 @@ Cell::Next Cell::resume_ready() {
 /// Runs a task until it waits or ends. `turn` is the task's own, on the heap.
 void Cell::run_task(TaskTurn& turn) {
   run_turn(*Worker::current(), turn, [](Cell&, CellTurn& t) {
-    void* const at = t.resume_at != nullptr ? t.resume_at : t.task;
+    void* const resume_at = static_cast<TaskTurn&>(t).resume_at;
+    void* const at = resume_at != nullptr ? resume_at : t.task;
     std::coroutine_handle<>::from_address(at).resume();
     if (t.task_waits) return;
     t.finish_task(t, std::exchange(t.task, nullptr));

@@ -66,9 +66,11 @@ class ThreadWorker final : public Worker {
     // Both are looked at again before it sleeps, so seen soon enough.
     const bool is_called = executor_.stopping_.load(std::memory_order_relaxed) ||
                            has_inbox.load(std::memory_order_relaxed);
-    if (--until_inject_look_ != 0 && slot_streak_ < slot_runs_in_a_row_max && !is_called)
-        [[likely]] {
-      if (Runnable* r = take_slot()) return r;
+    if (--until_inject_look_ != 0 && !is_called) [[likely]] {
+      if (slot_streak_ >= slot_runs_in_a_row_max && deque.empty()) slot_streak_ = 0;
+      if (slot_streak_ < slot_runs_in_a_row_max) {
+        if (Runnable* r = take_slot()) return r;
+      }
     }
     return look_everywhere();
   }

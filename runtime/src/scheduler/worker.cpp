@@ -12,9 +12,6 @@ namespace troupe::detail {
 
 namespace {
 
-constinit thread_local Worker* this_thread =
-    nullptr;  // with the arena the only thing that is not passed in
-
 constexpr std::uint32_t parked_carriers_max = 64;  // beyond it their stacks go back to the pool
 
 /// jump_fcontext saves and loads MXCSR; where the sticky flags of two carriers differ, that costs
@@ -26,6 +23,8 @@ void preset_float_flags() noexcept {
 }
 
 }  // namespace
+
+constinit thread_local Worker* Worker::this_thread = nullptr;
 
 Worker::Worker(SystemCore& system, StackPool& stacks, std::uint64_t seed)
     : core(system),

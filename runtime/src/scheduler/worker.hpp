@@ -47,6 +47,8 @@ class Worker {
   /// The worker that runs on this thread, or null. Re-read after everything that may switch
   /// carriers: the frame may have moved to another thread.
   [[nodiscard]] static Worker* current() noexcept;
+  /// The same without a call: for functions that are not inlined and switch no carriers.
+  [[nodiscard]] static Worker* current_here() noexcept { return this_thread; }
 
   /// Queues a runnable, from this worker's thread.
   virtual void push(Runnable& runnable) = 0;
@@ -85,6 +87,9 @@ class Worker {
   virtual Runnable* next() = 0;
 
  private:
+  // With the arena the only thing that is not passed in. For the TLS model see block_cache.
+  [[gnu::tls_model("initial-exec")]] static constinit thread_local Worker* this_thread;
+
   static void loop();
   static void park(void* carrier);
   Carrier* new_carrier();

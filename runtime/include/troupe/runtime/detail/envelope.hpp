@@ -60,11 +60,12 @@ struct RequestEnvelope : Envelope {
 /// One handler at work: whom it serves and who waits for the answer.
 struct Turn {
   Envelope* envelope = nullptr;
-  RequestPort port;      ///< empty once the duty to answer was taken
-  RequestPort asked;     ///< whose request it is, whoever has the duty
-  void* task = nullptr;  ///< the coroutine, where the handler is one
-  void (*finish_task)(Turn&, void* task) = nullptr;
-  bool is_given_away = false;  ///< the handler got the message to keep
+  RequestPort port;                        ///< empty once the duty to answer was taken
+  RequestPort asked;                       ///< whose request it is, whoever has the duty
+  const char* what = "on_start";           ///< where it handles no message
+  void* task = nullptr;                    ///< the coroutine, where the handler is one
+  void (*finish_task)(Turn&, void* task);  ///< of the coroutine
+  bool is_given_away = false;              ///< the handler got the message to keep
 
   RequestPort take_port() noexcept { return std::exchange(port, {}); }
 };

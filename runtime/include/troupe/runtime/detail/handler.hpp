@@ -11,13 +11,9 @@
 #include <troupe/runtime/ref.hpp>
 #include <troupe/runtime/task.hpp>
 
-namespace troupe {
-class ActorBase;
-}
-
 namespace troupe::detail {
 
-using HandlerFunction = void (*)(ActorBase&, Envelope&, Turn&);
+using HandlerFunction = void (*)(void* actor, Envelope&, Turn&);
 struct HandlerEntry {
   const MessageType* type;
   HandlerFunction function;
@@ -245,8 +241,8 @@ void call_handler(T& actor, Envelope& envelope, Turn& turn) {
   });
 }
 template <class T, class M>
-void handle(ActorBase& self, Envelope& envelope, Turn& turn) {
-  call_handler<T, M>(static_cast<T&>(self), envelope, turn);
+void handle(void* actor, Envelope& envelope, Turn& turn) {
+  call_handler<T, M>(*static_cast<T*>(actor), envelope, turn);
 }
 
 }  // namespace troupe::detail
