@@ -124,16 +124,10 @@ AskSlot* open(Cell* asker, SystemGate* gate, TimePoint deadline) {
   AskSlot* slot = take_free_slot();
   slot->asker.store(asker, std::memory_order_relaxed);  // published by the request
   slot->gate.store(gate, std::memory_order_relaxed);    // published by the request
-  slot->abandoned = false;
-  slot->frame = nullptr;
-  slot->callback = {};
-  slot->error = nullptr;
-  slot->destroy = nullptr;
   slot->set_callee({});
   slot->asked.store(nullptr, std::memory_order_relaxed);  // published by waits_for
   slot->kind = CommandKind::answered;
   slot->command_expected = asker != nullptr;
-  slot->previous = slot->following = nullptr;
   slot->deadline.store(deadline.time_since_epoch().count(),
                        std::memory_order_relaxed);  // published by the request
   if (asker != nullptr) {
@@ -146,15 +140,18 @@ AskSlot* open(Cell* asker, SystemGate* gate, TimePoint deadline) {
   return slot;
 }
 
+/// A free slot has no frame, no callback, no error, and its answer no destructor: those who end it
+/// see to the first three.
 void free_slot(AskSlot* slot) noexcept {
   slot->abandoned = false;
+  slot->destroy = nullptr;
   give_free_slot(slot);
 }
 
 }  // namespace
 
-AskSlot* take_slot(const Address& callee, std::chrono::nanoseconds timeout) {
-  Worker* worker = Worker::current();
+[[gnu::noinline]] AskSlot* take_slot(const Address& callee, std::chrono::nanoseconds timeout) {
+  Worker* worker = Worker::current_here();
   Cell* asker = worker != nullptr ? worker->cell : nullptr;
   if (asker != nullptr)
     return open(asker, &worker->core.gate(), ask_deadline(&worker->core, timeout));
@@ -178,7 +175,7 @@ bool win_slot(const RequestPort& port) noexcept {
   return port.slot->word.win(port.generation);
 }
 
-void publish_slot(AskSlot& slot, SlotState outcome) noexcept {
+[[gnu::noinline]] void publish_slot(AskSlot& slot, SlotState outcome) noexcept {
   // Pair: await_any_slot stores, then looks at the state, which is no longer pending here.
   AskSlot* also = slot.also.load(std::memory_order_seq_cst);
   if (also != nullptr) also = slot.also.exchange(nullptr, std::memory_order_seq_cst);
@@ -188,7 +185,7 @@ void publish_slot(AskSlot& slot, SlotState outcome) noexcept {
     // While the slot is being written its asker can't end, nor its System. Once it is published
     // they may: a thread from outside enters before.
     SystemGate* gate = asker->gate.load(std::memory_order_relaxed);  // constant while it waits
-    Worker* worker = Worker::current();
+    Worker* worker = Worker::current_here();
     const bool is_inside = worker != nullptr && &worker->core.gate() == gate;
     const bool is_open = is_inside || gate->enter() != nullptr;
     slot.word.publish(outcome);
@@ -430,9 +427,10 @@ AskError slot_error(const RequestPort& ask) {
 
 void release_slot(const RequestPort& ask) noexcept {
   AskSlot& slot = *ask.slot;
-  if (slot.word.give_up(ask.generation)) {
+  if (slot.state(ask.generation) == SlotState::pending && slot.word.give_up(ask.generation)) {
     end_stop_token(slot, true);
     if (slot.asked_by() != nullptr) remove_from_asks(&slot);
+    slot.frame = nullptr;
     free_slot(&slot);
     return;
   }

@@ -34,7 +34,6 @@ struct alignas(64) AskSlot : Command {
   BasicSlotWord<> word;
   std::atomic<std::uint32_t> changed{0};  ///< futex of a waiting thread
   std::atomic<Cell*> asker{nullptr};      ///< null: a thread outside
-  std::uint32_t asker_generation = 0;
   bool command_expected =
       false;               ///< the asker's: the completion has not been taken from its commands yet
   bool abandoned = false;  ///< the asker's: free it when the completion comes

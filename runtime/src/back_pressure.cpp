@@ -47,8 +47,7 @@ void Cell::begin_slowdown(const Address& target) {
   port.slot->asked.store(&message_type<Slowdown>, std::memory_order_relaxed);  // as in new_request
   extension->slowdown = port;
   waits_for.store(port.slot, std::memory_order_seq_cst);  // pair: closes_ring of another actor
-  std::vector<Address> path;
-  if (closes_ring(port, path)) {
+  if (closes_ring(port, nullptr)) {
     end_slowdown();
     return;
   }

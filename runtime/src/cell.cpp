@@ -403,6 +403,7 @@ inline Cell::Next Cell::take_messages(Worker*& worker, std::uint32_t& budget) {
       worker = &deliver(e, *worker);
     } else {
       turn.envelope = e;
+      turn.port = turn.asked = take_port(e);
       turn.is_reader = handler->is_reader;
       turn.is_given_away = false;
       e->flags |= is_busy;
@@ -423,14 +424,18 @@ inline Cell::Next Cell::take_messages(Worker*& worker, std::uint32_t& budget) {
   }
 }
 
-/// The handler of a message that needs nothing else: no answer, no trace, no middleware, and an
-/// actor without anything unusual.
+/// The handler of a message that needs nothing else: no trace, no middleware, and an actor without
+/// anything unusual; if it is a request, somebody still waits for the answer.
 [[gnu::always_inline]] inline const HandlerEntry* Cell::plain_handler(
     const Envelope& e, const Worker& worker) const noexcept {
-  constexpr std::uint8_t unusual = is_request | is_timer_tick | is_notice;
-  if (extension != nullptr || (e.flags & unusual) != 0 || e.has_trace || worker.has_middleware ||
-      e.to_generation != own_generation())
+  if (extension != nullptr || (e.flags & (is_timer_tick | is_notice)) != 0 || e.has_trace ||
+      worker.has_middleware || e.to_generation != own_generation())
     return nullptr;
+  if ((e.flags & is_request) != 0) {
+    const RequestPort& port = static_cast<const RequestEnvelope&>(e).port;
+    if (port.slot == nullptr || port.slot->state(port.generation) != SlotState::pending)
+      return nullptr;
+  }
   return own_type().find(e.type);
 }
 

@@ -66,17 +66,18 @@ enum class After : std::uint8_t { terminate, hold, rebuild };
 struct Frame {
   Carrier* carrier = nullptr;  ///< null: a coroutine
   void* coroutine = nullptr;
-  Turn* turn = nullptr;
-  RequestPort waits_for;
-  bool lent = false;  ///< memory is lent to somebody (blocking): not cancelled before he is done
-  std::stop_source* stop = nullptr;  ///< tells him that he need not go on
-  Worker* left = nullptr;            ///< the worker it was suspended on
-  bool is_idle = false;              ///< a process that waits for a message
-  bool wakes_when_empty = false;     ///< idle, and to go on when the mailbox is empty
-  bool is_ready = false;
-  Frame* previous = nullptr;
-  Frame* following = nullptr;
+  std::stop_source* stop = nullptr;  ///< tells whom memory is lent to that he need not go on
   Frame* next_ready = nullptr;
+  bool lent = false;     ///< memory is lent to somebody (blocking): not cancelled before he is done
+  bool is_idle = false;  ///< a process that waits for a message
+  bool wakes_when_empty = false;  ///< idle, and to go on when the mailbox is empty
+  bool is_ready = false;
+  // Set by link_frame.
+  Turn* turn;
+  Worker* left;  ///< the worker it was suspended on
+  Frame* previous;
+  Frame* following;
+  RequestPort waits_for;
 };
 
 struct ActiveSpan;
@@ -280,7 +281,7 @@ struct Cell final : Runnable {
   Next resume_ready();
   void run_task(TaskTurn& turn);
   bool refuse_cycle(const RequestPort& port);
-  bool closes_ring(const RequestPort& port, std::vector<Address>& path);
+  bool closes_ring(const RequestPort& port, std::vector<Address>* path);
   [[nodiscard]] bool takes_messages_now() const noexcept;
 
   // back_pressure.cpp

@@ -358,7 +358,7 @@ namespace {
 
 void push_command_now(Cell& to, Command* command) {
   if (!Mailbox::push_command(to.in, to.out, command)) return;
-  Worker* worker = Worker::current();
+  Worker* worker = Worker::current_here();
   SystemGate* gate =
       to.gate.load(std::memory_order_relaxed);  // constant while commands can be under way
   if (worker != nullptr && &worker->core.gate() == gate) {
@@ -372,7 +372,7 @@ void push_command_now(Cell& to, Command* command) {
 
 void send_command_in_lane(Cell& to, Command* command, std::uint32_t lane) {
   SystemGate* gate = to.gate.load(std::memory_order_acquire);  // partner: the store at spawn
-  Worker* worker = Worker::current();
+  Worker* worker = Worker::current_here();
   const bool is_inside = worker != nullptr && &worker->core.gate() == gate;
   SystemCore* core = is_inside ? &worker->core : gate->enter();
   TROUPE_CHECK(core != nullptr, "a command for a cell whose System is gone");

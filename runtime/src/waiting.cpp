@@ -61,17 +61,32 @@ void Cell::wait_in_turn(const RequestPort& port, bool lent, std::stop_source* st
   if (turn->cancelled && !lent) throw Cancelled{};
 }
 
+namespace {
+
+/// On the carrier that follows a suspended one: gives the token up at once where the actor can do
+/// nothing else, which is the usual way; else the actor goes on.
+void after_suspension(void* argument) {
+  auto& cell = *static_cast<Cell*>(argument);
+  const bool can_go_on = cell.extension->first_ready != nullptr ||
+                         (cell.is(Phase::running) && cell.takes_messages_now());
+  if (can_go_on || !Mailbox::go_waiting(cell.out)) Worker::current()->go_on_with(cell);
+}
+
+}  // namespace
+
 /// Suspends the running fiber.
 void Cell::wait_in_frame(Frame& frame, CellTurn& turn, const RequestPort& port) {
-  Worker::current()->reserve_carrier();
-  frame.carrier = &Worker::current()->carrier();
+  Worker& before = *Worker::current();
+  before.reserve_carrier();
+  frame.carrier = &before.carrier();
   if (!link_frame(frame, turn, port)) return;
-  Worker::current()->turn = nullptr;
-  Worker::current()->running.store(nullptr, std::memory_order_relaxed);  // for those who look on
+  before.turn = nullptr;
+  before.running.store(nullptr, std::memory_order_relaxed);  // for those who look on
   // Returns on another carrier's time, perhaps on another thread.
-  Worker::current()->suspend(*this);
-  Worker::current()->turn = &turn;
-  Worker::current()->running.store(this, std::memory_order_relaxed);  // as above
+  before.suspend(&after_suspension, this);
+  Worker& after = *Worker::current();
+  after.turn = &turn;
+  after.running.store(this, std::memory_order_relaxed);  // as above
 }
 
 /// A process waits until `port` is answered, its time is up, or the mailbox is empty. A stop ends
@@ -211,14 +226,14 @@ RequestPort waits_of(const Cell& cell) noexcept {
 
 }  // namespace
 
-/// Whether whoever is to answer `port` waits, over others or not, for this actor; `path` leads
-/// there. Ends slowdowns on the way, which are no part of any ring.
-bool Cell::closes_ring(const RequestPort& port, std::vector<Address>& path) {
+/// Whether whoever is to answer `port` waits, over others or not, for this actor. Writes down who
+/// is on the way, if asked to. Ends slowdowns on it, which are no part of any ring.
+bool Cell::closes_ring(const RequestPort& port, std::vector<Address>* path) {
   RequestPort at = port;
   for (int i = 0; i < ring_length_max; ++i) {
     const Address callee = callee_of_open(at);
     if (callee.cell == nullptr || mutant("ring_is_not_seen")) return false;
-    path.push_back(callee);
+    if (path != nullptr) path->push_back(callee);
     if (callee.cell == this) return callee.generation == own_generation();
     at = waits_of(*callee.cell);
     if (at.slot == nullptr) return false;
@@ -234,8 +249,10 @@ bool Cell::closes_ring(const RequestPort& port, std::vector<Address>& path) {
 /// Fails the ask if waiting for it would close a ring (S138). It was published before that this
 /// actor waits: of two that close a ring one sees the other.
 bool Cell::refuse_cycle(const RequestPort& port) {
+  if (!closes_ring(port, nullptr)) [[likely]]
+    return false;
   std::vector<Address> path;
-  if (!closes_ring(port, path)) return false;
+  if (!closes_ring(port, &path)) return false;  // it opened meanwhile
   std::string text = "waiting would close a ring: " + print(address());
   for (const Address& a : path) text += " -> " + print(a);
   fail_reply(port, AskErrorKind::cycle, text);

@@ -42,14 +42,19 @@ struct EhGlobals {
   unsigned uncaught;
 };
 
+/// Where a thread keeps them, and errno. Asked for once per thread: each question is a call.
+struct ThreadState {
+  EhGlobals* exceptions;
+  int* error_number;
+};
+[[gnu::tls_model("initial-exec")]] constinit thread_local ThreadState thread_state{};
+
 // Not inlined: a thread-local address must not be kept over a switch that changes the thread.
-[[gnu::noinline]] EhGlobals& eh_globals() noexcept {
+[[gnu::noinline]] const ThreadState& state_of_thread() noexcept {
   asm volatile("");
-  return *reinterpret_cast<EhGlobals*>(abi::__cxa_get_globals());
-}
-[[gnu::noinline]] int& thread_errno() noexcept {
-  asm volatile("");
-  return errno;
+  if (thread_state.exceptions == nullptr) [[unlikely]]
+    thread_state = {reinterpret_cast<EhGlobals*>(abi::__cxa_get_globals()), &errno};
+  return thread_state;
 }
 
 }  // namespace
@@ -59,6 +64,7 @@ struct Carrier::Switch {
   Carrier* to;
   void (*then)(void*);
   void* argument;
+  ThreadState thread;  ///< of the thread that switches, which is the one that arrives
 };
 
 struct Carrier::Entry {
@@ -77,7 +83,9 @@ struct Carrier::Entry {
       s.from->asan_bytes_ = bytes;
     }
 #endif
-    s.to->restore_thread_state();
+    s.thread.exceptions->caught = s.to->exceptions_caught_;
+    s.thread.exceptions->uncaught = s.to->exceptions_uncaught_;
+    *s.thread.error_number = s.to->errno_;
     s.then(s.argument);
   }
   static void start(ctx::transfer_t transfer) {
@@ -116,8 +124,10 @@ Carrier::~Carrier() {
 }
 
 void Carrier::switch_to(Carrier& from, Carrier& to, void (*then)(void*), void* argument) {
-  Switch s{&from, &to, then, argument};
-  from.save_thread_state();
+  Switch s{&from, &to, then, argument, state_of_thread()};
+  from.exceptions_caught_ = s.thread.exceptions->caught;
+  from.exceptions_uncaught_ = s.thread.exceptions->uncaught;
+  from.errno_ = *s.thread.error_number;
 #if defined(TROUPE_ASAN)
   __sanitizer_start_switch_fiber(&from.asan_fake_stack_, to.asan_low_, to.asan_bytes_);
 #endif
@@ -125,20 +135,6 @@ void Carrier::switch_to(Carrier& from, Carrier& to, void (*then)(void*), void* a
   __tsan_switch_to_fiber(to.tsan_fiber_, 0);
 #endif
   Entry::arrive(ctx::jump_fcontext(to.context_, &s));
-}
-
-void Carrier::save_thread_state() noexcept {
-  EhGlobals& eh = eh_globals();
-  exceptions_caught_ = eh.caught;
-  exceptions_uncaught_ = eh.uncaught;
-  errno_ = thread_errno();
-}
-
-void Carrier::restore_thread_state() noexcept {
-  EhGlobals& eh = eh_globals();
-  eh.caught = exceptions_caught_;
-  eh.uncaught = exceptions_uncaught_;
-  thread_errno() = errno_;
 }
 
 }  // namespace troupe::detail

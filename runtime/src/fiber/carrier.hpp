@@ -44,8 +44,6 @@ class Carrier {
  private:
   struct Switch;
   struct Entry;
-  void save_thread_state() noexcept;
-  void restore_thread_state() noexcept;
 
   void* context_ = nullptr;
   Stack stack_;

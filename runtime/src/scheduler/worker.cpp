@@ -83,13 +83,11 @@ void Worker::loop() {
   }
 }
 
-void Worker::suspend(Runnable& go_on) {
+void Worker::suspend(void (*then)(void*), void* argument) {
   Carrier& from = *carrier_;
   Carrier& to = take_carrier();
-  continuation_ = &go_on;
   carrier_ = &to;
-  Carrier::switch_to(
-      from, to, [](void*) {}, nullptr);
+  Carrier::switch_to(from, to, then, argument);
 }
 
 void Worker::resume(Carrier& suspended) {

@@ -60,9 +60,11 @@ class Worker {
   void enter();
   /// Makes sure that suspend finds a carrier. Throws StackLimit.
   void reserve_carrier();
-  /// Leaves the running carrier, suspended, in place of which `go_on` runs next here. Returns when
-  /// resumed.
-  void suspend(Runnable& go_on);
+  /// Leaves the running carrier, suspended, for another, where `then(argument)` runs first. Returns
+  /// when resumed.
+  void suspend(void (*then)(void*), void* argument);
+  /// What this worker runs next.
+  void go_on_with(Runnable& runnable) noexcept { continuation_ = &runnable; }
   [[nodiscard]] Carrier& carrier() noexcept { return *carrier_; }
   /// Goes on with a suspended carrier. Returns, much later, on a carrier that holds nothing: return
   /// to the loop.
