@@ -102,14 +102,13 @@ void remove_from_asks(AskSlot* slot) noexcept {
 /// An actor has one armed timer for all its asks: the earliest deadline (DESIGN.md D12).
 void arm_ask_timer(Cell& asker, TimePoint deadline) {
   CellExtension& e = asker.ext();
-  if (deadline >= e.ask_timer_due) return;
   if (e.ask_timer == nullptr) {
     e.ask_timer = new TimerRecord;
     e.ask_timer->purpose = TimerPurpose::ask_deadline;
+  } else if (e.ask_timer->armed) {
+    if (e.ask_timer->due <= deadline || !asker.core().timers().disarm(*e.ask_timer))
+      return;  // or it fires now and looks at all asks
   }
-  if (e.ask_timer->armed && !asker.core().timers().disarm(*e.ask_timer))
-    return;  // it fires now and looks at all asks
-  e.ask_timer_due = deadline;
   arm_cell_timer(asker, *e.ask_timer, deadline);
 }
 

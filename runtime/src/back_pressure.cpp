@@ -26,15 +26,16 @@ void slow_sender(SystemCore& core, Worker* worker, const Address& to) noexcept {
   Cell& sender = *worker->cell;
   if (&sender == to.cell || sender.own_type().child_observer != nullptr) return;  // supervisors
   if (mailbox_length(*to.cell) > most && !mutant("flooding_slows_nobody"))
-    sender.ext().slow_target = to;
+    made(sender.ext().back_pressure).slow_target = to;
 }
 
 /// Whether this actor waits behind one that it floods. Between two messages.
 bool Cell::is_slowed() {
-  CellExtension& e = *extension;
-  if (e.slow_target.cell != nullptr) begin_slowdown(std::exchange(e.slow_target, {}));
-  if (e.slowdown.slot == nullptr) return false;
-  if (!detail::is_over(e.slowdown)) return true;
+  BackPressure* b = extension->back_pressure.get();
+  if (b == nullptr) return false;
+  if (b->slow_target.cell != nullptr) begin_slowdown(std::exchange(b->slow_target, {}));
+  if (b->slowdown.slot == nullptr) return false;
+  if (!detail::is_over(b->slowdown)) return true;
   end_slowdown();
   return false;
 }
@@ -45,7 +46,7 @@ void Cell::begin_slowdown(const Address& target) {
   if (length == ~std::uint32_t{0} || length <= options.slow_senders_above / 2) return;
   const RequestPort port = open_slot(target, options.slow_senders_for, &destroy_reply<void>);
   port.slot->asked.store(&message_type<Slowdown>, std::memory_order_relaxed);  // as in new_request
-  extension->slowdown = port;
+  extension->back_pressure->slowdown = port;
   waits_for.store(port.slot, std::memory_order_seq_cst);  // pair: closes_ring of another actor
   if (closes_ring(port, nullptr)) {
     end_slowdown();
@@ -60,13 +61,15 @@ void Cell::begin_slowdown(const Address& target) {
 }
 
 void Cell::end_slowdown() {
+  BackPressure* b = extension->back_pressure.get();
+  if (b == nullptr || b->slowdown.slot == nullptr) return;
   waits_for.store(nullptr, std::memory_order_relaxed);  // a hint to others
-  release_slot(std::exchange(extension->slowdown, {}));
+  release_slot(std::exchange(b->slowdown, {}));
 }
 
 /// The receiver's side: a sender waits.
 void Cell::handle_slowdown(const RequestPort& sender) {
-  std::vector<RequestPort>& line = ext().slowed_senders;
+  std::vector<RequestPort>& line = made(ext().back_pressure).slowed_senders;
   if (line.size() >= 16 && line.size() == line.capacity())  // about to double: who went on leaves
     std::erase_if(line, [](const RequestPort& s) { return s.slot->is_over(s.generation); });
   line.push_back(sender);
@@ -75,8 +78,9 @@ void Cell::handle_slowdown(const RequestPort& sender) {
 
 /// Lets the slowed senders go on once no more than so many messages wait.
 void Cell::release_slowed_senders(std::uint32_t when) {
-  if (extension->slowed_senders.empty() || detail::mailbox_length(*this) > when) return;
-  for (const RequestPort& sender : std::exchange(extension->slowed_senders, {})) go_on(sender);
+  BackPressure* b = extension->back_pressure.get();
+  if (b == nullptr || b->slowed_senders.empty() || detail::mailbox_length(*this) > when) return;
+  for (const RequestPort& sender : std::exchange(b->slowed_senders, {})) go_on(sender);
 }
 
 }  // namespace troupe::detail

@@ -39,6 +39,14 @@ CellExtension& Cell::ext() {
   return *extension;
 }
 
+// Not inlined: see free_block.
+[[gnu::noinline]] void* CellExtension::operator new(std::size_t bytes) {
+  return allocate_block(size_class_of(bytes), bytes);
+}
+void CellExtension::operator delete(void* extension) noexcept {
+  free_block(size_class_of(sizeof(CellExtension)), extension);
+}
+
 // ---- the loop
 
 /// The mailbox needs the envelope no more.
@@ -71,7 +79,7 @@ Cell::Next Cell::sleep() {
   auto* dummy = out.head != &in.stub ? static_cast<Envelope*>(out.head) : nullptr;
   const bool is_used = dummy != nullptr && (dummy->flags & is_busy) != 0;
   if (is_used) dummy->flags &= static_cast<std::uint8_t>(~is_dummy);
-  const auto lane = extension->lane;
+  const auto lane = extension->intake != nullptr ? extension->intake->lane : nullptr;
   MailLink* done = nullptr;
   const Mailbox::Idle idle = Mailbox::go_idle(in, out, done);
   if (idle == Mailbox::Idle::not_empty) {
@@ -86,9 +94,9 @@ Cell::Next Cell::sleep() {
 }
 
 [[gnu::flatten]] void Cell::run(Worker& first) {
-  if (extension != nullptr && extension->home != nullptr && extension->home != &first &&
-      !mutant("pinned_actor_anywhere")) {
-    extension->home->inject(*this);  // it is pinned to another thread (S83)
+  if (const Intake* i = intake();
+      i != nullptr && i->home != nullptr && i->home != &first && !mutant("pinned_actor_anywhere")) {
+    i->home->inject(*this);  // it is pinned to another thread (S83)
     return;
   }
   Worker* worker = &first;
@@ -102,8 +110,7 @@ Cell::Next Cell::sleep() {
       worker = Worker::current();  // it may have waited
     }
     if (next == Next::messages) {
-      next = extension != nullptr && extension->lane != nullptr ? take_one_from_lane(worker)
-                                                                : take_messages(worker, budget);
+      next = lane() != nullptr ? take_one_from_lane(worker) : take_messages(worker, budget);
     }
     if (next == Next::left) return;
     if (next == Next::took_one && --budget == 0 && !mutant("endless_turn")) {
@@ -128,9 +135,10 @@ Cell::Next Cell::sleep() {
         return Next::go_on;
       }
       if (waiting() != nullptr && !takes_messages_now()) break;
-      if (!extension->slowed_senders.empty())
+      if (extension->back_pressure != nullptr) {
         release_slowed_senders(core().options().slow_senders_above / 2);
-      if (waiting() == nullptr && is_slowed()) break;
+        if (waiting() == nullptr && is_slowed()) break;
+      }
       return take_held() ? Next::took_one : Next::messages;
     case Phase::failing:
       if (waiting() != nullptr) break;
@@ -155,7 +163,7 @@ Cell::Next Cell::sleep() {
 /// The oldest message; null when there is none, or when its sender is between two instructions:
 /// going to sleep will fail then, and this is tried again.
 Envelope* Cell::pop() {
-  if (extension != nullptr && extension->lane != nullptr) return take_from_lane();
+  if (lane() != nullptr) return take_from_lane();
   MailLink* done = nullptr;
   return Mailbox::pop(in, out, done) == Mailbox::Pop::message ? accept(done) : nullptr;
 }
@@ -266,7 +274,7 @@ struct Invocation {
 
 [[gnu::always_inline]] inline Invocation find_handler(const Cell& cell,
                                                       const MessageType* message) noexcept {
-  const Behavior* behavior = cell.extension != nullptr ? cell.extension->behavior.get() : nullptr;
+  const Behavior* behavior = cell.behavior();
   if (behavior == nullptr) return {cell.own_type().find(message)};
   for (std::uint32_t i = 0; i < behavior->count; ++i) {
     if (same_type(behavior->entries[i].type, message)) return {nullptr, behavior->entries[i].call};
@@ -281,7 +289,7 @@ struct Invocation {
     turn.is_reader = invocation.handler->is_reader;
     invocation.handler->function(cell.object(), *turn.envelope, turn);
   } else {
-    const std::shared_ptr<Behavior> behavior = cell.extension->behavior;  // it may be replaced
+    const std::shared_ptr<Behavior> behavior = cell.intake()->behavior;  // it may be replaced
     invocation.call(*behavior, *turn.envelope, turn);
   }
 }
@@ -450,9 +458,9 @@ Worker& Cell::handle_message(Envelope* e, Worker& worker) {
   }
   Invocation invocation = find_handler(*this, e->type);
   if (!invocation) {
-    if (extension != nullptr && extension->behavior != nullptr) {
-      extension->behavior->not_handled();
-      if (extension->behavior->otherwise == Otherwise::stash) {
+    if (Behavior* own = behavior()) {
+      own->not_handled();
+      if (own->otherwise == Otherwise::stash) {
         stash_unhandled(e, port);
         return worker;
       }
@@ -483,34 +491,34 @@ Worker& Cell::handle_message(Envelope* e, Worker& worker) {
 /// The handler has returned; where it is a coroutine that has not ended, its message stays.
 [[gnu::noinline]] void Cell::end_turn(CellTurn& turn) {
   if (turn.task != nullptr) {
-    run_task(*new TaskTurn(turn, extension != nullptr ? extension->behavior : nullptr));
+    run_task(*new TaskTurn(turn, intake() != nullptr ? intake()->behavior : nullptr));
     return;
   }
   if (turn.span != nullptr) end_span(turn.span, *this, *turn.envelope->type);
   tick_done(turn.envelope);
   const bool influences = turn.envelope->type->influences_receive_timeout;
   if (!turn.envelope_is_kept) end_message(turn.envelope);
-  if ((influences || mutant("any_message_influences")) && extension != nullptr &&
-      extension->receive_timer != nullptr)
-    extension->last_influence = core().now();
+  Intake* const i = intake();
+  if ((influences || mutant("any_message_influences")) && i != nullptr &&
+      i->receive_timer != nullptr)
+    i->last_influence = core().now();
 }
 
 /// What the user sees of a command.
 void Cell::handle_notice(Envelope* e) {
-  CellExtension& x = ext();
   bool is_death_pact = false;
   if (same_type(e->type, &message_type<Terminated>)) {
     const auto& notice = payload_as<Terminated>(*e);
-    auto found = x.watched.begin();
-    while (found != x.watched.end() &&
+    auto& watched = made(ext().relations).watched;
+    auto found = watched.begin();
+    while (found != watched.end() &&
            !(found->second.notified && Ref<>{found->second.target} == notice.who))
       ++found;
-    if (found == x.watched.end() &&
-        !mutant("unwatch_comes_too_late")) {  // unwatched meanwhile (S52)
+    if (found == watched.end() && !mutant("unwatch_comes_too_late")) {  // unwatched meanwhile (S52)
       end_message(e);
       return;
     }
-    if (found != x.watched.end()) x.watched.erase(found);
+    if (found != watched.end()) watched.erase(found);
     is_death_pact = !mutant("death_pact_is_forgotten");
   }
   Invocation invocation = find_handler(*this, e->type);
@@ -574,8 +582,8 @@ void Cell::turn_failed(CellTurn& turn, std::exception_ptr error) {
 void Cell::append_notice(Envelope* e) {
   e->to_generation = own_generation();             // the owner's own write
   pushed.fetch_add(1, std::memory_order_relaxed);  // a figure for reports
-  if (extension != nullptr && extension->lane != nullptr) {
-    extension->lane->append(e);
+  if (lane() != nullptr) {
+    lane()->append(e);
     return;
   }
   Mailbox::push(in, e);  // the token is ours: nobody else can take it

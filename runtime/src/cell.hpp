@@ -22,14 +22,12 @@
 #include <cstdint>
 #include <memory>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "arena.hpp"
 #include "ask_slots.hpp"
+#include "cell_extension.hpp"
 #include "commands.hpp"
-#include "held_mail.hpp"
-#include "mailbox/locked_lane.hpp"
 #include "mailbox/mailbox.hpp"
 #include "scheduler/executor.hpp"
 #include "timer/timer_service.hpp"
@@ -59,8 +57,6 @@ struct SystemGate {
 };
 
 enum class Phase : std::uint8_t { free, starting, running, failing, held, ending };
-enum class Stage : std::uint8_t { unwind, on_stop, children, object };
-enum class After : std::uint8_t { terminate, hold, rebuild };
 
 /// A handler that waits. Lives on its own stack, or in its coroutine.
 struct Frame {
@@ -108,74 +104,6 @@ struct TaskTurn final : CellTurn {
   void* resume_at = nullptr;  ///< the innermost coroutine; null: the task has not begun
 };
 
-struct Watched {
-  Address target;
-  WatchRecord* record = nullptr;  ///< at the target, or under way back
-  bool is_monitor = false;
-  bool notified = false;  ///< Terminated waits in the mailbox
-};
-
-struct Link {
-  Address peer;
-  std::uint64_t my_id = 0;
-  std::uint64_t their_id = 0;
-  LinkRecord* record = nullptr;  ///< carries this actor's exit signal
-};
-
-/// What most actors have not.
-struct CellExtension {
-  std::string path;
-  bool is_named = false;
-  bool hold = false;
-  bool trap_exit = false;
-  bool linked_to_parent = false;  ///< from its launch on
-  bool stop_pending = false;      ///< ends when the handlers that wait are done
-  bool ended_by_request = false;
-  bool children_told = false;
-  bool has_object = false;
-  bool on_start_ran = false;
-  Guardian guardian = Guardian::no;
-  Stage stage{};
-  After after{};
-  StopReason stop_reason{};
-  ExitReason why;
-  std::optional<Duration> stop_limit;
-  std::shared_ptr<const Maker> maker;  ///< for the rebuild under way
-  ChildEndedCommand ended;             ///< to the parent; its verdict comes before the next
-  RequestPort started;                 ///< who waits for on_start
-  std::vector<RequestPort> stop_waiters;
-  bool out_of_time = false;  ///< its stop deadline is over: on_stop may not await any more
-  std::optional<ExitReason> end_when_resumed;  ///< came while the parent's verdict was awaited
-  Cell* first_child = nullptr;
-  std::uint32_t child_count = 0;
-  WatchRecord* watchers = nullptr;
-  std::unordered_map<std::uint64_t, Watched> watched;  ///< by token
-  std::unordered_map<std::uint64_t, Link> links;       ///< by link_key of the peer
-  TimerRecord* timers = nullptr;
-  std::uint32_t tokens = 0;  ///< of watches, links and timers given out so far
-  AskSlot* asks = nullptr;
-  TimerRecord* ask_timer = nullptr;
-  TimePoint ask_timer_due = TimePoint::max();
-  TimerRecord* stop_timer = nullptr;
-  Worker* home = nullptr;            ///< the thread of a pinned actor
-  bool stay_on_worker = false;       ///< a handler goes on where it was suspended
-  std::shared_ptr<LockedLane> lane;  ///< null: the mailbox is the default one
-  std::unique_ptr<HeldMail> held_mail;
-  std::uint32_t stash_max = 0;  ///< 0: the System's
-  bool restart_keeps_stash = true;
-  std::shared_ptr<Behavior> behavior;  ///< null: the class's handlers
-  Duration receive_timeout{};
-  TimePoint last_influence{};
-  TimerRecord* receive_timer = nullptr;
-  std::uint32_t came_when_held = 0;  ///< messages_came when the verdict began to be awaited
-  Frame* frames = nullptr;           ///< handlers that wait, newest first
-  Frame* first_ready = nullptr;
-  Frame* last_ready = nullptr;
-  // back_pressure.cpp
-  Address slow_target;                      ///< it floods this actor; looked at after the message
-  RequestPort slowdown;                     ///< it waits for that one's mailbox to empty
-  std::vector<RequestPort> slowed_senders;  ///< who waits for this one's
-};
 /// What a slowed sender waits for, where others ask what (System::why).
 struct Slowdown {};
 
@@ -199,7 +127,8 @@ struct Cell final : Runnable {
   Cell* previous_sibling = nullptr;
   std::atomic<Phase> phase{Phase::free};  ///< others read it for reports
   std::uint8_t cell_class : 4 = 0;
-  std::uint8_t is_held : 1 = 0;  ///< OnEnd::hold; set at spawn
+  std::uint8_t is_held : 1 = 0;   ///< OnEnd::hold; set at spawn
+  std::uint8_t is_named : 1 = 0;  ///< its path is in the System's names; set at spawn
   std::uint16_t incarnation = 0;
   std::atomic<std::uint32_t> taken{0};
 
@@ -212,6 +141,22 @@ struct Cell final : Runnable {
   [[nodiscard]] Address address_of_life(std::uint32_t life) noexcept;
   [[nodiscard]] Address address() noexcept { return {this, own_generation(), serial}; }
   CellExtension& ext();
+  // What of the extension is looked at often; null where the actor has none of its own.
+  [[nodiscard]] Intake* intake() const noexcept {
+    return extension != nullptr ? extension->intake.get() : nullptr;
+  }
+  [[nodiscard]] LockedLane* lane() const noexcept {
+    const Intake* i = intake();
+    return i != nullptr ? i->lane.get() : nullptr;
+  }
+  [[nodiscard]] HeldMail* held_mail() const noexcept {
+    const Intake* i = intake();
+    return i != nullptr ? i->held_mail.get() : nullptr;
+  }
+  [[nodiscard]] Behavior* behavior() const noexcept {
+    const Intake* i = intake();
+    return i != nullptr ? i->behavior.get() : nullptr;
+  }
   // The owner reads what it wrote itself: no order is needed.
   [[nodiscard]] const ActorType& own_type() const noexcept {
     return *type.load(std::memory_order_relaxed);

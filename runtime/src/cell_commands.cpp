@@ -29,17 +29,19 @@ void Cell::handle(Command* command) {
     case CommandKind::watch: {
       auto* record = static_cast<WatchRecord*>(command);
       record->previous = nullptr;
-      record->following = ext().watchers;
+      Relations& relations = made(ext().relations);
+      record->following = relations.watchers;
       if (record->following != nullptr) record->following->previous = record;
-      extension->watchers = record;
+      relations.watchers = record;
       return;  // it lives on in the list
     }
     case CommandKind::unwatch: {
       WatchRecord* wanted = static_cast<UnwatchCommand*>(command)->record;
-      WatchRecord* record = ext().watchers;
+      Relations& relations = made(ext().relations);
+      WatchRecord* record = relations.watchers;
       while (record != nullptr && record != wanted) record = record->following;
       if (record != nullptr) {
-        (record->previous != nullptr ? record->previous->following : extension->watchers) =
+        (record->previous != nullptr ? record->previous->following : relations.watchers) =
             record->following;
         if (record->following != nullptr) record->following->previous = record->previous;
         delete record;
@@ -49,8 +51,9 @@ void Cell::handle(Command* command) {
     case CommandKind::watch_fired: handle_watch_fired(static_cast<WatchRecord&>(*command)); break;
     case CommandKind::incarnation: {
       auto& news = static_cast<IncarnationCommand&>(*command);
-      const auto found = ext().watched.find(news.token);
-      if (found != extension->watched.end()) {
+      const auto& watched = made(ext().relations).watched;
+      const auto found = watched.find(news.token);
+      if (found != watched.end()) {
         append_notice(make_notice(Down{{news.token}, Ref<>{found->second.target}, news.why, true}));
       }
       break;
@@ -161,11 +164,12 @@ void delete_command(Command* command) noexcept {
 // ---- watches, monitors, links
 
 void Cell::handle_watch_fired(WatchRecord& record) {
-  const auto found = ext().watched.find(record.token);
-  if (found == extension->watched.end()) return;  // unwatched meanwhile
+  auto& watched = made(ext().relations).watched;
+  const auto found = watched.find(record.token);
+  if (found == watched.end()) return;  // unwatched meanwhile
   if (record.is_monitor) {
     append_notice(make_notice(Down{{record.token}, Ref<>{record.target}, record.why}));
-    extension->watched.erase(found);
+    watched.erase(found);
     return;
   }
   found->second.record = nullptr;
@@ -174,32 +178,34 @@ void Cell::handle_watch_fired(WatchRecord& record) {
 }
 
 void Cell::handle_link(LinkCommand& link) {
-  Link& mine = ext().links[link_key(link.from)];
+  Link& mine = made(ext().relations).links[link_key(link.from)];
   mine.peer = link.from;
   mine.their_id = link.id;
   if (mine.record == nullptr) mine.record = new LinkRecord;
 }
 
 void Cell::handle_unlink(LinkCommand& unlink) {
-  const auto found = ext().links.find(link_key(unlink.from));
-  if (found == extension->links.end()) return;
+  auto& links = made(ext().relations).links;
+  const auto found = links.find(link_key(unlink.from));
+  if (found == links.end()) return;
   Link& mine = found->second;
   if (mine.their_id == unlink.id) mine.their_id = 0;
   if (mine.my_id == unlink.other_id) mine.my_id = 0;
   if (mine.my_id != 0 || mine.their_id != 0)
     return;  // linked again meanwhile, from one side or the other
   delete mine.record;
-  extension->links.erase(found);
+  links.erase(found);
 }
 
 void Cell::handle_exit_signal(LinkRecord& signal) {
   Address from = signal.from;
   if (signal.by_link) {
-    const auto found = ext().links.find(link_key(signal.from));
-    if (found == extension->links.end()) return;  // unlinked meanwhile
+    auto& links = made(ext().relations).links;
+    const auto found = links.find(link_key(signal.from));
+    if (found == links.end()) return;  // unlinked meanwhile
     from = found->second.peer;
     delete found->second.record;
-    extension->links.erase(found);
+    links.erase(found);
   }
   const bool is_kill = !signal.by_link && signal.why.kind() == ExitReason::Kind::killed &&
                        !mutant("kill_can_be_trapped");
@@ -330,7 +336,6 @@ void Cell::timeout_asks() {
       fail_reply(port, AskErrorKind::timeout, "no answer in time; the outcome is unknown");
     }
   }
-  extension->ask_timer_due = next;
   if (next != TimePoint::max()) arm_cell_timer(*this, *extension->ask_timer, next);
 }
 
@@ -370,7 +375,8 @@ void Cell::handle_child(ChildCommand& notice) {
 void Cell::handle_verdict(VerdictCommand& verdict) {
   if (!is(Phase::held)) return;
   CellExtension& e = *extension;
-  const auto end_when_resumed = std::exchange(e.end_when_resumed, std::nullopt);
+  Oversight& oversight = *e.oversight;  // of each held child
+  const auto end_when_resumed = std::exchange(oversight.end_when_resumed, std::nullopt);
   switch (verdict.kind) {
     case CommandKind::resume:
       TROUPE_CHECK(e.has_object && e.on_start_ran, "resume of an actor that has no state left");
@@ -383,7 +389,7 @@ void Cell::handle_verdict(VerdictCommand& verdict) {
       }
       break;
     case CommandKind::restart:
-      e.maker = std::move(verdict.maker);
+      oversight.maker = std::move(verdict.maker);
       if (verdict.mail_max) drop_newest(*verdict.mail_max);
       begin_end(e.why, StopReason::restart, After::rebuild);
       break;

@@ -10,7 +10,7 @@ namespace troupe::detail {
 Envelope* Cell::take_from_lane() {
   RequestPort admitted;
   std::vector<Envelope*> late;
-  Envelope* e = extension->lane->take(admitted, late);
+  Envelope* e = lane()->take(admitted, late);
   if (admitted.slot != nullptr) {
     pushed.fetch_add(1, std::memory_order_relaxed);  // a figure for reports
     publish_slot(*admitted.slot, SlotState::value);
@@ -30,9 +30,9 @@ Cell::Next Cell::take_one_from_lane(Worker*& worker) {
 }
 
 void Cell::close_lane() {
-  if (extension->lane == nullptr) return;
+  if (lane() == nullptr) return;
   core().locked_lanes().remove(serial);
-  for (const auto& left : extension->lane->close()) {
+  for (const auto& left : lane()->close()) {
     bounce(left.envelope, DropReason::ended);
     if (left.waiter.slot != nullptr) {
       fail_reply(left.waiter, AskErrorKind::receiver_down, "the actor has ended");
@@ -40,7 +40,7 @@ void Cell::close_lane() {
       taken.fetch_add(1, std::memory_order_relaxed);  // a figure for reports
     }
   }
-  extension->lane = nullptr;
+  extension->intake->lane = nullptr;
 }
 
 }  // namespace troupe::detail

@@ -20,10 +20,12 @@ void Cell::start() {
 }
 
 void Cell::started_ok() {
-  CellExtension& e = ext();
-  e.on_start_ran = true;
   set(Phase::running);
-  if (e.started.slot != nullptr) answer_done(std::exchange(e.started, {}));
+  if (extension != nullptr) {  // one made later knows
+    extension->on_start_ran = true;
+    const RequestPort started = extension->take_started();
+    if (started.slot != nullptr) answer_done(started);
+  }
   tell_parent_of_start();
 }
 
@@ -58,15 +60,14 @@ void Cell::fail(ExitReason why, bool starting, const CellTurn* turn) {
     });
     ActorLog{*this}.error(report.to_string());
   }
-  if (e.started.slot != nullptr) {
-    fail_reply(std::exchange(e.started, {}), AskErrorKind::receiver_down, why.text());
-  }
+  if (const RequestPort started = e.take_started(); started.slot != nullptr)
+    fail_reply(started, AskErrorKind::receiver_down, why.text());
   if (!e.hold) {
     begin_end(std::move(why), StopReason::failure, After::terminate);
     return;
   }
   e.why = std::move(why);
-  e.ended.starting = starting;
+  e.oversight->ended.starting = starting;
   set(Phase::failing);
   cancel_frames();
 }
@@ -84,24 +85,27 @@ void Cell::cancel_frames() {
 void Cell::hold_for_verdict(bool can_resume) {
   CellExtension& e = ext();
   set(Phase::held);
-  e.came_when_held = messages_came(*this);
+  Oversight& oversight = *e.oversight;  // of each held child
+  oversight.came_when_held = messages_came(*this);
   e.stop_pending = false;
   Cell* const boss = parent.load(std::memory_order_relaxed);  // set at spawn
-  e.ended.kind = CommandKind::child_ended;
-  e.ended.to_generation =
+  oversight.ended.kind = CommandKind::child_ended;
+  oversight.ended.to_generation =
       boss->generation.load(std::memory_order_relaxed);  // constant while it has children
-  e.ended.child = address();
-  e.ended.why = e.why;
-  e.ended.can_resume = can_resume && !e.ended.starting;
-  send_command(*boss, &e.ended);
+  oversight.ended.child = address();
+  oversight.ended.why = e.why;
+  oversight.ended.can_resume = can_resume && !oversight.ended.starting;
+  send_command(*boss, &oversight.ended);
 }
 
 // ---- the end
 
 void Cell::request_stop(StopCommand& stop) {
   CellExtension& e = ext();
-  if (stop.waiter.slot != nullptr) e.stop_waiters.push_back(std::exchange(stop.waiter, {}));
-  auto limit = stop.own_limit ? std::optional(e.stop_limit.value_or(core().options().stop_timeout))
+  if (stop.waiter.slot != nullptr)
+    made(e.oversight).stop_waiters.push_back(std::exchange(stop.waiter, {}));
+  const auto own_limit = e.oversight != nullptr ? e.oversight->stop_limit : std::nullopt;
+  auto limit = stop.own_limit ? std::optional(own_limit.value_or(core().options().stop_timeout))
                               : stop.limit;
   if (limit == no_timeout) limit = std::nullopt;
   const bool at_once = limit && *limit <= Duration::zero();
@@ -130,13 +134,13 @@ void Cell::request_end(const ExitReason& why, StopReason reason) {
   switch (phase.load(std::memory_order_relaxed)) {  // the owner's own write
     case Phase::failing:
     case Phase::held:
-      if (e.has_object) e.end_when_resumed = why;
+      if (e.has_object) e.oversight->end_when_resumed = why;
       return;
     case Phase::ending:
       if (e.after == After::rebuild) {
         e.after = After::hold;
         e.why = why;
-        e.maker = nullptr;
+        e.oversight->maker = nullptr;
         e.ended_by_request = true;
       }
       if (reason == StopReason::kill) {
@@ -152,19 +156,21 @@ void Cell::request_end(const ExitReason& why, StopReason reason) {
 
 /// The earliest of the deadlines asked for holds.
 void Cell::arm_stop_timer(TimePoint due) {
-  CellExtension& e = *extension;
   if (is(Phase::failing) || is(Phase::held) || mutant("stop_without_deadline")) return;
-  if (e.stop_timer == nullptr) {
-    e.stop_timer = new TimerRecord;
-    e.stop_timer->purpose = TimerPurpose::stop_deadline;
-  } else if (e.stop_timer->armed) {
-    if (e.stop_timer->due <= due || !core().timers().disarm(*e.stop_timer)) return;
+  TimerRecord*& timer = made(extension->oversight).stop_timer;
+  if (timer == nullptr) {
+    timer = new TimerRecord;
+    timer->purpose = TimerPurpose::stop_deadline;
+  } else if (timer->armed) {
+    if (timer->due <= due || !core().timers().disarm(*timer)) return;
   }
-  arm_cell_timer(*this, *e.stop_timer, due);
+  arm_cell_timer(*this, *timer, due);
 }
 
 void Cell::answer_stop_waiters() {
-  for (const RequestPort& waiter : std::exchange(extension->stop_waiters, {})) answer_done(waiter);
+  Oversight* o = extension->oversight.get();
+  if (o == nullptr) return;
+  for (const RequestPort& waiter : std::exchange(o->stop_waiters, {})) answer_done(waiter);
 }
 
 void Cell::begin_end(ExitReason why, StopReason stop_reason, After after) {
@@ -173,14 +179,12 @@ void Cell::begin_end(ExitReason why, StopReason stop_reason, After after) {
   e.stop_reason = stop_reason;
   e.after = after;
   e.stop_pending = false;
-  e.slow_target = {};
-  if (e.slowdown.slot != nullptr) end_slowdown();
+  if (e.back_pressure != nullptr) e.back_pressure->slow_target = {};
+  end_slowdown();
   e.stage = Stage::unwind;
   e.children_told = false;
-  if (e.started.slot != nullptr) {
-    fail_reply(std::exchange(e.started, {}), AskErrorKind::receiver_down,
-               "ended before it had started");
-  }
+  if (const RequestPort started = e.take_started(); started.slot != nullptr)
+    fail_reply(started, AskErrorKind::receiver_down, "ended before it had started");
   set(Phase::ending);
   cancel_frames();
 }
@@ -250,16 +254,20 @@ void Cell::tell_children_to_stop() {
 void Cell::drop_object() {
   CellExtension& e = *extension;
   const ActorType& t = own_type();
-  e.behavior = nullptr;  // its lambdas, or its state, may refer to the object
+  if (e.intake != nullptr)
+    e.intake->behavior = nullptr;  // its lambdas, or its state, may refer to the object
   if (std::exchange(e.has_object, false)) {
     void* memory = object();
     t.destroy(memory);  // may send
     if (!object_is_inline(t.size, t.align)) ::operator delete (memory, std::align_val_t{t.align});
   }
   release_held_mail();
-  if (e.receive_timer != nullptr) release_timer(std::exchange(e.receive_timer, nullptr));
+  const auto drop = [](TimerRecord*& timer) {
+    if (timer != nullptr) release_timer(std::exchange(timer, nullptr));
+  };
+  if (e.intake != nullptr) drop(e.intake->receive_timer);
   while (e.timers != nullptr && !mutant("timers_outlive_their_actor")) drop_timer(*this, e.timers);
-  if (e.stop_timer != nullptr) release_timer(std::exchange(e.stop_timer, nullptr));
+  if (e.oversight != nullptr) drop(e.oversight->stop_timer);
   while (e.asks != nullptr) {  // answers that were to become messages
     AskSlot& slot = *e.asks;
     if (slot.callback.function != nullptr) {
@@ -269,8 +277,7 @@ void Cell::drop_object() {
     }
     release_slot({&slot, slot.generation()});
   }
-  if (e.ask_timer != nullptr) release_timer(std::exchange(e.ask_timer, nullptr));
-  e.ask_timer_due = TimePoint::max();
+  drop(e.ask_timer);
   e.out_of_time = false;
   if (e.after == After::terminate) return;
   end_watches();
@@ -285,7 +292,8 @@ void Cell::rebuild() {
   const Ref<> self{address()};
   core().observe([&](Observer& o) { o.restarted(self, incarnation); });
   ActorLog{*this}.warning("restarted after: " + e.why.to_string());
-  for (WatchRecord* w = e.watchers; w != nullptr; w = w->following) {
+  WatchRecord* const watchers = e.relations != nullptr ? e.relations->watchers : nullptr;
+  for (WatchRecord* w = watchers; w != nullptr; w = w->following) {
     if (!w->incarnations) continue;
     auto* news = new IncarnationCommand;
     news->kind = CommandKind::incarnation;
@@ -295,8 +303,8 @@ void Cell::rebuild() {
     send_command(*w->watcher.cell, news);
   }
   e.ended_by_request = false;
-  e.ended.starting = false;
-  const std::shared_ptr<const Maker> maker = std::move(e.maker);
+  e.oversight->ended.starting = false;
+  const std::shared_ptr<const Maker> maker = std::move(e.oversight->maker);
   const ActorType& t = own_type();
   if (!object_is_inline(t.size, t.align)) {
     *reinterpret_cast<void**>(reinterpret_cast<std::byte*>(this) + cell_header_bytes) =
@@ -326,18 +334,20 @@ void Cell::rebuild() {
 }
 
 void Cell::tell_watchers_and_links() {
-  CellExtension& e = *extension;
-  while (WatchRecord* w = e.watchers) {
-    e.watchers = w->following;
+  if (extension->relations == nullptr) return;
+  Relations& relations = *extension->relations;
+  const ExitReason& why = extension->why;
+  while (WatchRecord* w = relations.watchers) {
+    relations.watchers = w->following;
     if (mutant("terminated_is_dropped")) continue;
     w->kind = CommandKind::watch_fired;
     w->to_generation = w->watcher.generation;
-    w->why = e.why;
+    w->why = why;
     send_command(*w->watcher.cell, w);
   }
   std::vector<Link> links;
-  for (const auto& [key, link] : e.links) links.push_back(link);
-  e.links.clear();
+  for (const auto& [key, link] : relations.links) links.push_back(link);
+  relations.links.clear();
   // The table's order depends on where cells lie, and a trace must not (S141).
   std::sort(links.begin(), links.end(),
             [](const Link& a, const Link& b) { return a.peer.serial < b.peer.serial; });
@@ -347,7 +357,7 @@ void Cell::tell_watchers_and_links() {
     signal->kind = CommandKind::exit_signal;
     signal->to_generation = link.peer.generation;
     signal->from = address();
-    signal->why = e.why;
+    signal->why = why;
     send_command(*link.peer.cell, signal);
   }
   end_watches();
@@ -355,7 +365,8 @@ void Cell::tell_watchers_and_links() {
 
 /// This incarnation watches nobody any more.
 void Cell::end_watches() {
-  for (auto& [token, watched] : extension->watched) {
+  if (extension->relations == nullptr) return;
+  for (auto& [token, watched] : extension->relations->watched) {
     if (watched.notified || watched.record == nullptr) continue;
     auto* unwatch = new UnwatchCommand;
     unwatch->kind = CommandKind::unwatch;
@@ -363,19 +374,20 @@ void Cell::end_watches() {
     unwatch->record = watched.record;
     send_command(*watched.target.cell, unwatch);
   }
-  extension->watched.clear();
+  extension->relations->watched.clear();
 }
 
 Cell::Next Cell::terminate() {
   SystemCore& system = core();
   const Address self = address();
-  if (extension->is_named && !mutant("name_is_kept")) system.names().remove(extension->path, self);
+  const std::string name =
+      is_named && !mutant("name_is_kept") ? system.names().remove(serial) : std::string();
   tell_watchers_and_links();
   release_slowed_senders(~std::uint32_t{0});
   const ExitReason why = extension->why;
   close_lane();
-  system.actor_ended(*this, why);
-  if (extension->home != nullptr) system.executor().unpin(*extension->home);
+  system.actor_ended(*this, name, why);
+  if (Intake* i = intake(); i != nullptr && i->home != nullptr) system.executor().unpin(*i->home);
   answer_stop_waiters();
   delete std::exchange(extension, nullptr);
   set(Phase::free);

@@ -29,30 +29,48 @@ TimePoint now_of(const Cell& self) {
 
 namespace {
 
-void prepare(Cell& cell, Cell* parent, const SpawnOptions& options, SystemCore& core) {
-  CellExtension& e = cell.ext();
-  e.has_object = false;
-  e.hold = options.on_end == OnEnd::hold;
-  e.trap_exit = options.trap_exit;
-  e.linked_to_parent = options.linked && parent != nullptr;
-  e.stop_limit = options.stop_timeout;
-  e.stay_on_worker = options.stay_on_worker;
-  e.stash_max = options.stash_max;
-  e.restart_keeps_stash = options.restart_keeps_stash;
-  e.guardian = parent != nullptr ? Guardian::no : options.guardian;
-  if (!options.mailbox.is_default()) {
-    e.lane = std::make_shared<LockedLane>(options.mailbox);
-    cell.generation.fetch_or(has_locked_lane, std::memory_order_relaxed);  // published with the ref
-    core.locked_lanes().add(cell.serial, e.lane);
-  }
-  if (options.name.empty()) return;
-  check_name(options.name);
+void add_name(Cell& cell, Cell* parent, const std::string& name, SystemCore& core) {
+  check_name(name);
   std::string path = parent == nullptr ? "" : print(parent->address());
-  path += "/" + options.name;
+  path += "/" + name;
   if (!core.names().add(path, cell.address()))
     throw NameTaken("there is an actor named " + path + " already");
-  e.path = std::move(path);
-  e.is_named = true;
+  cell.is_named = 1;
+}
+
+Guardian guardian_of(const Cell& cell, const Cell* parent, const SpawnOptions& options) {
+  if (parent != nullptr) return Guardian::no;
+  if (options.guardian != Guardian::automatic) return options.guardian;
+  return cell.own_type().child_observer != nullptr ? Guardian::on_failure : Guardian::no;
+}
+
+/// What of the options is not as usual.
+void prepare(Cell& cell, Cell* parent, const SpawnOptions& options, SystemCore& core) {
+  const bool hold = options.on_end == OnEnd::hold;
+  const bool linked = options.linked && parent != nullptr;
+  const Guardian guardian = guardian_of(cell, parent, options);
+  if (hold || linked || options.trap_exit || options.stay_on_worker || guardian != Guardian::no) {
+    CellExtension& e = cell.ext();
+    e.hold = hold;
+    e.trap_exit = options.trap_exit;
+    e.linked_to_parent = linked;
+    e.stay_on_worker = options.stay_on_worker;
+    e.guardian = guardian;
+  }
+  if (hold || options.stop_timeout) made(cell.ext().oversight).stop_limit = options.stop_timeout;
+  if (options.stash_max != 0 || !options.restart_keeps_stash) {
+    Intake& intake = made(cell.ext().intake);
+    intake.stash_max = options.stash_max;
+    intake.restart_keeps_stash = options.restart_keeps_stash;
+  }
+  if (!options.mailbox.is_default()) {
+    const auto lane = std::make_shared<LockedLane>(options.mailbox);
+    made(cell.ext().intake).lane = lane;
+    cell.generation.fetch_or(has_locked_lane, std::memory_order_relaxed);  // published with the ref
+    core.locked_lanes().add(cell.serial, lane);
+  }
+  if (options.pinned) made(cell.ext().intake).home = core.executor().pin();
+  if (!options.name.empty()) add_name(cell, parent, options.name, core);
 }
 
 }  // namespace
@@ -62,9 +80,9 @@ namespace {
 /// spawn_link: the parent's turn and the child before its first, so both tables can be written.
 void link_both(Cell& parent, Cell& child) {
   const std::uint64_t id = (std::uint64_t{parent.serial} << 32) | ++parent.ext().tokens;
-  Link& down = parent.ext().links[link_key(child.address())];
+  Link& down = made(parent.ext().relations).links[link_key(child.address())];
   down = {child.address(), id, 0, new LinkRecord};
-  Link& up = child.ext().links[link_key(parent.address())];
+  Link& up = made(child.ext().relations).links[link_key(parent.address())];
   up = {parent.address(), 0, id, new LinkRecord};
 }
 
@@ -86,23 +104,19 @@ NewCell::NewCell(Cell* parent, SystemCore* system, const ActorType& type,
   cell_->type.store(&type, std::memory_order_relaxed);     // published with the ref
   cell_->parent.store(parent, std::memory_order_relaxed);  // published with the ref
   cell_->incarnation = 0;
+  cell_->is_named = 0;
   cell_->is_held = options != nullptr && options->on_end == OnEnd::hold;
   if (!object_is_inline(type.size, type.align)) {
     *reinterpret_cast<void**>(reinterpret_cast<std::byte*>(cell_) + cell_header_bytes) =
         ::operator new (type.size, std::align_val_t{type.align});
   }
   cell_->set(Phase::starting);
-  const bool is_observer = type.child_observer != nullptr;
-  if (options == nullptr && !is_observer) return;
+  if (options == nullptr && type.child_observer == nullptr) return;
   try {
     prepare(*cell_, parent, options != nullptr ? *options : SpawnOptions{}, core);
-    if (options != nullptr && options->pinned) cell_->ext().home = core.executor().pin();
   } catch (...) {  // the destructor won't run
     this->~NewCell();
     throw;
-  }
-  if (is_observer && parent == nullptr && cell_->ext().guardian == Guardian::automatic) {
-    cell_->ext().guardian = Guardian::on_failure;
   }
 }
 
@@ -113,12 +127,12 @@ NewCell::~NewCell() {
   const ActorType& type = *cell_->type.load(std::memory_order_relaxed);
   if (!object_is_inline(type.size, type.align))
     ::operator delete (where(), std::align_val_t{type.align});
-  if (cell_->extension != nullptr) {
-    if (cell_->extension->home != nullptr) core.executor().unpin(*cell_->extension->home);
-    if (cell_->extension->lane != nullptr) core.locked_lanes().remove(cell_->serial);
-    if (cell_->extension->is_named) core.names().remove(cell_->extension->path, cell_->address());
-    delete std::exchange(cell_->extension, nullptr);
+  if (const Intake* intake = cell_->intake()) {
+    if (intake->home != nullptr) core.executor().unpin(*intake->home);
+    if (intake->lane != nullptr) core.locked_lanes().remove(cell_->serial);
   }
+  if (cell_->is_named != 0) core.names().remove(cell_->serial);
+  delete std::exchange(cell_->extension, nullptr);
   cell_->set(Phase::free);
   cell_->generation.store(cell_->next_generation(),
                           std::memory_order_relaxed);  // published with the token
@@ -159,7 +173,7 @@ Address NewCell::launch(const RequestPort& started) {
   }
   core.actor_spawned(cell);
   if (type.has_on_start) {
-    if (started.slot != nullptr) cell.ext().started = started;
+    if (started.slot != nullptr) made(cell.ext().oversight).started = started;
     Worker* worker = Worker::current();
     if (worker != nullptr && &worker->core == &core) {
       worker->push(cell);
@@ -266,7 +280,7 @@ MonitorToken add_watch(Cell& self, const Address& target, bool is_monitor, bool 
   record->token = token;
   record->is_monitor = is_monitor;
   record->incarnations = incarnations;
-  self.ext().watched.emplace(token, Watched{target, record, is_monitor, false});
+  made(self.ext().relations).watched.emplace(token, Watched{target, record, is_monitor, false});
   if (target.cell != nullptr &&
       target.cell->gate.load(std::memory_order_acquire) == &self.core().gate()) {  // spawn
     send_command(*target.cell, record);
@@ -289,20 +303,20 @@ void end_watch(Cell& self, std::unordered_map<std::uint64_t, Watched>::iterator 
       send_command(*target.cell, unwatch);
     }
   }
-  self.ext().watched.erase(watched);
+  self.extension->relations->watched.erase(watched);
 }
 
 }  // namespace
 
 void watch_actor(Cell& self, const Address& target) {
-  for (const auto& [token, watched] : self.ext().watched) {
+  for (const auto& [token, watched] : made(self.ext().relations).watched) {
     if (!watched.is_monitor && !watched.notified && Ref<>{watched.target} == Ref<>{target}) return;
   }
   add_watch(self, target, false, false);
 }
 
 void unwatch_actor(Cell& self, const Address& target) {
-  auto& watched = self.ext().watched;
+  auto& watched = made(self.ext().relations).watched;
   for (auto it = watched.begin(); it != watched.end();) {
     const auto at = it++;
     if (!at->second.is_monitor && Ref<>{at->second.target} == Ref<>{target}) end_watch(self, at);
@@ -314,8 +328,9 @@ MonitorToken monitor_actor(Cell& self, const Address& target, bool incarnations)
 }
 
 void demonitor_actor(Cell& self, MonitorToken token) {
-  const auto found = self.ext().watched.find(token.value);
-  if (found != self.ext().watched.end()) end_watch(self, found);
+  auto& watched = made(self.ext().relations).watched;
+  const auto found = watched.find(token.value);
+  if (found != watched.end()) end_watch(self, found);
 }
 
 void link_actor(Cell& self, const Address& target) {
@@ -329,7 +344,7 @@ void link_actor(Cell& self, const Address& target) {
     send_command(self, signal);
     return;
   }
-  Link& link = self.ext().links[link_key(target)];
+  Link& link = made(self.ext().relations).links[link_key(target)];
   if (link.my_id != 0) return;
   link.peer = target;
   link.my_id = next_token(self);
@@ -341,14 +356,15 @@ void link_actor(Cell& self, const Address& target) {
 }
 
 void unlink_actor(Cell& self, const Address& target) {
-  const auto found = self.ext().links.find(link_key(target));
-  if (found == self.ext().links.end()) return;
+  auto& links = made(self.ext().relations).links;
+  const auto found = links.find(link_key(target));
+  if (found == links.end()) return;
   auto* command = new_command<LinkCommand>(CommandKind::unlink, target);
   command->from = self.address();
   command->id = found->second.my_id;
   command->other_id = found->second.their_id;
   delete found->second.record;
-  self.ext().links.erase(found);
+  links.erase(found);
   send_command(*target.cell, command);
 }
 

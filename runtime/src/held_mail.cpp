@@ -22,13 +22,11 @@ CellTurn& turn_of_message(const char* what) {
 }
 
 HeldMail& held_mail_of(Cell& cell) {
-  CellExtension& e = cell.ext();
-  if (e.held_mail == nullptr) e.held_mail = std::make_unique<HeldMail>();
-  return *e.held_mail;
+  return made(made(cell.ext().intake).held_mail);
 }
 
 std::size_t stash_max_of(const Cell& self) {
-  const std::uint32_t own = self.extension != nullptr ? self.extension->stash_max : 0;
+  const std::uint32_t own = self.intake() != nullptr ? self.intake()->stash_max : 0;
   return own != 0 ? own : self.core().options().stash_max;
 }
 
@@ -73,17 +71,16 @@ void return_request(const RequestPort& port) {
 }
 
 void unstash_all(Cell& self) {
-  if (self.extension != nullptr && self.extension->held_mail != nullptr)
-    self.extension->held_mail->unstash();
+  if (HeldMail* held = self.held_mail()) held->unstash();
 }
 
 StashState stash_state(const Cell& self) noexcept {
-  const HeldMail* held = self.extension != nullptr ? self.extension->held_mail.get() : nullptr;
+  const HeldMail* held = self.held_mail();
   return {held != nullptr ? held->stash.size() : 0, stash_max_of(self)};
 }
 
 void set_behavior(Cell& self, std::shared_ptr<Behavior> behavior) {
-  self.ext().behavior = std::move(behavior);
+  made(self.ext().intake).behavior = std::move(behavior);
 }
 
 /// A message no lambda of the behavior takes, and that is to be stashed.
@@ -111,7 +108,7 @@ void Cell::stash_unhandled(Envelope* e, const RequestPort& port) {
 
 /// Handles a message that comes before the mailbox. False: there is none.
 bool Cell::take_held() {
-  HeldMail* held = extension->held_mail.get();
+  HeldMail* held = held_mail();
   if (held == nullptr || !held->has_mail()) return false;
   for (Frame* frame = waiting(); frame != nullptr; frame = frame->following) {
     if (frame->turn->envelope == held->front()) return false;  // it was stashed by one that waits
@@ -130,10 +127,11 @@ void Cell::accept_urgent(Envelope* e) {
 
 /// What is kept back goes on to the next incarnation, or nowhere.
 void Cell::release_held_mail() {
-  HeldMail* held = extension->held_mail.get();
+  HeldMail* held = held_mail();
   if (held == nullptr) return;
   const bool goes_on = extension->after != After::terminate;
-  if (goes_on && extension->restart_keeps_stash && !mutant("restart_loses_stash")) held->unstash();
+  if (goes_on && extension->intake->restart_keeps_stash && !mutant("restart_loses_stash"))
+    held->unstash();
   const auto bounce_lane = [this](std::deque<Envelope*>& lane) {
     for (Envelope* e : std::exchange(lane, {})) {
       e->flags &= static_cast<std::uint8_t>(~is_busy);
@@ -149,10 +147,10 @@ void Cell::release_held_mail() {
 /// Of what came while this actor was held the newest are dropped, so that at most so many are left.
 void Cell::drop_newest(std::uint32_t kept_max) {
   // Figures, which a send under way may be ahead of.
-  const std::uint32_t came = messages_came(*this) - extension->came_when_held;
+  const std::uint32_t came_before = extension->oversight->came_when_held;
+  const std::uint32_t came = messages_came(*this) - came_before;
   if (came <= kept_max) return;
-  const std::uint32_t waited = extension->came_when_held -
-                               taken.load(std::memory_order_relaxed) +  // the owner's own
+  const std::uint32_t waited = came_before - taken.load(std::memory_order_relaxed) +  // own
                                kept_max;
   HeldMail& held = held_mail_of(*this);
   for (std::uint32_t i = 0;; ++i) {
@@ -170,7 +168,7 @@ void Cell::drop_newest(std::uint32_t kept_max) {
 // ---- receive timeout
 
 void set_receive_timeout(Cell& self, std::optional<Duration> timeout) {
-  CellExtension& e = self.ext();
+  Intake& e = made(self.ext().intake);
   if (timeout && *timeout <= Duration::zero())
     throw UsageError("a receive timeout is longer than zero");
   if (timeout && self.own_type().find(&message_type<ReceiveTimeout>) == nullptr)
@@ -186,7 +184,7 @@ void set_receive_timeout(Cell& self, std::optional<Duration> timeout) {
 
 /// The timer is not moved by each message: it looks, when it is due, how long it has been quiet.
 void Cell::receive_timer_due() {
-  CellExtension& e = *extension;
+  Intake& e = *extension->intake;
   const TimePoint now = core().now();
   if (waiting() != nullptr) e.last_influence = now;  // a handler is under way
   if (now >= deadline_after(e.last_influence, e.receive_timeout)) {

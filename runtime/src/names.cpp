@@ -1,45 +1,53 @@
 #include "names.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include <troupe/runtime/error.hpp>
 
 namespace troupe::detail {
 
 bool Names::add(const std::string& path, const Address& actor) {
+  const std::string* stored = nullptr;  // stays where it is, whatever else is added
   {
-    Shard& s = shard(path);
+    Paths& s = by_path_[shard_of(path)];
     std::lock_guard guard(s.lock);
-    if (!s.actors.emplace(path, actor).second) return false;
+    const auto [at, is_new] = s.actors.emplace(path, actor);
+    if (!is_new) return false;
+    stored = &at->first;
   }
-  Shard& s = shards_[actor.serial % shards_.size()];
+  Serials& s = by_serial_[actor.serial % shards];
   std::lock_guard guard(s.lock);
-  s.paths.emplace(actor.serial, path);
+  s.paths.emplace(actor.serial, stored);
   return true;
 }
 
-void Names::remove(const std::string& path, const Address& actor) {
+std::string Names::remove(std::uint32_t serial) {
+  const std::string* stored = nullptr;
   {
-    Shard& s = shard(path);
+    Serials& s = by_serial_[serial % shards];
     std::lock_guard guard(s.lock);
-    s.actors.erase(path);
+    const auto found = s.paths.find(serial);
+    if (found == s.paths.end()) return {};
+    stored = found->second;
+    s.paths.erase(found);
   }
-  Shard& s = shards_[actor.serial % shards_.size()];
+  Paths& s = by_path_[shard_of(*stored)];  // only who ends the actor removes it
   std::lock_guard guard(s.lock);
-  s.paths.erase(actor.serial);
+  return std::move(s.actors.extract(*stored).key());
 }
 
 std::string Names::path_of(std::uint32_t serial) const {
-  const Shard& s = shards_[serial % shards_.size()];
-  std::lock_guard guard(s.lock);
+  const Serials& s = by_serial_[serial % shards];
+  std::lock_guard guard(s.lock);  // as long as it is in here the path is there
   const auto found = s.paths.find(serial);
-  return found == s.paths.end() ? std::string() : found->second;
+  return found == s.paths.end() ? std::string() : *found->second;
 }
 
 std::optional<Address> Names::find(std::string_view path) const {
-  const Shard& s = const_cast<Names*>(this)->shard(path);
+  const Paths& s = by_path_[shard_of(path)];
   std::lock_guard guard(s.lock);
-  const auto found = s.actors.find(std::string(path));
+  const auto found = s.actors.find(path);
   if (found == s.actors.end()) return std::nullopt;
   return found->second;
 }

@@ -9,7 +9,7 @@
 namespace troupe::detail {
 
 void begin_process(Cell& self) {
-  if (self.ext().lane != nullptr)
+  if (self.lane() != nullptr)
     throw UsageError(
         "a process takes its mail out of its mailbox: bounds and priorities are for others");
   self.append_notice(make_notice(BeginProcess{}));

@@ -90,8 +90,8 @@ void StallWatch::look_at_mailboxes(TimePoint now, bool busy) {
 /// On the actor: which of its messages has waited so long.
 void Cell::report_stall(Duration at_least) {
   const MessageType* waiting_type = nullptr;
-  if (extension != nullptr && extension->lane != nullptr) {
-    waiting_type = extension->lane->next_type();
+  if (LockedLane* own = lane()) {
+    waiting_type = own->next_type();
   } else if (const auto* e = static_cast<Envelope*>(Mailbox::peek(out))) {
     waiting_type = e->type;
   }

@@ -61,7 +61,7 @@ void StateMachineBase::change_state(Cell& cell, std::shared_ptr<StateBehavior> s
   while (!next_.empty()) {
     const auto next = std::move(next_.front());
     next_.pop_front();
-    auto old = cell.ext().behavior;  // kept while its on_exit runs
+    auto old = made(cell.ext().intake).behavior;  // kept while its on_exit runs
     if (state_ != nullptr) state_->exit();
     cancel_actor_timer(cell, state_timeout_key());
     state_ = next.get();

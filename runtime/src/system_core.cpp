@@ -184,12 +184,12 @@ void SystemCore::actor_spawned(Cell& cell) {
   if (is_observed()) observe([&](Observer& o) { o.spawned(Ref<>{cell.address()}); });
 }
 
-void SystemCore::actor_ended(Cell& cell, const ExitReason& why) {
+void SystemCore::actor_ended(Cell& cell, const std::string& name, const ExitReason& why) {
   if (is_observed()) observe([&](Observer& o) { o.ended(Ref<>{cell.address()}, why); });
   const CellExtension& e = *cell.extension;
   const bool unasked = !e.ended_by_request;
   if (e.guardian == Guardian::always || (e.guardian == Guardian::on_failure && unasked)) {
-    const std::string who = e.is_named ? e.path : print(cell.address());
+    const std::string who = name.empty() ? print(cell.address()) : name;
     begin_shutdown("the guardian " + who + " ended: " + why.to_string(),
                    unasked && why.kind() != ExitReason::Kind::normal);
   }

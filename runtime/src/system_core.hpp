@@ -63,7 +63,8 @@ class SystemCore {
   void give_cell(Cell& cell);
   void for_each_cell(const std::function<void(Cell&)>& f);
   void actor_spawned(Cell& cell);
-  void actor_ended(Cell& cell, const ExitReason& why);
+  /// `name`: the path it had until now; empty: none.
+  void actor_ended(Cell& cell, const std::string& name, const ExitReason& why);
   [[nodiscard]] std::uint64_t actor_count() const;
   [[nodiscard]] bool spawning_allowed() const noexcept {
     return spawning_allowed_.load(std::memory_order_relaxed);  // seen soon enough

@@ -34,12 +34,12 @@ bool Cell::takes_messages_now() const noexcept {
   for (const Frame* frame = extension->frames; frame != nullptr; frame = frame->following) {
     if (!static_cast<CellTurn*>(frame->turn)->is_reader) return false;
   }
-  const HeldMail* held = extension->held_mail.get();
+  const HeldMail* held = held_mail();
   const MessageType* next = nullptr;
   if (held != nullptr && held->has_mail()) {
     next = held->front()->type;
-  } else if (extension->lane != nullptr) {
-    next = extension->lane->next_type();
+  } else if (LockedLane* own = lane()) {
+    next = own->next_type();
   } else if (const auto* e = static_cast<Envelope*>(Mailbox::peek(out))) {
     next = e->type;
   }
