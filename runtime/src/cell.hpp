@@ -60,9 +60,8 @@ enum class Phase : std::uint8_t { free, starting, running, failing, held, ending
 
 /// A handler that waits. Lives on its own stack, or in its coroutine.
 struct Frame {
-  Carrier* carrier = nullptr;  ///< null: a coroutine
-  void* coroutine = nullptr;
-  std::stop_source* stop = nullptr;  ///< tells whom memory is lent to that he need not go on
+  Carrier* carrier = nullptr;        ///< null: a coroutine
+  std::stop_source* stop = nullptr;  ///< where memory is lent: tells him that he need not go on
   Frame* next_ready = nullptr;
   bool lent = false;     ///< memory is lent to somebody (blocking): not cancelled before he is done
   bool is_idle = false;  ///< a process that waits for a message
@@ -101,7 +100,7 @@ struct TaskTurn final : CellTurn {
   TaskTurn(const CellTurn& turn, std::shared_ptr<Behavior> made_by)
       : CellTurn(turn), behavior(std::move(made_by)) {}
   std::shared_ptr<Behavior> behavior;
-  void* resume_at = nullptr;  ///< the innermost coroutine; null: the task has not begun
+  void* resume_at = nullptr;  ///< the innermost coroutine that waits; null: none does
 };
 
 /// What a slowed sender waits for, where others ask what (System::why).

@@ -158,7 +158,6 @@ Cell::Next Cell::resume_ready() {
   if (frame.carrier == nullptr) {
     auto& turn = *static_cast<TaskTurn*>(frame.turn);
     turn.task_waits = false;
-    turn.resume_at = frame.coroutine;
     run_task(turn);
     return Next::took_one;
   }
@@ -191,8 +190,8 @@ bool suspend_task(TaskWait& wait, const RequestPort& ask, std::coroutine_handle<
     throw UsageError("co_await of an ask is for a Task that a handler returned");
   if (turn->cancelled) return false;
   auto& frame = *::new (wait.frame) Frame;
-  frame.coroutine = task.address();
   if (!worker->cell->link_frame(frame, *turn, ask)) return false;
+  static_cast<TaskTurn*>(turn)->resume_at = task.address();
   turn->task_waits = true;
   return true;
 }

@@ -14,7 +14,7 @@ namespace detail {
 /// Where a suspended task waits. Lives in the coroutine's frame.
 struct TaskWait {
   /// What the runtime keeps about it (struct Frame).
-  alignas(8) std::byte frame[96];
+  alignas(8) std::byte frame[80];
 };
 /// The ask is over: nothing to wait for.
 bool is_over(const RequestPort& ask) noexcept;
@@ -23,9 +23,10 @@ bool suspend_task(TaskWait& wait, const RequestPort& ask, std::coroutine_handle<
 /// The task goes on. Throws Cancelled when its actor is ending.
 void resumed_task();
 
-template <class R>
+/// `Held`: the ask itself, or a reference to one that has a name.
+template <class R, class Held = Ask<R>>
 struct AskAwaiter {
-  Ask<R> ask;
+  Held ask;
   TaskWait wait{};
   bool await_ready() const noexcept { return is_over(ask.port()); }
   bool await_suspend(std::coroutine_handle<> task) { return suspend_task(wait, ask.port(), task); }
@@ -136,7 +137,7 @@ auto operator co_await(Ask<R>&& ask) noexcept {
 }
 template <class R>
 auto operator co_await(Ask<R>& ask) noexcept {
-  return detail::AskAwaiter<R>{std::move(ask)};
+  return detail::AskAwaiter<R, Ask<R>&>{ask};
 }
 /// `co_await as_result(ask)`: a Result, and no exception.
 template <class R>
