@@ -99,6 +99,7 @@ def measure_row(programs, workload, workers, args, erlang):
     done = 0
     while done < runs:
         for peer in programs:  # A B C A B C ...: what disturbs one disturbs all
+            subprocess.run(command("floor", "touch_memory", workers, args.build, erlang), check=True)
             for name, value in run_once(command(peer, workload, workers, args.build, erlang)).items():
                 values.setdefault(name, {}).setdefault(peer, []).append(value)
         done += 1

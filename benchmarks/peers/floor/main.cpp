@@ -16,6 +16,7 @@ int main(int argc, char** argv) {
       {"fanin", fan_in},
       {"timers", million_timers},
       {"outside_ask", ask_from_outside},
+      {"touch_memory", touch_memory},
   };
   const auto workload = workloads.find(argc == 3 ? argv[1] : "");
   if (workload == workloads.end()) return 2;

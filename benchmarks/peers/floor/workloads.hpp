@@ -58,5 +58,6 @@ void stop(int workers);
 void fan_in(int workers);
 void ask_from_outside(int workers);
 void million_timers(int workers);
+void touch_memory(int);
 
 }  // namespace bench
