@@ -4,30 +4,12 @@
 #include <mutex>
 #include <utility>
 
-#if defined(__SANITIZE_ADDRESS__)
-#define TROUPE_LEAK_CHECKER 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define TROUPE_LEAK_CHECKER 1
-#endif
-#endif
-#if defined(TROUPE_LEAK_CHECKER)
-#include <sanitizer/lsan_interface.h>
-#endif
-
 #include "cell.hpp"
 #include "spin_lock.hpp"
 
 namespace troupe::detail {
 
 namespace {
-
-/// What cells point to is reachable: said to LeakSanitizer, which does not look into mappings.
-void tell_leak_checker([[maybe_unused]] void* chunk) {
-#if defined(TROUPE_LEAK_CHECKER)
-  __lsan_register_root_region(chunk, slab_bytes);
-#endif
-}
 
 struct FreeChunks {
   SpinLock lock;
@@ -58,7 +40,6 @@ Chunk Arena::take(std::size_t cell_class) {
     }
   }
   std::byte* const slab = map_slab(is_first ? PageSize::small : PageSize::huge);
-  tell_leak_checker(slab);
   return {slab, cell_class, static_cast<std::uint32_t>(slab_bytes / cell_class_bytes[cell_class])};
 }
 

@@ -11,6 +11,7 @@
 
 #include "cell.hpp"
 #include "futex.hpp"
+#include "slab.hpp"
 #include "spin_lock.hpp"
 #include "system_core.hpp"
 
@@ -23,9 +24,36 @@ namespace {
 constexpr std::uint32_t batch_slots = 32;
 constexpr std::uint32_t cache_slots_max = 4 * batch_slots;
 
-struct SlotDepot {
-  SpinLock lock;
-  AskSlot* batches = nullptr;  // linked by `previous`; the slots of a batch by `following`
+class SlotDepot {
+ public:
+  AskSlot* take() {
+    std::lock_guard guard(lock_);
+    if (batches_ == nullptr) return carve();
+    return std::exchange(batches_, std::exchange(batches_->previous, nullptr));
+  }
+  void give(AskSlot* batch) noexcept {
+    std::lock_guard guard(lock_);
+    batch->previous = std::exchange(batches_, batch);
+  }
+
+ private:
+  AskSlot* carve() {
+    if (static_cast<std::size_t>(slab_end_ - slab_) < batch_slots * sizeof(AskSlot)) {
+      slab_ = map_slab(std::exchange(has_filled_one_, true) ? PageSize::huge : PageSize::small);
+      slab_end_ = slab_ + slab_bytes;
+    }
+    AskSlot* first = nullptr;
+    for (std::uint32_t i = 0; i < batch_slots; ++i, slab_ += sizeof(AskSlot)) {
+      auto* slot = ::new (slab_) AskSlot;
+      slot->following = std::exchange(first, slot);
+    }
+    return first;
+  }
+  SpinLock lock_;
+  AskSlot* batches_ = nullptr;  // linked by `previous`; the slots of a batch by `following`
+  std::byte* slab_ = nullptr;
+  std::byte* slab_end_ = nullptr;
+  bool has_filled_one_ = false;
 };
 constinit SlotDepot slot_depot;
 
@@ -43,26 +71,15 @@ void give_slots(SlotCache& cache, std::uint32_t count) noexcept {
   for (std::uint32_t i = 1; i < count; ++i) last = last->following;
   cache.free = std::exchange(last->following, nullptr);
   cache.count -= count;
-  std::lock_guard guard(slot_depot.lock);
-  first->previous = std::exchange(slot_depot.batches, first);
+  slot_depot.give(first);
 }
 
 SlotCache::~SlotCache() {
   if (count > 0) give_slots(*this, count);
 }
 
-void refill_slots(SlotCache& cache) {
-  {
-    std::lock_guard guard(slot_depot.lock);
-    cache.free = slot_depot.batches;
-    if (cache.free != nullptr) slot_depot.batches = std::exchange(cache.free->previous, nullptr);
-  }
-  if (cache.free == nullptr) {
-    auto* slots = new AskSlot[batch_slots];  // never freed
-    for (std::uint32_t i = 0; i < batch_slots; ++i)
-      slots[i].following = i + 1 < batch_slots ? &slots[i + 1] : nullptr;
-    cache.free = slots;
-  }
+[[gnu::noinline]] void refill_slots(SlotCache& cache) {
+  cache.free = slot_depot.take();
   cache.count = 0;
   for (AskSlot* s = cache.free; s != nullptr; s = s->following) ++cache.count;
 }

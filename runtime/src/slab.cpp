@@ -5,7 +5,29 @@
 
 #include <sys/mman.h>
 
+#if defined(__SANITIZE_ADDRESS__)
+#define TROUPE_LEAK_CHECKER 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define TROUPE_LEAK_CHECKER 1
+#endif
+#endif
+#if defined(TROUPE_LEAK_CHECKER)
+#include <sanitizer/lsan_interface.h>
+#endif
+
 namespace troupe::detail {
+
+namespace {
+
+/// What lies there may point to anything: said to LeakSanitizer, which does not look into mappings.
+void tell_leak_checker([[maybe_unused]] void* slab) {
+#if defined(TROUPE_LEAK_CHECKER)
+  __lsan_register_root_region(slab, slab_bytes);
+#endif
+}
+
+}  // namespace
 
 std::byte* map_slab(PageSize pages) {
   void* mapped =
@@ -17,6 +39,7 @@ std::byte* map_slab(PageSize pages) {
   if (before != 0) munmap(begin, before);
   munmap(slab + slab_bytes, slab_bytes - before);
   if (pages == PageSize::huge) madvise(slab, slab_bytes, MADV_HUGEPAGE);  // refused: small ones do
+  tell_leak_checker(slab);
   return slab;
 }
 

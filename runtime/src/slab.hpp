@@ -1,4 +1,4 @@
-// Slabs: the memory of cells and envelopes, 2 MiB each, never given back.
+// Slabs: the memory of cells, envelopes and ask slots, 2 MiB each, never given back.
 #pragma once
 
 #include <cstddef>
