@@ -61,7 +61,7 @@ void Cell::finish(Envelope* e) {
 
 /// Gives the token up if there is nothing to do.
 Cell::Next Cell::sleep() {
-  if (extension != nullptr) return sleep_extended();
+  if (!takes_mail_plainly()) return sleep_extended();
   MailLink* done = nullptr;
   const Mailbox::Idle idle = Mailbox::go_idle(in, out, done);
   if (idle == Mailbox::Idle::not_empty) return Next::go_on;
@@ -105,7 +105,7 @@ Cell::Next Cell::sleep() {
   for (;;) {
     if (Mailbox::has_commands(out)) handle_commands();
     Next next = Next::messages;
-    if (!is(Phase::running) || extension != nullptr) {
+    if (!is(Phase::running) || !takes_mail_plainly()) {
       next = before_messages();
       worker = Worker::current();  // it may have waited
     }
@@ -398,7 +398,7 @@ template <class Body>
 /// `took_one`; those before are off the budget already.
 inline Cell::Next Cell::take_messages(Worker*& worker, std::uint32_t& budget) {
   CellTurn turn;  // of all those that leave it as it was
-  for (;;) {
+  for (bool is_plain = takes_mail_plainly();; is_plain = true) {
     MailLink* done = nullptr;
     switch (Mailbox::pop(in, out, done)) {
       case Mailbox::Pop::message: break;
@@ -406,7 +406,7 @@ inline Cell::Next Cell::take_messages(Worker*& worker, std::uint32_t& budget) {
       case Mailbox::Pop::half_pushed: yield(); return Next::left;
     }
     Envelope* const e = accept(done);
-    const HandlerEntry* const handler = plain_handler(*e, *worker);
+    const HandlerEntry* const handler = is_plain ? plain_handler(*e, *worker) : nullptr;
     if (handler == nullptr) {
       worker = &deliver(e, *worker);
     } else {
@@ -417,7 +417,7 @@ inline Cell::Next Cell::take_messages(Worker*& worker, std::uint32_t& budget) {
       e->flags |= is_busy;
       worker =
           &call_body(*this, *worker, turn, e->type, [&] { handler->function(object(), *e, turn); });
-      if (extension == nullptr && turn.is_plain()) [[likely]] {
+      if (turn.is_plain() && takes_mail_plainly()) [[likely]] {
         Counters::add(worker->counters.handled);
         end_message(e);
       } else {
@@ -426,18 +426,18 @@ inline Cell::Next Cell::take_messages(Worker*& worker, std::uint32_t& budget) {
         turn = {};
       }
     }
-    if (Mailbox::has_commands(out) || !is(Phase::running) || extension != nullptr || budget == 1)
+    if (Mailbox::has_commands(out) || !is(Phase::running) || !takes_mail_plainly() || budget == 1)
       return Next::took_one;
     --budget;
   }
 }
 
-/// The handler of a message that needs nothing else: no trace, no middleware, and an actor without
-/// anything unusual; if it is a request, somebody still waits for the answer.
+/// The handler of a message that needs nothing else: no trace, no middleware; and of a request, for
+/// which somebody still waits. The actor takes its mail plainly.
 [[gnu::always_inline]] inline const HandlerEntry* Cell::plain_handler(
     const Envelope& e, const Worker& worker) const noexcept {
-  if (extension != nullptr || (e.flags & (is_timer_tick | is_notice)) != 0 || e.has_trace ||
-      worker.has_middleware || e.to_generation != own_generation())
+  if ((e.flags & (is_timer_tick | is_notice)) != 0 || e.has_trace || worker.has_middleware ||
+      e.to_generation != own_generation())
     return nullptr;
   if ((e.flags & is_request) != 0) {
     const RequestPort& port = static_cast<const RequestEnvelope&>(e).port;

@@ -141,6 +141,9 @@ struct Cell final : Runnable {
   [[nodiscard]] Address address() noexcept { return {this, own_generation(), serial}; }
   CellExtension& ext();
   // What of the extension is looked at often; null where the actor has none of its own.
+  [[nodiscard]] bool takes_mail_plainly() const noexcept {
+    return extension == nullptr || extension->takes_mail_plainly();
+  }
   [[nodiscard]] Intake* intake() const noexcept {
     return extension != nullptr ? extension->intake.get() : nullptr;
   }

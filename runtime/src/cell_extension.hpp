@@ -110,6 +110,11 @@ struct CellExtension {
   std::unique_ptr<Intake> intake;
   std::unique_ptr<BackPressure> back_pressure;
 
+  /// Messages are taken as where there is no extension: no handler waits, and nothing is to be
+  /// looked at before a message or after it.
+  [[nodiscard]] bool takes_mail_plainly() const noexcept {
+    return frames == nullptr && intake == nullptr && back_pressure == nullptr && !stop_pending;
+  }
   /// Who waits for on_start, and nobody from here on.
   RequestPort take_started() noexcept {
     return oversight != nullptr ? std::exchange(oversight->started, {}) : RequestPort{};
