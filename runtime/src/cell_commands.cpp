@@ -262,7 +262,6 @@ void Cell::handle_timer(TimerRecord& timer) {
       return;
     }
     case TimerPurpose::receive_timeout: receive_timer_due(); return;
-    case TimerPurpose::delayed_send: return;
   }
   Envelope* tick = timer.message;
   if (timer.copy != nullptr) {

@@ -417,11 +417,7 @@ Sent send_later(const Address& to, std::chrono::nanoseconds delay, Envelope* e) 
     gate->leave();
     return Sent::ok;
   }
-  auto* timer = new TimerRecord;
-  timer->purpose = TimerPurpose::delayed_send;
-  timer->target = to;
-  timer->message = e;
-  core->timers().arm(*timer, deadline_after(core->now(), delay));
+  core->timers().send_at(deadline_after(core->now(), delay), to, e);
   gate->leave();
   return Sent::ok;
 }

@@ -539,9 +539,9 @@ struct TimerStory {
   }
   /// TimerService::fire_due.
   void fire_due() {
-    std::vector<troupe::detail::WheelEntry*> due;
+    troupe::detail::DueTimers due;
     table.take_due(TimePoint{std::chrono::milliseconds(5)}, due);
-    for (troupe::detail::WheelEntry* entry : due) {
+    for (troupe::detail::WheelEntry* entry : due.entries) {
       auto& timer = static_cast<Timer&>(*entry);
       expect(!timer.is_freed, "a timer fires that is freed");
       timer.to_generation = 1;

@@ -18,6 +18,9 @@ constexpr std::uint32_t slot_runs_in_a_row_max = 3;  // then the deque gets its 
 constexpr std::uint32_t inject_look_interval =
     61;  // a prime, so that it falls into step with nothing
 constexpr auto service_tick = std::chrono::milliseconds(1);
+/// Who has sent what was due sleeps so long at least: timers close together are one wake. A part of
+/// the wheel's tick.
+constexpr Duration timer_slack = std::chrono::microseconds(250);
 }  // namespace
 
 class ThreadWorker final : public Worker {
@@ -415,7 +418,7 @@ void ThreadExecutor::serve() {
   StallWatch stalls(*core_);
   while (!stopping_.load(std::memory_order_seq_cst)) {
     const std::uint32_t seen = service_word_.load(std::memory_order_seq_cst);
-    core_->timers().fire_due(core_->now());
+    const bool fired = core_->timers().fire_due(core_->now());
     const bool is_busy = parker_.busy.load(std::memory_order_seq_cst) != 0;
     if (!is_busy && ticking_.exchange(false)) {
       stalls.something_ran();
@@ -427,7 +430,8 @@ void ThreadExecutor::serve() {
                  core_->memory_watch().look(core_->now(), is_busy).value_or(TimePoint::max())));
     const bool tick_on = is_busy && workers_.size() > 1;
     std::optional<Duration> nap;
-    if (wake_at != TimePoint::max()) nap = std::max(wake_at - core_->now(), Duration::zero());
+    if (wake_at != TimePoint::max())
+      nap = std::max(wake_at - core_->now(), fired ? timer_slack : Duration::zero());
     if (tick_on) nap = std::min<Duration>(nap.value_or(service_tick), service_tick);
     futex_wait(service_word_, seen, nap);
     if (tick_on) tick();

@@ -16,12 +16,10 @@ enum class TimerPurpose : std::uint8_t {
   ask_deadline,   ///< the earliest deadline of an actor's asks
   stop_deadline,  ///< handlers of a stopping actor have waited long enough
   receive_timeout,
-  control,       ///< a ChildObserver's
-  delayed_send,  ///< a message for anybody
+  control,  ///< a ChildObserver's
 };
 
-/// One timer. Belongs to its actor (or, delayed_send, to itself); due, its command travels to the
-/// actor.
+/// One timer of an actor; due, its command travels to the actor.
 struct TimerRecord : Command, WheelEntry {
   TimerPurpose purpose{};
   bool armed = false;             ///< in the wheel, or its command is under way
@@ -34,7 +32,7 @@ struct TimerRecord : Command, WheelEntry {
   TimerKey key{0};
   Duration period{};
   std::uint64_t token = 0;
-  Envelope* message = nullptr;  ///< the message to send, or the one to copy each period
+  Envelope* message = nullptr;  ///< the tick, or the message to copy each period
   void (*copy)(void* to, const void* from) = nullptr;
   TimerRecord* following_timer = nullptr;
 };
@@ -53,17 +51,20 @@ class TimerService {
   /// Frees delayed sends that never became due.
   ~TimerService();
   void arm(TimerRecord& timer, TimePoint due);
+  /// A message for anybody. Throws std::bad_alloc.
+  void send_at(TimePoint due, const Address& to, Envelope* message);
   /// False: it is due already, and its command is under way.
   bool disarm(TimerRecord& timer);
-  /// Sends what is due. One caller at a time.
-  void fire_due(TimePoint now);
-  [[nodiscard]] std::optional<TimePoint> next_wake() const;
+  /// Sends what is due. One caller at a time. False: nothing was.
+  bool fire_due(TimePoint now);
+  [[nodiscard]] std::optional<TimePoint> next_wake();
 
  private:
   void fire(TimerRecord& timer);
+  void fire(const DelayedSend& send);
   SystemCore& core_;
   BasicTimerTable<> table_;
-  std::vector<WheelEntry*> due_;
+  DueTimers due_;
 };
 
 }  // namespace troupe::detail

@@ -21,31 +21,47 @@ class BasicTimerTable {
  public:
   explicit BasicTimerTable(TimePoint now) : wheel_(now) {}
 
-  /// True: nothing else has to be looked at as early as this.
+  /// True: who waits has to look again, and earlier than he means to.
   bool insert(WheelEntry& entry, TimePoint due) {
     std::lock_guard guard(mutex_);
-    const auto before = wheel_.next_wake();
     wheel_.insert(entry, due);
-    return !before || due < *before;
+    return is_earlier(due);
+  }
+  /// The same, of what is never removed.
+  bool insert(const DelayedSend& send) {
+    std::lock_guard guard(mutex_);
+    wheel_.insert(send);
+    return is_earlier(send.due);
   }
   /// False: it is due already, and somebody has taken it.
   bool remove(WheelEntry& entry) {
     std::lock_guard guard(mutex_);
     return wheel_.remove(entry) || mutant("due_timer_can_be_cancelled");
   }
-  void take_due(TimePoint now, std::vector<WheelEntry*>& due) {
+  void take_due(TimePoint now, DueTimers& due) {
     std::lock_guard guard(mutex_);
-    due.clear();
+    due.entries.clear();
+    due.sends.clear();
     wheel_.take_due(now, due);
+    next_look_ = TimePoint::max();
   }
-  [[nodiscard]] std::optional<TimePoint> next_wake() const {
+  /// When to look again. Until then insert speaks up for what is earlier only.
+  [[nodiscard]] std::optional<TimePoint> next_wake() {
     std::lock_guard guard(mutex_);
-    return wheel_.next_wake();
+    const auto wake = wheel_.next_wake();
+    next_look_ = wake.value_or(TimePoint::max());
+    return wake;
   }
 
  private:
-  mutable Mutex mutex_;
+  bool is_earlier(TimePoint due) noexcept {
+    if (due >= next_look_) return false;
+    next_look_ = due;
+    return true;
+  }
+  Mutex mutex_;
   TimingWheel wheel_;
+  TimePoint next_look_ = TimePoint::max();  ///< or earlier; max: nobody has said
 };
 
 }  // namespace troupe::detail

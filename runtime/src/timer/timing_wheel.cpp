@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <utility>
 
 #include <troupe/runtime/detail/check.hpp>
 
@@ -22,42 +23,66 @@ void TimingWheel::insert(WheelEntry& entry, TimePoint due) {
   ++size_;
 }
 
+void TimingWheel::insert(DelayedSend send) {
+  send.sequence = ++sequence_;
+  slot_at(place_of(send.due)).sends.push(send);
+  ++size_;
+}
+
 bool TimingWheel::remove(WheelEntry& entry) {
   if (!entry.in_wheel) return false;
-  WheelEntry*& first = slots_[entry.level][entry.slot];
-  (entry.previous != nullptr ? entry.previous->following : first) = entry.following;
-  if (entry.following != nullptr) entry.following->previous = entry.previous;
-  if (first == nullptr) occupied_[entry.level] &= ~(std::uint64_t{1} << entry.slot);
-  entry.in_wheel = false;
+  unlink(entry);
+  if (slots_[entry.level][entry.slot].empty())
+    occupied_[entry.level] &= ~(std::uint64_t{1} << entry.slot);
   --size_;
   return true;
 }
 
-void TimingWheel::place(WheelEntry& entry) {
-  const std::uint64_t tick = std::max(tick_of(entry.due), tick_);
+TimingWheel::Place TimingWheel::place_of(TimePoint due) const noexcept {
+  const std::uint64_t tick = std::max(tick_of(due), tick_);
   const std::uint64_t differs = tick ^ tick_;
   const int level = differs == 0 ? 0 : (std::bit_width(differs) - 1) / bits;
-  const auto slot = static_cast<std::uint32_t>(tick >> (bits * level)) & (slots - 1);
-  entry.level = static_cast<std::uint8_t>(level);
-  entry.slot = static_cast<std::uint8_t>(slot);
-  WheelEntry*& first = slots_[level][slot];
+  return {level, static_cast<std::uint32_t>(tick >> (bits * level)) & (slots - 1)};
+}
+
+/// The slot, in which something is about to be.
+TimingWheel::Slot& TimingWheel::slot_at(Place place) noexcept {
+  occupied_[place.level] |= std::uint64_t{1} << place.slot;
+  return slots_[place.level][place.slot];
+}
+
+void TimingWheel::place(WheelEntry& entry) {
+  const Place place = place_of(entry.due);
+  entry.level = static_cast<std::uint8_t>(place.level);
+  entry.slot = static_cast<std::uint8_t>(place.slot);
+  WheelEntry*& first = slot_at(place).first;
   entry.previous = nullptr;
   entry.following = first;
   if (first != nullptr) first->previous = &entry;
   first = &entry;
-  occupied_[level] |= std::uint64_t{1} << slot;
   entry.in_wheel = true;
 }
 
+void TimingWheel::unlink(WheelEntry& entry) noexcept {
+  WheelEntry*& first = slots_[entry.level][entry.slot].first;
+  (entry.previous != nullptr ? entry.previous->following : first) = entry.following;
+  if (entry.following != nullptr) entry.following->previous = entry.previous;
+  entry.in_wheel = false;
+}
+
+/// Places what is in the slot again, lower.
 void TimingWheel::empty_slot(int level, std::uint32_t slot) {
-  WheelEntry* entry = slots_[level][slot];
-  slots_[level][slot] = nullptr;
+  WheelEntry* entry = std::exchange(slots_[level][slot].first, nullptr);
   occupied_[level] &= ~(std::uint64_t{1} << slot);
   while (entry != nullptr) {
     WheelEntry* following = entry->following;
     place(*entry);
     entry = following;
   }
+  slots_[level][slot].sends.take_if([this](const DelayedSend& send) {
+    slot_at(place_of(send.due)).sends.push(send);
+    return true;
+  });
 }
 
 /// Moves the present to `to_tick`: the slots it enters, on every level, are spread over the levels
@@ -77,30 +102,43 @@ void TimingWheel::cascade(std::uint64_t to_tick) {
   }
 }
 
-void TimingWheel::take_due(TimePoint now, std::vector<WheelEntry*>& out) {
-  const std::uint64_t from = tick_;
-  const std::uint64_t to = std::max(tick_of(now), tick_);
-  const std::size_t first_new = out.size();
-  // Everything in the level-0 slots passed over is due; the slot of the present may hold some that
-  // are not.
-  std::vector<WheelEntry*> candidates;
-  const auto collect = [&] {
-    for (std::uint64_t left = occupied_[0]; left != 0; left &= left - 1) {
-      for (WheelEntry* e = slots_[0][std::countr_zero(left)]; e != nullptr; e = e->following) {
-        if (e->due <= now) candidates.push_back(e);
-      }
+/// Takes out what is due of a slot of the lowest level.
+void TimingWheel::take_from_slot(std::uint32_t index, TimePoint now, DueTimers& out) {
+  Slot& slot = slots_[0][index];
+  for (WheelEntry* e = slot.first; e != nullptr;) {
+    WheelEntry* const following = e->following;
+    if (e->due <= now) {
+      unlink(*e);
+      out.entries.push_back(e);
     }
-  };
-  if (to != from) cascade(to);
-  collect();
-  for (WheelEntry* e : candidates) {
-    remove(*e);
-    out.push_back(e);
+    e = following;
   }
-  std::sort(out.begin() + static_cast<std::ptrdiff_t>(first_new), out.end(),
-            [](const auto* a, const auto* b) {
-              return a->due != b->due ? a->due < b->due : a->sequence < b->sequence;
-            });
+  slot.sends.take_if([&](const DelayedSend& send) {
+    if (send.due > now) return false;
+    out.sends.push_back(send);
+    return true;
+  });
+  if (slot.empty()) occupied_[0] &= ~(std::uint64_t{1} << index);
+}
+
+void TimingWheel::take_due(TimePoint now, DueTimers& out) {
+  const auto entries_before = static_cast<std::ptrdiff_t>(out.entries.size());
+  const auto sends_before = static_cast<std::ptrdiff_t>(out.sends.size());
+  const std::uint64_t to = std::max(tick_of(now), tick_);
+  const auto take = [&](std::uint64_t of) {  // which slots
+    for (std::uint64_t left = occupied_[0] & of; left != 0; left &= left - 1)
+      take_from_slot(static_cast<std::uint32_t>(std::countr_zero(left)), now, out);
+  };
+  // Below a slot of the next level that is past everything is due; before others come down.
+  if (to >> bits != tick_ >> bits) take(~std::uint64_t{0});
+  if (to != tick_) cascade(to);
+  take(~std::uint64_t{0} >> (slots - 1 - (to & (slots - 1))));  // up to the present one
+  std::sort(out.entries.begin() + entries_before, out.entries.end(),
+            [](const auto* a, const auto* b) { return is_due_before(*a, *b); });
+  std::sort(out.sends.begin() + sends_before, out.sends.end(),
+            [](const auto& a, const auto& b) { return is_due_before(a, b); });
+  size_ -= out.entries.size() - static_cast<std::size_t>(entries_before);
+  size_ -= out.sends.size() - static_cast<std::size_t>(sends_before);
 }
 
 std::optional<TimePoint> TimingWheel::next_wake() const {
@@ -114,10 +152,10 @@ std::optional<TimePoint> TimingWheel::next_wake() const {
       return TimePoint{Duration{static_cast<std::int64_t>(tick << tick_shift)}};
     }
     TimePoint earliest = TimePoint::max();
-    for (const WheelEntry* e = slots_[0][(present + ahead) & static_cast<int>(slots - 1)];
-         e != nullptr; e = e->following) {
+    const Slot& slot = slots_[0][(present + ahead) & static_cast<int>(slots - 1)];
+    for (const WheelEntry* e = slot.first; e != nullptr; e = e->following)
       earliest = std::min(earliest, e->due);
-    }
+    slot.sends.for_each([&](const DelayedSend& send) { earliest = std::min(earliest, send.due); });
     return earliest;
   }
   return std::nullopt;

@@ -13,17 +13,30 @@
 
 #include <troupe/runtime/clock.hpp>
 
+#include "delayed_sends.hpp"
+
 namespace troupe::detail {
 
 struct WheelEntry {
   WheelEntry* previous = nullptr;
   WheelEntry* following = nullptr;
   TimePoint due;
-  std::uint64_t sequence = 0;  ///< order among equal due times
+  std::uint32_t sequence = 0;  ///< order among equal due times
   bool in_wheel = false;
   std::uint8_t level = 0;
   std::uint8_t slot = 0;
 };
+
+/// What take_due takes out, each kind in order of due time, then of insertion.
+struct DueTimers {
+  std::vector<WheelEntry*> entries;
+  std::vector<DelayedSend> sends;
+};
+/// Whether one was to come out before the other. The count of insertions may wrap around.
+template <class A, class B>
+[[nodiscard]] bool is_due_before(const A& a, const B& b) noexcept {
+  return a.due != b.due ? a.due < b.due : static_cast<std::int32_t>(a.sequence - b.sequence) < 0;
+}
 
 /// Thread safety: one thread at a time.
 class TimingWheel {
@@ -32,10 +45,12 @@ class TimingWheel {
 
   /// O(1). An entry that is due already comes out at the next take_due.
   void insert(WheelEntry& entry, TimePoint due);
+  /// The same, of what is never removed.
+  void insert(DelayedSend send);
   /// O(1). False: it was not in the wheel (any more).
   bool remove(WheelEntry& entry);
-  /// Takes out everything due at `now`, in order of due time, then of insertion. Never early.
-  void take_due(TimePoint now, std::vector<WheelEntry*>& out);
+  /// Takes out everything due at `now`, and adds it. Never early.
+  void take_due(TimePoint now, DueTimers& out);
   /// When to look again: not after the earliest due time, and not before now. None: the wheel is
   /// empty.
   [[nodiscard]] std::optional<TimePoint> next_wake() const;
@@ -47,15 +62,28 @@ class TimingWheel {
   static constexpr int levels = 8;       // 64^8 ticks of 2^20 ns: 9,000 years
   static constexpr int tick_shift = 20;  // a tick is 1.05 ms
   static std::uint64_t tick_of(TimePoint time) noexcept;
+  struct Slot {
+    WheelEntry* first = nullptr;
+    DelayedSends sends;
+    [[nodiscard]] bool empty() const noexcept { return first == nullptr && sends.empty(); }
+  };
+  struct Place {
+    int level;
+    std::uint32_t slot;
+  };
+  [[nodiscard]] Place place_of(TimePoint due) const noexcept;
+  Slot& slot_at(Place place) noexcept;
   void place(WheelEntry& entry);
+  void unlink(WheelEntry& entry) noexcept;
   void cascade(std::uint64_t to_tick);
   void empty_slot(int level, std::uint32_t slot);
+  void take_from_slot(std::uint32_t slot, TimePoint now, DueTimers& out);
 
   std::uint64_t tick_ = 0;
-  std::uint64_t sequence_ = 0;
+  std::uint32_t sequence_ = 0;
   std::size_t size_ = 0;
   std::array<std::uint64_t, levels> occupied_{};
-  std::array<std::array<WheelEntry*, slots>, levels> slots_{};
+  std::array<std::array<Slot, slots>, levels> slots_{};
 };
 
 }  // namespace troupe::detail
