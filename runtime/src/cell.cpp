@@ -506,21 +506,12 @@ Worker& Cell::handle_message(Envelope* e, Worker& worker) {
 
 /// What the user sees of a command.
 void Cell::handle_notice(Envelope* e) {
-  bool is_death_pact = false;
-  if (same_type(e->type, &message_type<Terminated>)) {
-    const auto& notice = payload_as<Terminated>(*e);
-    auto& watched = made(ext().relations).watched;
-    auto found = watched.begin();
-    while (found != watched.end() &&
-           !(found->second.notified && Ref<>{found->second.target} == notice.who))
-      ++found;
-    if (found == watched.end() && !mutant("unwatch_comes_too_late")) {  // unwatched meanwhile (S52)
-      end_message(e);
-      return;
-    }
-    if (found != watched.end()) watched.erase(found);
-    is_death_pact = !mutant("death_pact_is_forgotten");
+  if (is_called_off(*e)) {
+    end_message(e);
+    return;
   }
+  const bool is_death_pact =
+      same_type(e->type, &message_type<Terminated>) && !mutant("death_pact_is_forgotten");
   Invocation invocation = find_handler(*this, e->type);
   if (!invocation) invocation = {own_type().find(e->type)};  // signals are never left out
   if (invocation) {

@@ -272,6 +272,7 @@ struct Cell final : Runnable {
   void handle(Command* command);
   void bounce_command(Command* command);
   void handle_watch_fired(WatchRecord& record);
+  bool is_called_off(Envelope& e);
   void handle_exit_signal(LinkRecord& signal);
   void handle_link(LinkCommand& link);
   void handle_unlink(LinkCommand& unlink);

@@ -1,4 +1,5 @@
 // Commands, as the cell they are for handles them.
+#include <algorithm>
 #include <utility>
 
 #include <troupe/runtime/detail/mutant.hpp>
@@ -167,14 +168,32 @@ void Cell::handle_watch_fired(WatchRecord& record) {
   auto& watched = made(ext().relations).watched;
   const auto found = watched.find(record.token);
   if (found == watched.end()) return;  // unwatched meanwhile
-  if (record.is_monitor) {
-    append_notice(make_notice(Down{{record.token}, Ref<>{record.target}, record.why}));
-    watched.erase(found);
-    return;
-  }
   found->second.record = nullptr;
   found->second.notified = true;
-  append_notice(make_notice(Terminated{Ref<>{record.target}, record.why}));
+  const Ref<> target{record.target};
+  append_notice(record.is_monitor ? make_notice(Down{{record.token}, target, record.why})
+                                  : make_notice(Terminated{target, record.why}));
+}
+
+/// Whether nobody waits for a notice any more: what it tells of is watched no longer (S52, S53), be
+/// it that the incarnation that did is gone. Else the watch is over with it.
+bool Cell::is_called_off(Envelope& e) {
+  auto& all = made(ext().relations).watched;
+  if (same_type(e.type, &message_type<Down>)) {
+    const auto& notice = payload_as<Down>(e);
+    const auto found = all.find(notice.token.value);
+    if (found == all.end()) return !mutant("demonitor_comes_too_late");
+    if (!notice.restarted) all.erase(found);
+  } else if (same_type(e.type, &message_type<Terminated>)) {
+    const Ref<>& who = payload_as<Terminated>(e).who;
+    const auto found = std::find_if(all.begin(), all.end(), [&](const auto& entry) {
+      const Watched& w = entry.second;
+      return w.notified && !w.is_monitor && Ref<>{w.target} == who;
+    });
+    if (found == all.end()) return !mutant("unwatch_comes_too_late");
+    all.erase(found);
+  }
+  return false;
 }
 
 void Cell::handle_link(LinkCommand& link) {

@@ -30,7 +30,7 @@ struct Watched {
   Address target;
   WatchRecord* record = nullptr;  ///< at the target, or under way back
   bool is_monitor = false;
-  bool notified = false;  ///< Terminated waits in the mailbox
+  bool notified = false;  ///< its Terminated or Down waits in the mailbox
 };
 
 struct Link {

@@ -105,7 +105,11 @@ struct WatchThen {
   troupe::Ref<> who;
   bool unwatches;
 };
-class Changeable : public troupe::Actor<WatchThen> {
+struct MonitorThen {
+  troupe::Ref<> who;
+  bool demonitors;
+};
+class Changeable : public troupe::Actor<WatchThen, MonitorThen> {
  public:
   Changeable(troupe::Ref<Pause> pause, troupe::Ref<Number> out) : pause_(pause), out_(out) {}
   void receive(const WatchThen& m) {
@@ -113,7 +117,13 @@ class Changeable : public troupe::Actor<WatchThen> {
     static_cast<void>(pause_.ask(Pause{}, 1h).await());  // the notice comes meanwhile, and waits
     if (m.unwatches) unwatch(m.who);
   }
+  void receive(const MonitorThen& m) {
+    const auto token = monitor(m.who);
+    static_cast<void>(pause_.ask(Pause{}, 1h).await());
+    if (m.demonitors) demonitor(token);
+  }
   void receive(const Terminated&) { out_.tell(Number{1}); }
+  void receive(const Down&) { out_.tell(Number{2}); }
 
  private:
   troupe::Ref<Pause> pause_;
@@ -173,6 +183,28 @@ TEST_CASE("S53 C83 each monitor yields one Down; ending one leaves the other", "
     for (const auto token : {probe.monitor(other), probe.monitor(other)}) probe.demonitor(token);
     system.stop(other).await();
     probe.expect_no_message();
+  });
+}
+
+TEST_CASE("S53 demonitor holds even for a Down that waits already", "[runtime]") {
+  on_every_schedule([](TestSystem& system) {
+    for (const bool demonitors : {false, true}) {
+      Probe<Pause> pause{system};
+      Probe<Number> out{system};
+      auto target = system.spawn<Target>();
+      auto watcher = system.spawn<Changeable>(pause.ref(), out.ref());
+      watcher.tell(MonitorThen{target, demonitors});
+      pause.expect<Pause>();
+      system.stop(target).await();
+      system.settle();
+      pause.reply<Pause>(1);
+      if (demonitors) {
+        out.expect_no_message();
+      } else {
+        REQUIRE(out.expect<Number>().value == 2);  // it did wait
+        out.expect_no_message();
+      }
+    }
   });
 }
 

@@ -198,11 +198,18 @@ TEST_CASE(
 }
 
 namespace {
-class Watches : public troupe::Actor<Fail, Ping> {
+struct FailAfter {
+  Ref<Ping> answer;
+};
+class Watches : public troupe::Actor<Fail, FailAfter, Ping> {
  public:
   explicit Watches(Ref<> service) : service_(service) {}
   void on_start() override { monitor(service_); }
   void receive(const Fail&) { throw std::runtime_error("boom"); }
+  void receive(const FailAfter& m) {
+    static_cast<void>(m.answer.ask(Ping{}, 1h).await());
+    throw std::runtime_error("boom");
+  }
   int receive(const Ping&) { return downs_; }
   void receive(const troupe::Down&) { ++downs_; }
 
@@ -236,6 +243,25 @@ TEST_CASE("S53 a restart ends the monitors of the incarnation before", "[supervi
     system.stop(probe->ref()).await();
     system.settle();
     REQUIRE(child.ask(Ping{}).await() == 1);
+  });
+}
+
+TEST_CASE("S53 a Down that waits when its monitor's incarnation fails reaches not the next",
+          "[supervision]") {
+  on_every_schedule([](TestSystem& system) {
+    Probe<Ping> answers{system};
+    auto service = std::make_unique<Probe<Ping>>(system);
+    auto child = system.spawn<WatchBoss>({.guardian = troupe::Guardian::no}, Ref<>{service->ref()})
+                     .ask(Get{})
+                     .await();
+    child.tell(FailAfter{answers.ref()});
+    answers.expect<Ping>();
+    system.stop(service->ref()).await();
+    system.settle();  // the Down waits
+    answers.reply<Ping>(1);
+    REQUIRE(child.ask(Ping{}).await() <= 1);
+    system.settle();
+    REQUIRE(child.ask(Ping{}).await() == 1);  // of the monitor that the next has begun itself
   });
 }
 
