@@ -122,6 +122,7 @@ ShutdownReport SystemCore::run_shutdown() {
   const bool threads_ended = executor().stop(threads_end_within);
   const std::uint64_t left = actor_count();
   report.complete = threads_ended && left == 0;
+  if (report.complete) timers().fire_due(TimePoint::max());  // delayed sends: dead letters (S8)
   if (!threads_ended)
     report.problems.push_back(
         "a thread is stuck: a handler or a blocking call that does not return");

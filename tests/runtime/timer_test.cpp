@@ -431,6 +431,16 @@ TEST_CASE("a delayed send that never becomes due is freed with its System", "[ru
   });
 }
 
+TEST_CASE("S8 a delayed send that the shutdown overtakes is a dead letter", "[runtime]") {
+  on_every_schedule([](TestSystem& system) {
+    Probe<Seen> probe{system};
+    probe.ref().tell_after(std::chrono::hours(1000), Seen{1});
+    const auto before = system.metrics().dropped_for(troupe::DropReason::no_actor);
+    REQUIRE(system.shutdown().complete);
+    REQUIRE(system.metrics().dropped_for(troupe::DropReason::no_actor) == before + 1);
+  });
+}
+
 TEST_CASE("S140 advance runs all that becomes due in order of time, also what it starts in turn",
           "[runtime]") {
   on_every_schedule([](TestSystem& system) {
