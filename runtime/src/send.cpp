@@ -127,6 +127,8 @@ Sent overflow(SystemCore& core, const Address& to, Envelope* e, const MailboxOpt
       if ((e->flags & is_redirected) != 0)  // else two full mailboxes would pass it on for ever
         return drop(&core, to, e, DropReason::mailbox_full, Sent::full);
       e->flags |= is_redirected;
+      if ((e->flags & is_request) != 0)  // the edge of the graph of waits moves, as in forward
+        waits_for(static_cast<RequestEnvelope*>(e)->port, options.redirect_to.address());
       return send(options.redirect_to.address(), e);
     case Overflow::transform:
       for (const Transform& t : options.transforms) {

@@ -153,6 +153,35 @@ TEST_CASE("S23 redirect and transform: what finds no room goes elsewhere, as it 
   });
 }
 
+namespace {
+struct AskSlow {
+  troupe::Ref<Query> slow;
+  using Reply = std::string;
+};
+class Asker : public troupe::Actor<AskSlow, Query> {
+ public:
+  std::string receive(const AskSlow& m) {
+    const auto answer = m.slow.ask(Query{}, troupe::no_timeout).try_await();
+    return std::string(answer ? "answered" : to_string(answer.error().kind));
+  }
+  int receive(const Query&) { return 2; }
+};
+}  // namespace
+
+TEST_CASE("S23 S138 who asks a full mailbox that redirects to the asker does not wait for itself",
+          "[runtime]") {
+  on_every_schedule([](TestSystem& system) {
+    auto asker = system.spawn<Asker>();
+    auto to_asker = troupe::bounded(1, Overflow::redirect);
+    to_asker.redirect_to = asker;
+    Fixture f{system, to_asker};
+    f.slow.tell(Item{1});
+    REQUIRE(asker.ask(AskSlow{f.slow}, 1h).await() == to_string(troupe::AskErrorKind::cycle));
+    REQUIRE(f.let_go() == Texts{"item 1"});
+    REQUIRE(asker.ask(AskSlow{f.slow}, 1h).await() == "answered");
+  });
+}
+
 TEST_CASE("S23 two full mailboxes that redirect to each other pass a message on once, and drop it",
           "[runtime]") {
   on_every_schedule([](TestSystem& system) {
