@@ -22,6 +22,7 @@
 #endif
 
 #if defined(TROUPE_ASAN)
+#include <sanitizer/asan_interface.h>
 #include <sanitizer/common_interface_defs.h>
 #include <sanitizer/lsan_interface.h>
 #endif
@@ -106,6 +107,10 @@ Carrier::Carrier(Stack stack, Main main) : stack_(stack), main_(main) {
   context_ = ctx::make_fcontext(stack.top(), stack.bytes, &Entry::start);
   asan_low_ = stack.low;
   asan_bytes_ = stack.bytes;
+#if defined(TROUPE_ASAN)
+  // A carrier is deleted where it waits: what it had marked around its variables still is.
+  __asan_unpoison_memory_region(stack.low, stack.bytes);
+#endif
 #if defined(TROUPE_TSAN)
   tsan_fiber_ = __tsan_create_fiber(0);
 #endif
