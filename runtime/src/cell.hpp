@@ -253,6 +253,7 @@ struct Cell final : Runnable {
   void cancel_frames();
   Next go_on_ending();
   void call_on_stop();
+  [[nodiscard]] bool keeps_children() const noexcept;
   void tell_children_to_stop();
   void drop_object();
   void rebuild();

@@ -89,7 +89,8 @@ struct CellExtension {
   bool ended_by_request : 1 = false;
   bool on_start_ran : 1 = false;
   bool out_of_time : 1 = false;  ///< its stop deadline is over: on_stop may not await any more
-  bool children_told = false;
+  bool restart_keeps_children : 1 = false;
+  bool children_told : 1 = false;
   bool has_object = false;
   Guardian guardian = Guardian::no;
   Stage stage{};

@@ -208,7 +208,14 @@ Cell::Next Cell::go_on_ending() {
         if (!mutant("no_on_stop")) call_on_stop();
         return Next::go_on;
       case Stage::children:
-        if (!std::exchange(e.children_told, true)) tell_children_to_stop();
+        if (keeps_children()) {
+          e.stage = Stage::object;
+          break;
+        }
+        if (!e.children_told) {
+          e.children_told = true;
+          tell_children_to_stop();
+        }
         waits = e.child_count > 0 && !mutant("children_outlive_their_parent");
         if (!waits) e.stage = Stage::object;
         break;
@@ -224,6 +231,12 @@ Cell::Next Cell::go_on_ending() {
     }
     if (waits) return Mailbox::go_waiting(out) ? Next::left : Next::go_on;
   }
+}
+
+/// They go on unless this is the end: while the parent's verdict is awaited that is open (S44).
+bool Cell::keeps_children() const noexcept {
+  return extension->restart_keeps_children && extension->after != After::terminate &&
+         !mutant("restart_ends_children_always");
 }
 
 void Cell::call_on_stop() {

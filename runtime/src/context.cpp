@@ -24,6 +24,9 @@ Address address_of(const Cell& self) noexcept {
 TimePoint now_of(const Cell& self) {
   return self.core().now();
 }
+std::optional<Address> child_address(const Cell& self, std::string_view name) {
+  return self.core().names().find(print(address_of(self)) + "/" + std::string(name));
+}
 
 // ---- spawning
 
@@ -49,12 +52,14 @@ void prepare(Cell& cell, Cell* parent, const SpawnOptions& options, SystemCore& 
   const bool hold = options.on_end == OnEnd::hold;
   const bool linked = options.linked && parent != nullptr;
   const Guardian guardian = guardian_of(cell, parent, options);
-  if (hold || linked || options.trap_exit || options.stay_on_worker || guardian != Guardian::no) {
+  if (hold || linked || options.trap_exit || options.stay_on_worker || !options.stop_children ||
+      guardian != Guardian::no) {
     CellExtension& e = cell.ext();
     e.hold = hold;
     e.trap_exit = options.trap_exit;
     e.linked_to_parent = linked;
     e.stay_on_worker = options.stay_on_worker;
+    e.restart_keeps_children = !options.stop_children;
     e.guardian = guardian;
   }
   if (hold || options.stop_timeout) made(cell.ext().oversight).stop_limit = options.stop_timeout;
@@ -99,6 +104,11 @@ NewCell::NewCell(Cell* parent, SystemCore* system, const ActorType& type,
       (parent == nullptr || parent->own_type().child_observer == nullptr)) {
     throw UsageError(
         "on_end = hold needs a parent that derives from ChildObserver, to give the verdict");
+  }
+  if (options != nullptr && !options->stop_children && type.child_observer != nullptr) {
+    throw UsageError(
+        "stop_children = false is not for a ChildObserver: only the object that ends with the "
+        "restart knows what to do about its children");
   }
   cell_ = core.take_cell(cell_class_of(type.size, type.align));
   cell_->type.store(&type, std::memory_order_relaxed);     // published with the ref

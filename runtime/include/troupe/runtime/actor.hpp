@@ -11,6 +11,7 @@
 #include <troupe/runtime/children.hpp>
 #include <troupe/runtime/clock.hpp>
 #include <troupe/runtime/detail/actor_type.hpp>
+#include <troupe/runtime/find.hpp>
 #include <troupe/runtime/spawn_options.hpp>
 
 namespace troupe {
@@ -117,6 +118,7 @@ Address spawn_from(Cell* parent, SystemCore* core, const SpawnOptions& options, 
                    const RequestPort& started = {});
 
 Cell& context(const ActorBase& actor);
+std::optional<Address> child_address(const Cell& self, std::string_view name);
 void stop_actor(const Address& actor, const ExitReason& why);
 void kill_actor(const Address& actor);
 void stop_self(Cell& self, ExitReason why);
@@ -274,6 +276,13 @@ class ActorBase : public detail::ActorTag {
   template <class T, class... Args, class Why = decltype(detail::why_not_spawn<T, Args...>())>
   requires(!detail::fine<Why>) Ref<T> start(const SpawnOptions& options, Args&&... args)
   = delete;
+
+  /// The child of this name, if it takes all messages of P: also one that an earlier incarnation of
+  /// this actor spawned (SpawnOptions::stop_children).
+  template <class P>
+  [[nodiscard]] Result<Ref<P>, FindError> find_child(std::string_view name) {
+    return detail::ref_to_found<P>(detail::child_address(*cell(), name));
+  }
 
   /// Ends this actor after the current message, as `normal`.
   void stop() { detail::stop_self(*cell(), ExitReason::normal()); }

@@ -49,6 +49,10 @@ struct SpawnOptions {
   /// A restart puts stashed messages back before the mailbox; false: they become dead letters
   /// (S31).
   bool restart_keeps_stash = true;
+  /// Whether a restart stops its children; false: they go on unchanged, as children of the next
+  /// incarnation, and end when it is not restarted (S44). Not for a ChildObserver (a supervisor),
+  /// whose object alone knows its children: spawning one throws UsageError then.
+  bool stop_children = true;
 };
 
 }  // namespace troupe

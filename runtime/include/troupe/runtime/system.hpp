@@ -15,19 +15,7 @@ namespace troupe {
 namespace detail {
 class SystemCore;
 std::string why(const Address& actor);
-/// Runtime check behind `find<P>`: does the actor take all of these?
-bool takes_all(const Address& actor, const MessageType* const* types, std::size_t count) noexcept;
-template <class List>
-struct TypeTable;
-template <class... Ms>
-struct TypeTable<TypeList<Ms...>> {
-  static constexpr const MessageType* entries[sizeof...(Ms) + 1] = {&message_type<Ms>..., nullptr};
-  static constexpr std::size_t count = sizeof...(Ms);
-};
 }  // namespace detail
-
-/// What went wrong when a name was looked up.
-enum class FindError : unsigned char { not_found, wrong_protocol };
 
 /// An actor system. Touches no signal and no thread but its own. Its destructor is the coordinated
 /// shutdown; refs that outlive it answer "closed". Thread safety: any thread, except construction
@@ -68,12 +56,7 @@ class System {
   /// The actor of this path ("/orders/processor-1"), if it takes all messages of P.
   template <class P>
   Result<Ref<P>, FindError> find(std::string_view path) {
-    using Table = detail::TypeTable<detail::PublicMessages<P>>;
-    const auto found = find_address(path);
-    if (!found) return Unexpected{FindError::not_found};
-    if (!detail::takes_all(*found, Table::entries, Table::count))
-      return Unexpected{FindError::wrong_protocol};
-    return Ref<P>{*found};
+    return detail::ref_to_found<P>(find_address(path));
   }
 
   /// Asks an actor to end; the answer comes when it has ended. It is killed after `deadline`.
