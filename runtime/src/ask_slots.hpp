@@ -31,12 +31,14 @@ struct AskCallback {
 };
 
 struct alignas(64) AskSlot : Command {
-  BasicSlotWord<> word;
-  std::atomic<std::uint32_t> changed{0};  ///< futex of a waiting thread
-  std::atomic<Cell*> asker{nullptr};      ///< null: a thread outside
   bool command_expected =
       false;               ///< the asker's: the completion has not been taken from its commands yet
   bool abandoned = false;  ///< the asker's: free it when the completion comes
+  std::atomic<bool> has_stop{false};  ///< somebody holds a stop token of this ask
+  BasicSlotWord<> word;
+  std::atomic<std::uint32_t> changed{0};  ///< futex of a waiting thread
+  std::uint32_t also_generation = 0;
+  std::atomic<Cell*> asker{nullptr};       ///< null: a thread outside
   std::atomic<std::int64_t> deadline{0};   ///< ns on the System's clock; the callee may read it
   std::atomic<SystemGate*> gate{nullptr};  ///< whose System the answer comes from
   // Whose answer it is, and to what: read by other threads, which look at the generation before and
@@ -44,15 +46,13 @@ struct alignas(64) AskSlot : Command {
   std::atomic<Cell*> callee{nullptr};
   std::atomic<std::uint64_t> callee_life{0};  ///< generation << 32 | serial
   std::atomic<const MessageType*> asked{nullptr};
-  std::atomic<bool> has_stop{false};    ///< somebody holds a stop token of this ask
   std::atomic<AskSlot*> also{nullptr};  ///< a slot to complete with this one (await_any)
-  std::uint32_t also_generation = 0;
-  Frame* frame = nullptr;  ///< the asker's: who waits
+  Frame* frame = nullptr;               ///< the asker's: who waits
   void (*destroy)(void* answer) noexcept = nullptr;
-  AskCallback callback{};       ///< the asker's: pipe_to_self
   AskSlot* previous = nullptr;  ///< the asker's list of open asks
   AskSlot* following = nullptr;
   AskError* error = nullptr;
+  AskCallback callback{};  ///< the asker's: pipe_to_self
   alignas(8) std::byte value[reply_inline_bytes];
 
   [[nodiscard]] std::uint32_t generation() const noexcept { return word.generation(); }
@@ -78,6 +78,8 @@ struct alignas(64) AskSlot : Command {
     callee_life.store(std::uint64_t{a.generation} << 32 | a.serial, std::memory_order_release);
   }
 };
+
+static_assert(sizeof(AskSlot) == 192, "three cache lines");
 
 /// A pending slot of the current actor, or of this thread, for an ask of `callee`. Any thread.
 AskSlot* take_slot(const Address& callee, std::chrono::nanoseconds timeout);
