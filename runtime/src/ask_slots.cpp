@@ -129,14 +129,19 @@ void arm_ask_timer(Cell& asker, TimePoint deadline) {
   arm_cell_timer(asker, *e.ask_timer, deadline);
 }
 
-TimePoint ask_deadline(SystemCore* core, std::chrono::nanoseconds timeout) {
-  if (core == nullptr || timeout == no_timeout) return TimePoint::max();
+struct AskTimes {
+  TimePoint begun = TimePoint::min();  ///< not looked up where there is no deadline
+  TimePoint deadline = TimePoint::max();
+};
+AskTimes times_of_ask(SystemCore* core, std::chrono::nanoseconds timeout) {
+  if (core == nullptr || timeout == no_timeout) return {};
   if (timeout == default_timeout) timeout = core->options().ask_timeout;
-  if (timeout == no_timeout) return TimePoint::max();
-  return deadline_after(core->now(), std::max(timeout, Duration::zero()));
+  if (timeout == no_timeout) return {};
+  const TimePoint now = core->now();
+  return {now, deadline_after(now, std::max(timeout, Duration::zero()))};
 }
 
-AskSlot* open(Cell* asker, SystemGate* gate, TimePoint deadline) {
+AskSlot* open(Cell* asker, SystemGate* gate, const AskTimes& times) {
   AskSlot* slot = take_free_slot();
   slot->asker.store(asker, std::memory_order_relaxed);  // published by the request
   slot->gate.store(gate, std::memory_order_relaxed);    // published by the request
@@ -144,13 +149,15 @@ AskSlot* open(Cell* asker, SystemGate* gate, TimePoint deadline) {
   slot->asked.store(nullptr, std::memory_order_relaxed);  // published by waits_for
   slot->kind = CommandKind::answered;
   slot->command_expected = asker != nullptr;
-  slot->deadline.store(deadline.time_since_epoch().count(),
+  slot->begun.store(times.begun.time_since_epoch().count(),
+                    std::memory_order_relaxed);  // published by the request
+  slot->deadline.store(times.deadline.time_since_epoch().count(),
                        std::memory_order_relaxed);  // published by the request
   if (asker != nullptr) {
     slot->to_generation =
         asker->generation.load(std::memory_order_relaxed);  // the owner's own write
     add_to_asks(*asker, slot);
-    if (deadline != TimePoint::max()) arm_ask_timer(*asker, deadline);
+    if (times.deadline != TimePoint::max()) arm_ask_timer(*asker, times.deadline);
   }
   slot->word.open();
   return slot;
@@ -170,11 +177,11 @@ void free_slot(AskSlot* slot) noexcept {
   Worker* worker = Worker::current_here();
   Cell* asker = worker != nullptr ? worker->cell : nullptr;
   if (asker != nullptr)
-    return open(asker, &worker->core.gate(), ask_deadline(&worker->core, timeout));
+    return open(asker, &worker->core.gate(), times_of_ask(&worker->core, timeout));
   SystemGate* gate = callee.cell != nullptr ? callee.cell->gate.load(std::memory_order_acquire)
                                             : nullptr;  // spawn
   SystemCore* core = gate != nullptr ? gate->enter() : nullptr;
-  AskSlot* slot = open(nullptr, gate, ask_deadline(core, timeout));
+  AskSlot* slot = open(nullptr, gate, times_of_ask(core, timeout));
   if (core != nullptr) gate->leave();
   return slot;
 }

@@ -40,6 +40,7 @@ struct alignas(64) AskSlot : Command {
   std::uint32_t also_generation = 0;
   std::atomic<Cell*> asker{nullptr};       ///< null: a thread outside
   std::atomic<std::int64_t> deadline{0};   ///< ns on the System's clock; the callee may read it
+  std::atomic<std::int64_t> begun{0};      ///< the same; of one that has a deadline
   std::atomic<SystemGate*> gate{nullptr};  ///< whose System the answer comes from
   // Whose answer it is, and to what: read by other threads, which look at the generation before and
   // after.

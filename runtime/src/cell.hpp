@@ -308,6 +308,9 @@ inline void count_push(Cell& cell, bool woke_it) noexcept {
 void go_on(const RequestPort& slowed) noexcept;
 /// Marks the sender at work if it floods this actor.
 void slow_sender(SystemCore& core, Worker* worker, const Address& to) noexcept;
+/// Since when an actor has waited for what keeps it from taking messages, where that has a
+/// deadline. Any thread.
+[[nodiscard]] std::optional<TimePoint> waits_since(const Cell& cell) noexcept;
 /// Messages that wait: came minus taken.
 [[nodiscard]] std::uint32_t mailbox_length(const Cell& cell) noexcept;
 /// A message whose time has come: its sender heard long ago that it is sent, so no budget holds it

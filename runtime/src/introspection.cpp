@@ -54,13 +54,43 @@ std::uint32_t mailbox_length(const Cell& cell) noexcept {
   return length > 0 ? static_cast<std::uint32_t>(length) : 0;  // a message taken, not counted yet
 }
 
-std::vector<ActorInfo> SystemCore::list_actors() {
-  std::map<const Cell*, std::string> handled;
-  for (const Worker* worker = workers_seen(); worker != nullptr; worker = worker->next_worker) {
-    const Cell* cell = worker->running.load(std::memory_order_relaxed);          // as above
-    const MessageType* type = worker->handling.load(std::memory_order_relaxed);  // as above
-    if (cell != nullptr) handled[cell] = type != nullptr ? std::string(type->text()) : "on_start";
+namespace {
+
+struct Handling {
+  std::string message;
+  Duration at_least{};
+};
+
+/// For how long a worker has been in its handler, as the service thread saw it.
+Duration running_for(const Worker& worker, TimePoint now) noexcept {
+  const std::uint64_t seen =
+      worker.seen_handled.load(std::memory_order_acquire);  // partner: StallWatch
+  if (worker.counters.handled.load(std::memory_order_relaxed) != seen) return {};  // a figure
+  return now - TimePoint{Duration{worker.seen_since.load(std::memory_order_relaxed)}};
+}
+
+std::map<const Cell*, Handling> running_handlers(const SystemCore& core, TimePoint now) {
+  std::map<const Cell*, Handling> all;
+  for (const Worker* w = core.workers_seen(); w != nullptr; w = w->next_worker) {
+    const Cell* cell = w->running.load(std::memory_order_relaxed);          // as above
+    const MessageType* type = w->handling.load(std::memory_order_relaxed);  // as above
+    if (cell == nullptr) continue;
+    all[cell] = {type != nullptr ? std::string(type->text()) : "on_start", running_for(*w, now)};
   }
+  return all;
+}
+
+std::string in_words(Duration at_least) {
+  if (at_least <= Duration::zero()) return {};
+  const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(at_least).count();
+  return " for " + std::to_string(ms) + " ms or more";
+}
+
+}  // namespace
+
+std::vector<ActorInfo> SystemCore::list_actors() {
+  const TimePoint at = now();
+  const std::map<const Cell*, Handling> handled = running_handlers(*this, at);
   std::vector<ActorInfo> actors;
   for_each_cell([&](Cell& cell) {
     const Phase phase = cell.phase.load(std::memory_order_acquire);  // partner: Cell::set
@@ -74,9 +104,14 @@ std::vector<ActorInfo> SystemCore::list_actors() {
     info.state = state_of(phase);
     info.mailbox_length = mailbox_length(cell);
     const auto found = handled.find(&cell);
-    if (found != handled.end()) info.handling = found->second;
-    if (cell.waits_for.load(std::memory_order_relaxed) != nullptr)  // as above
+    if (found != handled.end()) {
+      info.handling = found->second.message;
+      info.at_least = found->second.at_least;
+    }
+    if (cell.waits_for.load(std::memory_order_relaxed) != nullptr) {  // as above
       info.waits_for = why(info.ref.address());
+      if (const auto since = waits_since(cell)) info.at_least = at - *since;
+    }
     actors.push_back(std::move(info));
   });
   std::sort(actors.begin(), actors.end(),
@@ -96,12 +131,24 @@ void print_below(std::string& text, const std::multimap<std::uint32_t, const Act
     if (a.mailbox_length > 0) text += ", " + std::to_string(a.mailbox_length) + " messages wait";
     if (!a.handling.empty()) text += ", handles " + a.handling;
     if (!a.waits_for.empty()) text += ", " + a.waits_for.substr(a.path.size() + 1);
+    text += in_words(a.at_least);
     text += "\n";
     print_below(text, children, a.ref.address().serial, depth + 1);
   }
 }
 
 }  // namespace
+
+WaitingMail SystemCore::waiting_mail() {
+  WaitingMail all;
+  for_each_cell([&](Cell& cell) {
+    if (cell.phase.load(std::memory_order_relaxed) == Phase::free) return;  // a figure
+    const std::uint32_t length = mailbox_length(cell);
+    all.messages += length;
+    all.longest = std::max(all.longest, length);
+  });
+  return all;
+}
 
 std::string SystemCore::print_tree() {
   const std::vector<ActorInfo> actors = list_actors();

@@ -1,6 +1,8 @@
 // Metrics as Prometheus reads them (text exposition format, version 0.0.4).
 #include <troupe/runtime/system.hpp>
 
+#include "system_core.hpp"
+
 namespace troupe {
 
 namespace {
@@ -35,6 +37,11 @@ std::string System::prometheus() const {
   counter(text, "troupe_parks_total", "Times a worker found nothing to do.", m.parks);
   head(text, "troupe_actors", "gauge", "Actors alive.");
   text += "troupe_actors " + std::to_string(actor_count()) + "\n";
+  const detail::WaitingMail mail = core_->waiting_mail();
+  head(text, "troupe_messages_waiting", "gauge", "Messages in all mailboxes.");
+  text += "troupe_messages_waiting " + std::to_string(mail.messages) + "\n";
+  head(text, "troupe_longest_mailbox", "gauge", "Messages in the longest mailbox.");
+  text += "troupe_longest_mailbox " + std::to_string(mail.longest) + "\n";
   head(text, "troupe_messages_dropped_total", "counter", "Messages that were not handled.");
   for (std::size_t i = 0; i < drop_reasons; ++i) {
     const auto reason = static_cast<DropReason>(i);

@@ -31,14 +31,15 @@ std::optional<TimePoint> StallWatch::look(TimePoint now, bool busy) {
 
 void StallWatch::look_at_handlers(TimePoint now) {
   next_handlers_ = now + handler_limit_ / 4;
-  for (const Worker* worker = core_.workers_seen(); worker != nullptr;
-       worker = worker->next_worker) {
+  for (Worker* worker = core_.workers_seen(); worker != nullptr; worker = worker->next_worker) {
     Handler& seen = handlers_[worker];
     // Relaxed: two values that don't fit together only put the report off until the next look.
     const Cell* cell = worker->running.load(std::memory_order_relaxed);
     const std::uint64_t handled = worker->counters.handled.load(std::memory_order_relaxed);
     if (cell == nullptr || cell != seen.cell || handled != seen.handled) {
       seen = {cell, handled, now, false};
+      worker->seen_since.store(now.time_since_epoch().count(), std::memory_order_relaxed);
+      worker->seen_handled.store(handled, std::memory_order_release);  // partner: running_for
       continue;
     }
     if (seen.reported || now - seen.since < handler_limit_) continue;

@@ -27,6 +27,11 @@
 
 namespace troupe::detail {
 
+struct WaitingMail {
+  std::uint64_t messages = 0;
+  std::uint32_t longest = 0;  ///< in one mailbox
+};
+
 /// Thread safety: any thread unless said otherwise.
 class SystemCore {
  public:
@@ -73,6 +78,8 @@ class SystemCore {
   // ---- introspection
   [[nodiscard]] std::vector<ActorInfo> list_actors();
   [[nodiscard]] std::string print_tree();
+  /// A walk over all actors.
+  [[nodiscard]] WaitingMail waiting_mail();
   void report_stall(const Stall& stall);
   /// A worker of the executor, which lives as long as the System. Any thread.
   void add_worker(Worker& worker);

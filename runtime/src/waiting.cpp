@@ -225,6 +225,16 @@ RequestPort waits_of(const Cell& cell) noexcept {
 
 }  // namespace
 
+std::optional<TimePoint> waits_since(const Cell& cell) noexcept {
+  const RequestPort port = waits_of(cell);
+  if (port.slot == nullptr) return std::nullopt;
+  const TimePoint begun{
+      Duration{port.slot->begun.load(std::memory_order_relaxed)}};  // published with it
+  const bool is_open = port.slot->state(port.generation) == SlotState::pending;  // still its own
+  if (!is_open || begun == TimePoint::min()) return std::nullopt;
+  return begun;
+}
+
 /// Whether whoever is to answer `port` waits, over others or not, for this actor. Writes down who
 /// is on the way, if asked to. Ends slowdowns on it, which are no part of any ring.
 bool Cell::closes_ring(const RequestPort& port, std::vector<Address>* path) {

@@ -13,6 +13,7 @@ using namespace std::chrono_literals;
 using troupe::ActorInfo;
 using troupe::Stall;
 using troupe::test::on_every_schedule;
+using troupe::test::on_seeds;
 using troupe::testkit::Probe;
 using troupe::testkit::TestSystem;
 
@@ -97,6 +98,8 @@ TEST_CASE("S25 actors(): path, type, parent, state, the length of the mailbox, w
     const auto all = system.actors();
     REQUIRE(all.size() == 4);
     REQUIRE(info_of(all, "/waits").mailbox_length == 1000);
+    REQUIRE_THAT(system.prometheus(), Catch::Contains("\ntroupe_messages_waiting 1000\n") &&
+                                          Catch::Contains("\ntroupe_longest_mailbox 1000\n"));
     REQUIRE_THAT(info_of(all, "/waits").waits_for, Catch::Contains("waits for the answer to"));
     REQUIRE(info_of(all, "/waits").state == troupe::ActorState::running);
     REQUIRE_THAT(info_of(all, "/boss").type, Catch::EndsWith("Boss"));
@@ -109,6 +112,53 @@ TEST_CASE("S25 actors(): path, type, parent, state, the length of the mailbox, w
     system.settle();
     REQUIRE(info_of(system.actors(), "/waits").mailbox_length == 0);
   });
+}
+
+namespace {
+
+/// Asks with a deadline.
+class Patient : public troupe::Actor<Work> {
+ public:
+  explicit Patient(troupe::Ref<Wait> other) : other_(other) {}
+  void receive(const Work&) { static_cast<void>(other_.ask(Wait{}, 1h).try_await()); }
+
+ private:
+  troupe::Ref<Wait> other_;
+};
+
+}  // namespace
+
+TEST_CASE("S25 actors() says for how long a handler has waited", "[runtime]") {
+  on_seeds([](TestSystem& system) {
+    Probe<Wait> silent{system};
+    auto patient = system.spawn<Patient>({.name = "patient"}, silent.ref());
+    patient.tell(Work{});
+    silent.expect<Wait>();
+    REQUIRE(info_of(system.actors(), "/patient").at_least == 0s);
+    system.advance(3s);
+    REQUIRE(info_of(system.actors(), "/patient").at_least == 3s);
+    REQUIRE_THAT(system.tree(), Catch::Contains("for 3000 ms or more"));
+    silent.reply<Wait>(1);
+    system.settle();
+    REQUIRE(info_of(system.actors(), "/patient").at_least == 0s);
+  });
+}
+
+TEST_CASE("S25 actors() says for how long a handler has run, as the service thread saw it",
+          "[runtime]") {
+  troupe::System system({.workers = 2, .handler_stall_after = 8ms});
+  auto until = std::make_shared<std::atomic<bool>>(false);
+  auto spins = system.spawn<Worker>({.name = "spins"});
+  spins.tell(Spin{until});
+  ActorInfo info;
+  do {
+    std::this_thread::yield();
+    info = info_of(system.actors(), "/spins");
+  } while (info.at_least == 0s);
+  REQUIRE_THAT(info.handling, Catch::EndsWith("Spin"));
+  *until = true;
+  while (!info_of(system.actors(), "/spins").handling.empty()) std::this_thread::yield();
+  REQUIRE(info_of(system.actors(), "/spins").at_least == 0s);
 }
 
 TEST_CASE("S25 the length of a bounded mailbox is told too", "[runtime]") {

@@ -218,7 +218,8 @@ TEST_CASE("metrics in Prometheus' text format", "[telemetry]") {
     for (const char* line :
          {"# HELP troupe_messages_handled_total ", "# TYPE troupe_messages_handled_total counter\n",
           "troupe_actors_spawned_total 1\n", "# TYPE troupe_actors gauge\n", "troupe_actors 0\n",
-          "troupe_messages_dropped_total{reason=\"no_actor\"} 1\n",
+          "# TYPE troupe_messages_waiting gauge\n", "troupe_messages_waiting 0\n",
+          "troupe_longest_mailbox 0\n", "troupe_messages_dropped_total{reason=\"no_actor\"} 1\n",
           "troupe_messages_dropped_total{reason=\"mailbox_full\"} 0\n"}) {
       REQUIRE_THAT(text, Catch::Contains(line));
     }

@@ -7,6 +7,7 @@
 #include <memory>
 #include <vector>
 
+#include <troupe/runtime/clock.hpp>
 #include <troupe/runtime/dead_letters.hpp>
 #include <troupe/runtime/random.hpp>
 
@@ -79,6 +80,9 @@ class Worker {
   // What it does, for those who look on.
   std::atomic<const Cell*> running{nullptr};
   std::atomic<const MessageType*> handling{nullptr};
+  // What the service thread saw of that: since when no further message has been handled.
+  std::atomic<std::uint64_t> seen_handled{~std::uint64_t{0}};
+  std::atomic<Duration::rep> seen_since{0};
   Random random;
   Counters counters;
   std::array<std::vector<Cell*>, cell_classes> free_cells;
