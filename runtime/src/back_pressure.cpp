@@ -31,7 +31,7 @@ void slow_sender(SystemCore& core, Worker* worker, const Address& to) noexcept {
 
 /// Whether this actor waits behind one that it floods. Between two messages.
 bool Cell::is_slowed() {
-  BackPressure* b = extension->back_pressure.get();
+  BackPressure* b = extension.seen_by_reaper()->back_pressure.seen_by_reaper();
   if (b == nullptr) return false;
   if (b->slow_target.cell != nullptr) begin_slowdown(std::exchange(b->slow_target, {}));
   if (b->slowdown.slot == nullptr) return false;
@@ -61,7 +61,7 @@ void Cell::begin_slowdown(const Address& target) {
 }
 
 void Cell::end_slowdown() {
-  BackPressure* b = extension->back_pressure.get();
+  BackPressure* b = extension.seen_by_reaper()->back_pressure.seen_by_reaper();
   if (b == nullptr || b->slowdown.slot == nullptr) return;
   waits_for.store(nullptr, std::memory_order_relaxed);  // a hint to others
   release_slot(std::exchange(b->slowdown, {}));
@@ -78,7 +78,7 @@ void Cell::handle_slowdown(const RequestPort& sender) {
 
 /// Lets the slowed senders go on once no more than so many messages wait.
 void Cell::release_slowed_senders(std::uint32_t when) {
-  BackPressure* b = extension->back_pressure.get();
+  BackPressure* b = extension.seen_by_reaper()->back_pressure.seen_by_reaper();
   if (b == nullptr || b->slowed_senders.empty() || detail::mailbox_length(*this) > when) return;
   for (const RequestPort& sender : std::exchange(b->slowed_senders, {})) go_on(sender);
 }

@@ -8,6 +8,7 @@
 #include <troupe/runtime/middleware.hpp>
 
 #include "memory.hpp"
+#include "reaper.hpp"
 #include "system_core.hpp"
 #include "trace.hpp"
 
@@ -32,9 +33,10 @@ ChildObserver* Cell::observer() noexcept {
 
 CellExtension& Cell::ext() {
   if (extension == nullptr) {
-    extension = new CellExtension;
-    extension->has_object = true;
-    extension->on_start_ran = is(Phase::running);
+    auto* made = new CellExtension;
+    made->has_object = true;
+    made->on_start_ran = is(Phase::running);
+    extension = made;
   }
   return *extension;
 }
@@ -354,8 +356,8 @@ template <class Body>
 [[gnu::always_inline]] inline Worker& call_body(Cell& cell, Worker& before, CellTurn& turn,
                                                 const MessageType* handled, const Body& body) {
   before.turn = &turn;
-  before.running.store(&cell, std::memory_order_relaxed);     // for those who look on
-  before.handling.store(handled, std::memory_order_relaxed);  // as well
+  before.handling.store(handled, std::memory_order_relaxed);  // for those who look on
+  before.running.store(&cell, std::memory_order_release);     // partner: Reaper::arrest
   try {
     body();
     while (turn.at_end != nullptr && turn.task == nullptr) cell.run_turn_end(turn);
@@ -363,11 +365,12 @@ template <class Body>
     turn.cancelled = true;
   } catch (
       ...) {  // what left the handler decides: refusal, failed ask, or the end of this incarnation
+    pass_gate(*Worker::current(), cell, turn);
     cell.turn_failed(turn, std::current_exception());
   }
   Worker& worker = *Worker::current();
+  pass_gate(worker, cell, turn);
   worker.turn = nullptr;
-  worker.running.store(nullptr, std::memory_order_relaxed);  // as above
   return worker;
 }
 

@@ -76,6 +76,7 @@ struct Frame {
 };
 
 struct ActiveSpan;
+struct CellExtension;
 struct TurnEnd;
 /// What one handler's invocation adds to Turn.
 struct CellTurn : Turn {
@@ -120,7 +121,7 @@ struct Cell final : Runnable {
   // ---- line 1: the owner's
   Mailbox::Outlet out;
   std::atomic<AskSlot*> waits_for{nullptr};  ///< whose answer keeps this actor from taking messages
-  CellExtension* extension = nullptr;
+  MadeOnce<CellExtension> extension;
   std::atomic<Cell*> parent{nullptr};  ///< set at spawn; read by the shutdown too
   Cell* next_sibling = nullptr;        ///< or next free cell
   Cell* previous_sibling = nullptr;
@@ -139,6 +140,13 @@ struct Cell final : Runnable {
   [[nodiscard]] ChildObserver* observer() noexcept;
   [[nodiscard]] Address address_of_life(std::uint32_t life) noexcept;
   [[nodiscard]] Address address() noexcept { return {this, own_generation(), serial}; }
+  /// The one it was known by, for its end.
+  [[nodiscard]] Address last_address() noexcept;
+  /// Its generation until the reaper abandoned it; 0: it did not.
+  [[nodiscard]] std::uint32_t abandoned_life() const noexcept {
+    const bool has = extension != nullptr && extension->oversight != nullptr;
+    return has ? extension->oversight->abandoned_life : 0;
+  }
   CellExtension& ext();
   // What of the extension is looked at often; null where the actor has none of its own.
   [[nodiscard]] bool takes_mail_plainly() const noexcept {
@@ -259,8 +267,11 @@ struct Cell final : Runnable {
   void rebuild();
   void hold_for_verdict(bool can_resume);
   Next terminate();
-  void tell_watchers_and_links();
+  void tell_watchers(const ExitReason& why);
+  static void send_exit_signals(const Links& links, const Address& self, const ExitReason& why);
+  bool leave_family();
   void request_stop(StopCommand& stop);
+  bool waits_for_no_verdict();
   void request_end(const ExitReason& why, StopReason reason);
   void arm_stop_timer(TimePoint due);
   void end_watches();
@@ -270,8 +281,9 @@ struct Cell final : Runnable {
 
   // cell_commands.cpp
   void handle_commands();
+  [[nodiscard]] bool is_for_this_life(std::uint32_t life) const noexcept;
   void handle(Command* command);
-  void bounce_command(Command* command);
+  void bounce_command(Command* command, const ExitReason& why = ExitReason::no_actor());
   void handle_watch_fired(WatchRecord& record);
   bool is_called_off(Envelope& e);
   void handle_exit_signal(LinkRecord& signal);
@@ -285,6 +297,7 @@ struct Cell final : Runnable {
   void handle_verdict(VerdictCommand& verdict);
   void timeout_asks();
   void remove_child(Cell& child);
+  void child_was_abandoned(ChildCommand& notice);
 };
 static_assert(sizeof(Cell) == cell_header_bytes);
 

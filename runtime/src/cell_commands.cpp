@@ -15,12 +15,16 @@ void Cell::handle_commands() {
     next = command->next;
     if (command->kind == CommandKind::answered) {
       slot_completed(static_cast<AskSlot&>(*command), *this);
-    } else if (is(Phase::free) || command->to_generation != own_generation()) {
+    } else if (is(Phase::free) || !is_for_this_life(command->to_generation)) {
       bounce_command(command);
     } else {
       handle(command);
     }
   }
+}
+
+bool Cell::is_for_this_life(std::uint32_t life) const noexcept {
+  return life == own_generation() || life == abandoned_life();
 }
 
 void Cell::handle(Command* command) {
@@ -67,6 +71,9 @@ void Cell::handle(Command* command) {
     case CommandKind::child_started:
       handle_child(static_cast<ChildCommand&>(*command));
       return;  // the child's memory
+    case CommandKind::child_abandoned:
+      child_was_abandoned(static_cast<ChildCommand&>(*command));
+      break;
     case CommandKind::restart:
     case CommandKind::resume:
     case CommandKind::release: handle_verdict(static_cast<VerdictCommand&>(*command)); break;
@@ -91,13 +98,13 @@ void Cell::handle(Command* command) {
 }
 
 /// For an actor that has ended. Who must hear of that does.
-void Cell::bounce_command(Command* command) {
+void Cell::bounce_command(Command* command, const ExitReason& why) {
   switch (command->kind) {
     case CommandKind::watch: {
       auto& record = static_cast<WatchRecord&>(*command);
       record.kind = CommandKind::watch_fired;
       record.to_generation = record.watcher.generation;
-      record.why = ExitReason::no_actor();
+      record.why = why;
       send_command(*record.watcher.cell, &record);
       return;
     }
@@ -107,7 +114,7 @@ void Cell::bounce_command(Command* command) {
       signal->kind = CommandKind::exit_signal;
       signal->to_generation = link.from.generation;
       signal->from = Address{this, link.to_generation, 0};
-      signal->why = ExitReason::no_actor();
+      signal->why = why;
       send_command(*link.from.cell, signal);
       break;
     }
@@ -128,6 +135,7 @@ void Cell::bounce_command(Command* command) {
              DropReason::no_actor);
       break;
     case CommandKind::child_gone:
+    case CommandKind::child_abandoned:
     case CommandKind::child_ended:
     case CommandKind::child_started: TROUPE_CHECK(false, "a child outlived its parent"); return;
     default: break;
@@ -157,6 +165,7 @@ void delete_command(Command* command) noexcept {
     case CommandKind::report_stall: delete static_cast<ReportStallCommand*>(command); break;
     case CommandKind::slowdown: delete static_cast<SlowdownCommand*>(command); break;
     case CommandKind::run: delete static_cast<RunCommand*>(command); break;
+    case CommandKind::child_abandoned: delete static_cast<ChildCommand*>(command); break;
     case CommandKind::kill: delete command; break;
     default: break;  // embedded in a record that lives on
   }
@@ -388,6 +397,16 @@ void Cell::handle_child(ChildCommand& notice) {
     const auto& ended = static_cast<ChildEndedCommand&>(notice);
     o->child_ended({child, ended.why, ended.can_resume, ended.starting});
   }
+}
+
+/// Its handler may run on. Whoever is later, this or the actor's real end, gives the cell back.
+void Cell::child_was_abandoned(ChildCommand& notice) {
+  Cell& child = *notice.child.cell;
+  remove_child(child);
+  // Release and acquire: the siblings' list is done with (partner: leave_family).
+  if (child.parent.exchange(nullptr, std::memory_order_acq_rel) == &child) core().give_cell(child);
+  ChildObserver* const o = extension->has_object ? observer() : nullptr;
+  if (o != nullptr) o->child_gone(Ref<>{notice.child}, notice.why);
 }
 
 void Cell::handle_verdict(VerdictCommand& verdict) {

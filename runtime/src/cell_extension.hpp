@@ -5,6 +5,7 @@
 // child, a timer, an ask, an end. What few need lies in the parts behind it; `made` makes one.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -40,11 +41,43 @@ struct Link {
   LinkRecord* record = nullptr;  ///< carries this actor's exit signal
 };
 
+using Links = std::unordered_map<std::uint64_t, Link>;  ///< by link_key of the peer
+
+/// A pointer to what is made at first use. Its owner's, but for the reaper, which looks while a
+/// handler may be making it.
+template <class T>
+class MadeOnce {
+ public:
+  MadeOnce() = default;
+  MadeOnce(const MadeOnce&) = delete;
+  MadeOnce& operator=(const MadeOnce&) = delete;
+  MadeOnce& operator=(T* made) noexcept {
+    pointer_.store(made, std::memory_order_release);  // partner: seen_by_reaper
+    return *this;
+  }
+  [[nodiscard]] T* get() const noexcept {
+    return pointer_.load(std::memory_order_relaxed);  // the owner's own write
+  }
+  operator T*() const noexcept { return get(); }  // NOLINT: reads like the pointer it is
+  T* operator->() const noexcept { return get(); }
+  [[nodiscard]] T* seen_by_reaper() const noexcept {
+    return pointer_.load(std::memory_order_acquire);  // partner: the assignment
+  }
+
+ private:
+  std::atomic<T*> pointer_{nullptr};
+};
+template <class T>
+struct Part : MadeOnce<T> {
+  ~Part() { delete this->get(); }
+  using MadeOnce<T>::operator=;
+};
+
 /// Who watches an actor, whom it watches, and with whom it is linked.
 struct Relations {
   WatchRecord* watchers = nullptr;
   std::unordered_map<std::uint64_t, Watched> watched;  ///< by token
-  std::unordered_map<std::uint64_t, Link> links;       ///< by link_key of the peer
+  Links links;
 };
 
 /// What others want of an actor's life. A held child has it from its spawn on: that it may fail
@@ -58,13 +91,15 @@ struct Oversight {
   std::optional<ExitReason> end_when_resumed;  ///< came while the parent's verdict was awaited
   std::shared_ptr<const Maker> maker;          ///< for the rebuild under way
   std::uint32_t came_when_held = 0;  ///< messages_came when the verdict began to be awaited
+  std::uint32_t abandoned_life =
+      0;  ///< its generation until the reaper abandoned it; 0: it did not
 };
 
 /// How an actor takes its messages, where that is not the usual way.
 struct Intake {
   Worker* home = nullptr;            ///< the thread of a pinned actor
   std::shared_ptr<LockedLane> lane;  ///< null: the mailbox is the default one
-  std::unique_ptr<HeldMail> held_mail;
+  Part<HeldMail> held_mail;
   std::uint32_t stash_max = 0;  ///< 0: the System's
   bool restart_keeps_stash = true;
   std::shared_ptr<Behavior> behavior;  ///< null: the class's handlers
@@ -106,10 +141,10 @@ struct CellExtension {
   Frame* frames = nullptr;  ///< handlers that wait, newest first
   Frame* first_ready = nullptr;
   Frame* last_ready = nullptr;
-  std::unique_ptr<Relations> relations;
-  std::unique_ptr<Oversight> oversight;
-  std::unique_ptr<Intake> intake;
-  std::unique_ptr<BackPressure> back_pressure;
+  Part<Relations> relations;
+  Part<Oversight> oversight;
+  Part<Intake> intake;
+  Part<BackPressure> back_pressure;
 
   /// Messages are taken as where there is no extension: no handler waits, and nothing is to be
   /// looked at before a message or after it.
@@ -127,9 +162,9 @@ struct CellExtension {
 static_assert(sizeof(CellExtension) == 128, "a block's size");
 
 /// The part; made now if there was none.
-template <class Part>
-Part& made(std::unique_ptr<Part>& part) {
-  if (part == nullptr) part = std::make_unique<Part>();
+template <class T>
+T& made(Part<T>& part) {
+  if (part == nullptr) part = new T;
   return *part;
 }
 

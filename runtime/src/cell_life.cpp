@@ -100,6 +100,22 @@ void Cell::hold_for_verdict(bool can_resume) {
 
 // ---- the end
 
+/// A held actor's parent can give no verdict any more. False: that ends it at once.
+bool Cell::waits_for_no_verdict() {
+  CellExtension& e = ext();
+  e.hold = false;
+  switch (phase.load(std::memory_order_relaxed)) {  // the owner's own write
+    case Phase::failing:
+    case Phase::held: {
+      const bool failed = e.why.kind() == ExitReason::Kind::failure;
+      begin_end(e.why, failed ? StopReason::failure : StopReason::stop, After::terminate);
+      return false;
+    }
+    case Phase::ending: e.after = After::terminate; return false;
+    default: return true;
+  }
+}
+
 void Cell::request_stop(StopCommand& stop) {
   CellExtension& e = ext();
   if (stop.waiter.slot != nullptr)
@@ -110,6 +126,7 @@ void Cell::request_stop(StopCommand& stop) {
   if (limit == no_timeout) limit = std::nullopt;
   const bool at_once = limit && *limit <= Duration::zero();
   if (is(Phase::held) && !e.has_object) answer_stop_waiters();  // this incarnation has ended
+  if (stop.for_good && !waits_for_no_verdict()) return;
   if (at_once) {
     request_end(ExitReason::killed(), StopReason::kill);
     return;
@@ -168,7 +185,7 @@ void Cell::arm_stop_timer(TimePoint due) {
 }
 
 void Cell::answer_stop_waiters() {
-  Oversight* o = extension->oversight.get();
+  Oversight* o = extension.seen_by_reaper()->oversight.seen_by_reaper();
   if (o == nullptr) return;
   for (const RequestPort& waiter : std::exchange(o->stop_waiters, {})) answer_done(waiter);
 }
@@ -346,34 +363,34 @@ void Cell::rebuild() {
   if (!t.has_on_start) started_ok();
 }
 
-void Cell::tell_watchers_and_links() {
-  if (extension->relations == nullptr) return;
-  Relations& relations = *extension->relations;
-  const ExitReason& why = extension->why;
-  while (WatchRecord* w = relations.watchers) {
-    relations.watchers = w->following;
+void Cell::tell_watchers(const ExitReason& why) {
+  Relations* const relations = extension.seen_by_reaper()->relations.seen_by_reaper();
+  if (relations == nullptr) return;
+  while (WatchRecord* w = relations->watchers) {
+    relations->watchers = w->following;
     if (mutant("terminated_is_dropped")) continue;
     w->kind = CommandKind::watch_fired;
     w->to_generation = w->watcher.generation;
     w->why = why;
     send_command(*w->watcher.cell, w);
   }
-  std::vector<Link> links;
-  for (const auto& [key, link] : relations.links) links.push_back(link);
-  relations.links.clear();
+}
+
+void Cell::send_exit_signals(const Links& links, const Address& self, const ExitReason& why) {
+  std::vector<Link> sorted;
+  for (const auto& [key, link] : links) sorted.push_back(link);
   // The table's order depends on where cells lie, and a trace must not (S141).
-  std::sort(links.begin(), links.end(),
+  std::sort(sorted.begin(), sorted.end(),
             [](const Link& a, const Link& b) { return a.peer.serial < b.peer.serial; });
-  for (const Link& link : links) {
+  for (const Link& link : sorted) {
     if (mutant("exit_signal_is_dropped")) continue;
     LinkRecord* signal = link.record;
     signal->kind = CommandKind::exit_signal;
     signal->to_generation = link.peer.generation;
-    signal->from = address();
+    signal->from = self;
     signal->why = why;
     send_command(*link.peer.cell, signal);
   }
-  end_watches();
 }
 
 /// This incarnation watches nobody any more.
@@ -390,23 +407,35 @@ void Cell::end_watches() {
   extension->relations->watched.clear();
 }
 
+Address Cell::last_address() noexcept {
+  const std::uint32_t abandoned = abandoned_life();
+  return {this, abandoned != 0 ? abandoned : own_generation(), serial};
+}
+
 Cell::Next Cell::terminate() {
   SystemCore& system = core();
-  const Address self = address();
+  const Address self = last_address();
   const std::string name =
       is_named && !mutant("name_is_kept") ? system.names().remove(serial) : std::string();
-  tell_watchers_and_links();
+  tell_watchers(extension->why);
+  if (extension->relations != nullptr)
+    send_exit_signals(std::exchange(extension->relations->links, {}), self, extension->why);
+  end_watches();
   release_slowed_senders(~std::uint32_t{0});
   const ExitReason why = extension->why;
+  const bool was_abandoned = abandoned_life() != 0;
   close_lane();
   system.actor_ended(*this, name, why);
   if (Intake* i = intake(); i != nullptr && i->home != nullptr) system.executor().unpin(*i->home);
   answer_stop_waiters();
-  delete std::exchange(extension, nullptr);
+  CellExtension* const done_with = extension;
+  extension = nullptr;
+  delete done_with;
   set(Phase::free);
   generation.store(next_generation(),
                    std::memory_order_relaxed);  // senders' shortcut; published with the token
-  Cell* const boss = parent.load(std::memory_order_relaxed);  // set at spawn
+  // Set at spawn. That of an abandoned actor has heard of its end.
+  Cell* const boss = was_abandoned ? nullptr : parent.load(std::memory_order_relaxed);
   if (boss != nullptr) {
     void* where = reinterpret_cast<std::byte*>(this) + cell_header_bytes;
     auto* gone = ::new (where) ChildCommand;
@@ -421,8 +450,16 @@ Cell::Next Cell::terminate() {
     if (Mailbox::has_commands(out)) handle_commands();
     bounce_all(DropReason::ended);
   } while (sleep() == Next::go_on);
-  if (boss == nullptr) system.give_cell(*this);
+  if (boss == nullptr && (!was_abandoned || leave_family())) system.give_cell(*this);
   return Next::left;
+}
+
+/// Of an actor that was abandoned. False: its parent is yet to hear of that, and gives the cell
+/// back then.
+bool Cell::leave_family() {
+  Worker::current()->core.forget_abandoned();
+  // Partner: child_was_abandoned.
+  return parent.exchange(this, std::memory_order_acq_rel) == nullptr;
 }
 
 }  // namespace troupe::detail

@@ -24,6 +24,7 @@ enum class CommandKind : std::uint8_t {
   unlink,
   exit_signal,
   child_gone,
+  child_abandoned,  ///< gone, but its cell is still in use
   child_ended,
   child_started,
   restart,
@@ -48,6 +49,7 @@ struct StopCommand : Command {
   ExitReason why;
   std::optional<Duration> limit;  ///< how long handlers may go on; 0: kill at once; none: for ever
   bool own_limit = false;         ///< use the actor's own
+  bool for_good = false;          ///< no verdict is to be waited for: there is nobody to give it
   RequestPort waiter;
 };
 
@@ -105,7 +107,7 @@ struct LinkCommand : Command {
 };
 
 /// From a child to its parent. Lives in the cell's extension, or (child_gone) in the memory of the
-/// dead object.
+/// dead object, or (child_started, child_abandoned) on the heap.
 struct ChildCommand : Command {
   Address child;
   ExitReason why;

@@ -5,6 +5,7 @@
 #include <troupe/runtime/actor.hpp>
 
 #include "cell.hpp"
+#include "reaper.hpp"
 #include "system_core.hpp"
 
 namespace troupe::detail {
@@ -85,6 +86,7 @@ namespace {
 /// spawn_link: the parent's turn and the child before its first, so both tables can be written.
 void link_both(Cell& parent, Cell& child) {
   const std::uint64_t id = (std::uint64_t{parent.serial} << 32) | ++parent.ext().tokens;
+  const std::lock_guard guard(parent.core().reaper().links_lock(parent));
   Link& down = made(parent.ext().relations).links[link_key(child.address())];
   down = {child.address(), id, 0, new LinkRecord};
   Link& up = made(child.ext().relations).links[link_key(parent.address())];
@@ -96,6 +98,7 @@ void link_both(Cell& parent, Cell& child) {
 NewCell::NewCell(Cell* parent, SystemCore* system, const ActorType& type,
                  const SpawnOptions* options) {
   SystemCore& core = system != nullptr ? *system : parent->core();
+  if (parent != nullptr && is_abandoned(parent, Worker::current())) throw Cancelled{};
   if (parent != nullptr && parent->is(Phase::ending))
     throw UsageError("an actor that is ending can't spawn children");
   if (!core.spawning_allowed())
@@ -142,7 +145,8 @@ NewCell::~NewCell() {
     if (intake->lane != nullptr) core.locked_lanes().remove(cell_->serial);
   }
   if (cell_->is_named != 0) core.names().remove(cell_->serial);
-  delete std::exchange(cell_->extension, nullptr);
+  delete cell_->extension.get();
+  cell_->extension = nullptr;
   cell_->set(Phase::free);
   cell_->generation.store(cell_->next_generation(),
                           std::memory_order_relaxed);  // published with the token
@@ -354,27 +358,40 @@ void link_actor(Cell& self, const Address& target) {
     send_command(self, signal);
     return;
   }
-  Link& link = made(self.ext().relations).links[link_key(target)];
-  if (link.my_id != 0) return;
-  link.peer = target;
-  link.my_id = next_token(self);
-  if (link.record == nullptr) link.record = new LinkRecord;
   auto* command = new_command<LinkCommand>(CommandKind::link, target);
   command->from = self.address();
-  command->id = link.my_id;
+  command->id = next_token(self);
+  {
+    const std::lock_guard guard(self.core().reaper().links_lock(self));
+    Links& links = made(self.ext().relations).links;
+    const auto known = links.find(link_key(target));
+    const bool is_linked = known != links.end() && known->second.my_id != 0;
+    if (is_linked || is_abandoned(&self, Worker::current())) {
+      delete command;
+      return;
+    }
+    Link& link = links[link_key(target)];
+    link.peer = target;
+    link.my_id = command->id;
+    if (link.record == nullptr) link.record = new LinkRecord;
+  }
   send_command(*target.cell, command);
 }
 
 void unlink_actor(Cell& self, const Address& target) {
-  auto& links = made(self.ext().relations).links;
-  const auto found = links.find(link_key(target));
-  if (found == links.end()) return;
-  auto* command = new_command<LinkCommand>(CommandKind::unlink, target);
-  command->from = self.address();
-  command->id = found->second.my_id;
-  command->other_id = found->second.their_id;
-  delete found->second.record;
-  links.erase(found);
+  LinkCommand* command = nullptr;
+  {
+    const std::lock_guard guard(self.core().reaper().links_lock(self));
+    Links& links = made(self.ext().relations).links;
+    const auto found = links.find(link_key(target));
+    if (found == links.end()) return;
+    command = new_command<LinkCommand>(CommandKind::unlink, target);
+    command->from = self.address();
+    command->id = found->second.my_id;
+    command->other_id = found->second.their_id;
+    delete found->second.record;
+    links.erase(found);
+  }
   send_command(*target.cell, command);
 }
 

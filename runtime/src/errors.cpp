@@ -97,8 +97,9 @@ std::string_view to_string(ExitReason::Kind kind) noexcept {
 
 std::string_view label_of(DropReason reason) noexcept {
   constexpr std::string_view labels[drop_reasons] = {
-      "no_actor",  "ended",   "foreign_system", "system_stopped", "mailbox_full",   "expired",
-      "unhandled", "stashed", "held_too_many",  "late_reply",     "cancelled_tick", "over_budget"};
+      "no_actor",       "ended",       "foreign_system", "system_stopped", "mailbox_full",
+      "expired",        "unhandled",   "stashed",        "held_too_many",  "late_reply",
+      "cancelled_tick", "over_budget", "abandoned"};
   return labels[static_cast<std::size_t>(reason)];
 }
 
@@ -117,6 +118,7 @@ std::string_view to_string(DropReason reason) noexcept {
     case DropReason::late_reply: return "the ask was over";
     case DropReason::cancelled_tick: return "the timer was cancelled";
     case DropReason::over_budget: return "the memory budget was used up (memory_max)";
+    case DropReason::abandoned: return "its sender was killed and is abandoned";
   }
   return "unknown";
 }

@@ -16,6 +16,7 @@ std::string_view to_string(ActorState state) noexcept {
     case ActorState::failing: return "failing";
     case ActorState::held: return "held";
     case ActorState::ending: return "ending";
+    case ActorState::abandoned: return "abandoned";
   }
   return "unknown";
 }
@@ -91,6 +92,7 @@ std::string in_words(Duration at_least) {
 std::vector<ActorInfo> SystemCore::list_actors() {
   const TimePoint at = now();
   const std::map<const Cell*, Handling> handled = running_handlers(*this, at);
+  const std::map<const Cell*, std::string> abandoned = reaper_.abandoned();
   std::vector<ActorInfo> actors;
   for_each_cell([&](Cell& cell) {
     const Phase phase = cell.phase.load(std::memory_order_acquire);  // partner: Cell::set
@@ -101,7 +103,7 @@ std::vector<ActorInfo> SystemCore::list_actors() {
       info.parent = Ref<>{look_at(*parent)};
     info.path = print(info.ref.address());
     info.type = cell.type.load(std::memory_order_relaxed)->text();  // came with the phase
-    info.state = state_of(phase);
+    info.state = abandoned.contains(&cell) ? ActorState::abandoned : state_of(phase);
     info.mailbox_length = mailbox_length(cell);
     const auto found = handled.find(&cell);
     if (found != handled.end()) {

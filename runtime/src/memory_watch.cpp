@@ -73,6 +73,8 @@ void look_at_memory(SystemCore& core) {
 void MemoryWatch::set(Pressure pressure, std::uint64_t used) {
   const Pressure before = pressure_.exchange(pressure);
   if (before == pressure) return;
+  if ((before == Pressure::none) != (pressure == Pressure::none))
+    core_.memory_is_short(pressure != Pressure::none);
   const auto mib = [](std::uint64_t bytes) { return std::to_string(bytes >> 20) + " MiB"; };
   const std::string figures = mib(used) + " in use, memory_max is " + mib(max_);
   if (pressure == Pressure::none) {

@@ -32,9 +32,30 @@ std::string Names::remove(std::uint32_t serial) {
     stored = found->second;
     s.paths.erase(found);
   }
-  Paths& s = by_path_[shard_of(*stored)];  // only who ends the actor removes it
-  std::lock_guard guard(s.lock);
-  return std::move(s.actors.extract(*stored).key());
+  {
+    Paths& s = by_path_[shard_of(*stored)];  // only who ends the actor removes it
+    std::lock_guard guard(s.lock);
+    const auto found = s.actors.find(*stored);
+    if (found != s.actors.end() && found->second.serial == serial)
+      return std::move(s.actors.extract(found).key());
+  }
+  std::lock_guard guard(former_lock_);
+  return std::move(former_.extract(serial).mapped().key());
+}
+
+void Names::free_from(const std::string& path) {
+  const std::string below = path + "/";
+  for (Paths& s : by_path_) {
+    std::lock_guard guard(s.lock);
+    for (auto at = s.actors.begin(); at != s.actors.end();) {
+      const auto entry = at++;
+      if (entry->first != path && !entry->first.starts_with(below)) continue;
+      auto node = s.actors.extract(entry);  // the table by serial points into it
+      std::lock_guard former_guard(former_lock_);
+      const std::uint32_t serial = node.mapped().serial;
+      former_.emplace(serial, std::move(node));
+    }
+  }
 }
 
 std::string Names::path_of(std::uint32_t serial) const {

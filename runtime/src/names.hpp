@@ -23,6 +23,8 @@ class Names {
   bool add(const std::string& path, const Address& actor);
   /// The path it had; empty: none.
   std::string remove(std::uint32_t serial);
+  /// Others may take this path and those below it, whose actors may still be alive.
+  void free_from(const std::string& path);
   /// The path of a named actor, by its serial; empty when it has none or has ended.
   [[nodiscard]] std::string path_of(std::uint32_t serial) const;
   [[nodiscard]] std::optional<Address> find(std::string_view path) const;
@@ -34,9 +36,10 @@ class Names {
       return std::hash<std::string_view>{}(path);
     }
   };
+  using Table = std::unordered_map<std::string, Address, Hash, std::equal_to<>>;
   struct Paths {
     mutable std::mutex lock;
-    std::unordered_map<std::string, Address, Hash, std::equal_to<>> actors;
+    Table actors;
   };
   struct Serials {
     mutable std::mutex lock;
@@ -48,6 +51,8 @@ class Names {
   }
   std::array<Paths, shards> by_path_;
   std::array<Serials, shards> by_serial_;
+  std::mutex former_lock_;
+  std::unordered_map<std::uint32_t, Table::node_type> former_;  ///< paths of those freed, by serial
 };
 
 /// Throws UsageError with the reason when `name` can't be an actor's name.

@@ -29,6 +29,8 @@ std::string System::prometheus() const {
           m.actors_restarted);
   counter(text, "troupe_handler_failures_total", "Exceptions that ended an incarnation.",
           m.handler_failures);
+  counter(text, "troupe_actors_abandoned_total", "Actors killed whose handler did not return.",
+          m.actors_abandoned);
   counter(text, "troupe_requests_refused_total", "Requests refused, or failed with an ask.",
           m.requests_refused);
   counter(text, "troupe_senders_slowed_total", "Times an actor waited since it flooded another.",

@@ -7,6 +7,7 @@
 
 #include "cell.hpp"
 #include "memory.hpp"
+#include "reaper.hpp"
 #include "system_core.hpp"
 #include "trace.hpp"
 
@@ -197,6 +198,12 @@ bool is_over_budget(SystemCore& core, const Address& to) noexcept {
          (pressure == Pressure::full_mailboxes && mailbox_length(*to.cell) > much_mail);
 }
 
+/// Asked on the ways that are not hot only: others lead here while an actor is abandoned.
+bool is_sent_by_abandoned(const Worker* worker) noexcept {
+  return worker != nullptr && worker->cell != nullptr && is_abandoned(worker->cell, worker) &&
+         !mutant("abandoned_actor_goes_on_sending");
+}
+
 /// Where a test kit delivers.
 Sent put_by_delivery(SystemCore& core, Worker* worker, const Address& to, Envelope* e) noexcept {
   if (is_taken(core, to, e)) return Sent::ok;
@@ -222,9 +229,10 @@ Sent put_by_delivery(SystemCore& core, Worker* worker, const Address& to, Envelo
   return Sent::ok;
 }
 
-/// Where memory is short, or a test kit delivers.
+/// Where memory is short, an actor is abandoned, or a test kit delivers.
 [[gnu::noinline]] Sent put_with_care(SystemCore& core, Worker* worker, const Address& to,
                                      Envelope* e) noexcept {
+  if (is_sent_by_abandoned(worker)) return drop(&core, to, e, DropReason::abandoned, Sent::dead);
   if (!is_stale(to) && is_over_budget(core, to))
     return drop(&core, to, e, DropReason::over_budget, Sent::budget);
   return core.delivery() != nullptr ? put_by_delivery(core, worker, to, e)
@@ -295,6 +303,9 @@ RequestPort send_when_room(const Address& to, Envelope* e, std::chrono::nanoseco
                         : nullptr;
   if (core != nullptr && is_taken(*core, to, e)) {
     answer_done(port);
+  } else if (core != nullptr && is_sent_by_abandoned(worker)) {
+    drop(core, to, e, DropReason::abandoned, Sent::dead);
+    fail_reply(port, AskErrorKind::receiver_down, to_string(DropReason::abandoned));
   } else if (lane != nullptr && is_over_budget(*core, to)) {
     e->to_generation = to.generation;
     drop(core, to, e, DropReason::over_budget, Sent::budget);
@@ -341,6 +352,8 @@ Sent send_urgent(const Address& to, Envelope* e) noexcept {
   Sent sent = Sent::ok;
   if (is_taken(*core, to, e)) {
     // as if sent
+  } else if (is_sent_by_abandoned(worker)) {
+    sent = drop(core, to, e, DropReason::abandoned, Sent::dead);
   } else if (is_stale(to)) {
     sent = drop(core, to, e, DropReason::no_actor, Sent::dead);
   } else if (is_over_budget(*core, to)) {
@@ -418,6 +431,11 @@ Sent send_later(const Address& to, std::chrono::nanoseconds delay, Envelope* e) 
   if (is_taken(*core, to, e, delay)) {
     gate->leave();
     return Sent::ok;
+  }
+  if (is_sent_by_abandoned(Worker::current())) {
+    const Sent sent = drop(core, to, e, DropReason::abandoned, Sent::dead);
+    gate->leave();
+    return sent;
   }
   core->timers().send_at(deadline_after(core->now(), delay), to, e);
   gate->leave();

@@ -226,6 +226,7 @@ void SystemCore::stop_all_actors(TimePoint deadline) {
 
 /// The threads have ended (but one that is stuck): what the cells say can be read.
 void SystemCore::list_survivors(ShutdownReport& report) {
+  const std::map<const Cell*, std::string> abandoned = reaper_.abandoned();
   for_each_cell([&](Cell& cell) {
     const Phase phase = cell.phase.load(std::memory_order_acquire);  // as left by its last owner
     if (phase == Phase::free || report.survivors.size() >= survivors_listed_max) return;
@@ -234,7 +235,9 @@ void SystemCore::list_survivors(ShutdownReport& report) {
     s.type = cell.type.load(std::memory_order_relaxed)->text();  // came with the phase
     s.waiting_messages = mailbox_length(cell);
     const CellExtension* e = cell.extension;
-    if (const Frame* frame = cell.waiting()) {
+    if (const auto stuck = abandoned.find(&cell); stuck != abandoned.end()) {
+      s.doing = "abandoned: its handler of " + stuck->second + " does not return";
+    } else if (const Frame* frame = cell.waiting()) {
       const Address callee = frame->waits_for.slot->callee_address();
       s.doing = std::string("its handler of ") +
                 std::string(static_cast<CellTurn*>(frame->turn)->what) + " waits for " +

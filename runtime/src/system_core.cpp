@@ -53,11 +53,13 @@ SystemCore::SystemCore(SystemOptions options)
     : options_(complete(std::move(options))),
       shutdown_tasks_(options_.shutdown_phases),
       memory_watch_(*this),
+      reaper_(*this),
       gate_(take_gate()),
       seeds_(options_.seed),
       timers_(*this),
       dead_letters_(*this) {
   delivery_ = executor().delivery();
+  if (delivery_ != nullptr) care_.fetch_add(1, std::memory_order_seq_cst);
   gate_->core.store(this, std::memory_order_seq_cst);
   executor().start(*this);
 }
@@ -185,19 +187,23 @@ void SystemCore::actor_spawned(Cell& cell) {
 }
 
 void SystemCore::actor_ended(Cell& cell, const std::string& name, const ExitReason& why) {
-  if (is_observed()) observe([&](Observer& o) { o.ended(Ref<>{cell.address()}, why); });
-  const CellExtension& e = *cell.extension;
-  const bool unasked = !e.ended_by_request;
-  if (e.guardian == Guardian::always || (e.guardian == Guardian::on_failure && unasked)) {
-    const std::string who = name.empty() ? print(cell.address()) : name;
-    begin_shutdown("the guardian " + who + " ended: " + why.to_string(),
-                   unasked && why.kind() != ExitReason::Kind::normal);
-  }
+  if (is_observed()) observe([&](Observer& o) { o.ended(Ref<>{cell.last_address()}, why); });
+  guardian_ended(cell, name, why, !cell.extension->ended_by_request);
   // seq_cst, as the load below: of two last actors at least one sees that none is left.
   Worker::current()->counters.ended.fetch_add(1, std::memory_order_seq_cst);
   if (counting_down_.load(std::memory_order_seq_cst) && actor_count() == 0) {
     shutdown_word_.fetch_add(1, std::memory_order_seq_cst);
     futex_wake_all(shutdown_word_);
+  }
+}
+
+void SystemCore::guardian_ended(Cell& cell, const std::string& name, const ExitReason& why,
+                                bool unasked) {
+  const CellExtension& e = *cell.extension.seen_by_reaper();
+  if (e.guardian == Guardian::always || (e.guardian == Guardian::on_failure && unasked)) {
+    const std::string who = name.empty() ? print(cell.address()) : name;
+    begin_shutdown("the guardian " + who + " ended: " + why.to_string(),
+                   unasked && why.kind() != ExitReason::Kind::normal);
   }
 }
 
@@ -247,6 +253,7 @@ Metrics SystemCore::metrics() const {
     m.actors_restarted += read(c.restarted);
     m.handler_failures += read(c.failed);
     m.requests_refused += read(c.refused);
+    m.actors_abandoned += read(c.abandoned);
     m.senders_slowed += read(c.slowed);
     m.steals += read(c.steals);
     m.parks += read(c.parks);

@@ -20,6 +20,7 @@
 #include "mailbox/locked_lane.hpp"
 #include "memory_watch.hpp"
 #include "names.hpp"
+#include "reaper.hpp"
 #include "scheduler/executor.hpp"
 #include "shutdown_tasks.hpp"
 #include "spin_lock.hpp"
@@ -51,8 +52,16 @@ class SystemCore {
   [[nodiscard]] MemoryWatch& memory_watch() noexcept { return memory_watch_; }
   /// A send has more to look at than its receiver.
   [[nodiscard]] bool sends_with_care() const noexcept {
-    return delivery_ != nullptr || memory_watch_.pressure() != Pressure::none;
+    return care_.load(std::memory_order_relaxed) != 0;  // seen soon enough
   }
+  void memory_is_short(bool is_short) noexcept {
+    is_short ? care_.fetch_add(1, std::memory_order_seq_cst)
+             : care_.fetch_sub(1, std::memory_order_seq_cst);
+  }
+  [[nodiscard]] Reaper& reaper() noexcept { return reaper_; }
+  /// An actor is abandoned, or such an actor has ended at last.
+  void count_abandoned() noexcept { care_.fetch_add(1, std::memory_order_seq_cst); }
+  void forget_abandoned() noexcept { care_.fetch_sub(1, std::memory_order_seq_cst); }
   [[nodiscard]] SystemGate& gate() noexcept { return *gate_; }
   [[nodiscard]] std::size_t stack_bytes() const noexcept;
   std::uint64_t next_seed();
@@ -70,6 +79,8 @@ class SystemCore {
   void actor_spawned(Cell& cell);
   /// `name`: the path it had until now; empty: none.
   void actor_ended(Cell& cell, const std::string& name, const ExitReason& why);
+  /// Begins the shutdown if the end of this actor is to.
+  void guardian_ended(Cell& cell, const std::string& name, const ExitReason& why, bool unasked);
   [[nodiscard]] std::uint64_t actor_count() const;
   [[nodiscard]] bool spawning_allowed() const noexcept {
     return spawning_allowed_.load(std::memory_order_relaxed);  // seen soon enough
@@ -118,7 +129,9 @@ class SystemCore {
 
   SystemOptions options_;
   ShutdownTasks shutdown_tasks_;
+  std::atomic<std::uint32_t> care_{0};  ///< reasons for sends_with_care
   MemoryWatch memory_watch_;
+  Reaper reaper_;
   Delivery* delivery_ = nullptr;
   SystemGate* gate_;
   Random seeds_;

@@ -7,6 +7,7 @@
 #include <troupe/runtime/detail/mutant.hpp>
 
 #include "cell.hpp"
+#include "reaper.hpp"
 #include "system_core.hpp"
 
 namespace troupe::detail {
@@ -51,6 +52,8 @@ bool Cell::takes_messages_now() const noexcept {
 void Cell::wait_in_turn(const RequestPort& port, bool lent, std::stop_source* stop) {
   auto* turn = static_cast<CellTurn*>(Worker::current()->turn);
   TROUPE_CHECK(turn != nullptr, "an actor waits outside of its turn");
+  if (Worker::current()->has_abandoned.load(std::memory_order_relaxed) == this)  // seen soon enough
+    turn->cancelled = true;
   if (turn->cancelled && !lent) throw Cancelled{};
   if (!port.slot->is_over(port.generation)) {
     Frame frame;
@@ -80,13 +83,13 @@ void Cell::wait_in_frame(Frame& frame, CellTurn& turn, const RequestPort& port) 
   before.reserve_carrier();
   frame.carrier = &before.carrier();
   if (!link_frame(frame, turn, port)) return;
+  pass_gate(before, *this, turn);
   before.turn = nullptr;
-  before.running.store(nullptr, std::memory_order_relaxed);  // for those who look on
   // Returns on another carrier's time, perhaps on another thread.
   before.suspend(&after_suspension, this);
   Worker& after = *Worker::current();
   after.turn = &turn;
-  after.running.store(this, std::memory_order_relaxed);  // as above
+  after.running.store(this, std::memory_order_release);  // partner: Reaper::arrest
 }
 
 /// A process waits until `port` is answered, its time is up, or the mailbox is empty. A stop ends
@@ -188,6 +191,8 @@ bool suspend_task(TaskWait& wait, const RequestPort& ask, std::coroutine_handle<
   auto* turn = worker != nullptr ? static_cast<CellTurn*>(worker->turn) : nullptr;
   if (turn == nullptr || turn->task == nullptr)
     throw UsageError("co_await of an ask is for a Task that a handler returned");
+  if (worker->has_abandoned.load(std::memory_order_relaxed) == worker->cell)  // seen soon enough
+    turn->cancelled = true;
   if (turn->cancelled) return false;
   auto& frame = *::new (wait.frame) Frame;
   if (!worker->cell->link_frame(frame, *turn, ask)) return false;

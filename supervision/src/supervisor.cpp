@@ -8,7 +8,9 @@ namespace troupe::detail {
 
 namespace {
 
-constexpr std::uint64_t start_timer_bit = std::uint64_t{1} << 63;  // of a control timer's token
+// Of a control timer's token.
+constexpr std::uint64_t start_timer_bit = std::uint64_t{1} << 63;
+constexpr std::uint64_t abandoned_bit = std::uint64_t{1} << 62;
 
 ChildType type_of(const ChildSpec& spec, const Maker& maker) {
   return spec.type.value_or(maker.type().child_observer != nullptr ? ChildType::supervisor
@@ -119,9 +121,12 @@ Ref<> SupervisorBase::add_child(ChildSpec spec, std::shared_ptr<const Maker> mak
   if (auto refused = why_refused(spec)) throw *refused;
   Ask<void> started{RequestPort{}};
   Ref<> ref;
+  std::uint64_t number = 0;
   std::string id = spec.id;
   try {
-    ref = new_child(std::move(spec), std::move(maker), &started).ref;
+    const SupervisedChild& child = new_child(std::move(spec), std::move(maker), &started);
+    ref = child.ref;
+    number = child.number;
   } catch (const StartFailed&) {
     throw;
   } catch (const std::exception& e) {
@@ -129,7 +134,8 @@ Ref<> SupervisorBase::add_child(ChildSpec spec, std::shared_ptr<const Maker> mak
   }
   const auto result = started.try_await();
   if (result) return ref;
-  if (SupervisedChild* child = find(ref)) {
+  if (const auto found = by_number_.find(number); found != by_number_.end()) {
+    SupervisedChild* const child = found->second;
     child->by_hand = true;
     child->erase = true;
     if (child->state == ChildState::starting) {  // it took too long
@@ -175,8 +181,13 @@ void SupervisorBase::child_ended(const Ended& ended) {
   SupervisedChild* child = find(ended.child);
   if (child == nullptr) {
     verdict::release(ended.child);
-    return;
+  } else {
+    this->ended(*child, ended);
   }
+}
+
+void SupervisorBase::ended(SupervisedChild& ended_child, const Ended& ended) {
+  SupervisedChild* const child = &ended_child;
   const bool is_first_start = child->state == ChildState::starting;
   if (is_first_start || child->by_hand || shutting_down_) {
     if (is_first_start && child->start_waiter == nullptr)
@@ -320,12 +331,45 @@ void SupervisorBase::restart_child_now(SupervisedChild& child) {
       child.spec.backoff ? child.spec.backoff : options_.backoff;
   child.mail_is_limited = false;
   set(child, ChildState::restarting);
+  if (!child.ref) {
+    spawn_anew(child);
+    return;
+  }
   limit_start(child);
   verdict::restart(child.ref, child.maker,
                    waited && backoff ? std::optional(backoff->mail_max) : std::nullopt);
 }
 
+/// In place of one that was abandoned: a new actor, under the same name.
+void SupervisorBase::spawn_anew(SupervisedChild& child) {
+  try {
+    spawn_child(child, nullptr);
+    set(child, ChildState::restarting);
+  } catch (const std::exception& e) {  // a further failure of this child, as if it had ended
+    child.spawn_failure = ExitReason::failure(e.what(), std::current_exception());
+  } catch (...) {  // the same; nothing is known of it
+    child.spawn_failure = ExitReason::failure("an unknown exception", std::current_exception());
+  }
+  if (child.spawn_failure) start_control_timer(child.number | abandoned_bit, Duration::zero());
+}
+
+/// What an actor would tell of itself, where there is none any more.
+void SupervisorBase::look_after_abandoned(std::uint64_t number) {
+  const auto found = by_number_.find(number);
+  if (found == by_number_.end() || found->second->ref) return;
+  SupervisedChild& child = *found->second;
+  if (child.state == ChildState::leaving) {
+    gone(child);
+  } else if (const auto why = std::exchange(child.spawn_failure, std::nullopt)) {
+    if (child.state == ChildState::restarting) ended(child, {Ref<>{}, *why, false, true});
+  }
+}
+
 void SupervisorBase::control_timer_due(std::uint64_t token) {
+  if ((token & abandoned_bit) != 0) {
+    look_after_abandoned(token & ~abandoned_bit);
+    return;
+  }
   if ((token & start_timer_bit) != 0) {
     const auto starting = by_number_.find(token & ~start_timer_bit);
     if (starting != by_number_.end()) start_timer_due(*starting->second);
@@ -428,13 +472,21 @@ void SupervisorBase::end_group() {
 // ---- stopping
 
 void SupervisorBase::halt(SupervisedChild& child) {
+  if (!child.ref) {  // abandoned, and nobody could be spawned in its place
+    leave(child);
+    return;
+  }
   set(child, ChildState::halting);
   halt_child(child.ref, child.maker != nullptr ? limit_of(child) : child.spec.shutdown->limit());
 }
 
 void SupervisorBase::leave(SupervisedChild& child) {
   set(child, ChildState::leaving);
-  verdict::release(child.ref);
+  if (child.ref) {
+    verdict::release(child.ref);
+  } else {  // soon, as if it had been released: the caller may be going through all children
+    start_control_timer(child.number | abandoned_bit, Duration::zero());
+  }
 }
 
 void SupervisorBase::forget(SupervisedChild& child) {
@@ -455,19 +507,26 @@ void SupervisorBase::child_gone(const Ref<>& ref, const ExitReason& why) {
   SupervisedChild* child = find(ref);
   if (child == nullptr) return;
   child_has_left(ref);
-  if (child->start_waiter != nullptr) {
-    (*std::exchange(child->start_waiter, nullptr))(
-        AdminResult{Unexpected{ChildProblem::start_failed}});
-    static_cast<void>(why);
+  by_serial_.erase(ref.address().serial);
+  child->ref = Ref<>{};
+  if (child->state == ChildState::leaving) {
+    gone(*child);
+    return;
   }
-  if (child->erase) {
-    forget(*child);
+  ended(*child, {Ref<>{}, why});  // abandoned
+}
+
+void SupervisorBase::gone(SupervisedChild& child) {
+  if (child.start_waiter != nullptr) {
+    (*std::exchange(child.start_waiter, nullptr))(
+        AdminResult{Unexpected{ChildProblem::start_failed}});
+  }
+  if (child.erase) {
+    forget(child);
   } else {
-    by_serial_.erase(ref.address().serial);
-    set(*child, ChildState::stopped);
-    child->ref = Ref<>{};
-    for (const AdminReply& waiter : child->end_waiters) (*waiter)(AdminResult{Ref<>{}});
-    child->end_waiters.clear();
+    set(child, ChildState::stopped);
+    for (const AdminReply& waiter : child.end_waiters) (*waiter)(AdminResult{Ref<>{}});
+    child.end_waiters.clear();
   }
   if (shutting_down_) stop_next();
 }

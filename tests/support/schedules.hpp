@@ -56,6 +56,9 @@ class Recorder final : public Observer {
   void ended(const Ref<>& who, const ExitReason& why) override {
     add("ended", who, why.to_string());
   }
+  void abandoned(const Ref<>& who, std::string_view message_type) override {
+    add("abandoned", who, std::string(message_type));
+  }
   void escalated(const Ref<>& who, const ExitReason& why) override {
     add("escalated", who, why.to_string());
   }

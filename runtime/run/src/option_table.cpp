@@ -29,6 +29,8 @@ constexpr OptionRow rows[] = {
     {"stash_max", Unit::count, &SystemOptions::stash_max, 1, any, "messages a stash holds"},
     {"stop_timeout", Unit::time, &SystemOptions::stop_timeout, 0, any,
      "how long a stop lets a handler wait before it is killed"},
+    {"kill_grace", Unit::time, &SystemOptions::kill_grace, 0, any,
+     "a killed actor whose handler does not return is abandoned after so long; 0s: never"},
     {"shutdown_timeout", Unit::time, &SystemOptions::shutdown_timeout, 1, any,
      "how long the shutdown may take before survivors are left"},
     {"stack_bytes", Unit::bytes, &SystemOptions::stack_bytes, 16 * 1024, one_gibibyte,

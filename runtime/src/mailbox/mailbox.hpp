@@ -143,18 +143,32 @@ struct BasicMailbox {
   /// Owner: all commands, oldest first.
   static Command* take_commands(Outlet& out) {
     // Acquire: what the commands carry (partner: the exchange in push_command).
-    Command* newest = pointer<Command>(out.commands.exchange(0, std::memory_order_acquire));
-    Command* oldest_first = nullptr;
-    while (newest != nullptr) {
-      Command* next = newest->next;
-      newest->next = oldest_first;
-      oldest_first = newest;
-      newest = next;
+    return reversed(pointer<Command>(out.commands.exchange(0, std::memory_order_acquire)));
+  }
+
+  /// Puts back what was taken from a cell that somebody runs: before what came meanwhile.
+  static void put_back(Outlet& out, Command* oldest_first) {
+    while (oldest_first != nullptr) {
+      Command* const newest = reversed(oldest_first);
+      std::uintptr_t none = 0;
+      if (out.commands.compare_exchange_strong(none, address(newest), std::memory_order_seq_cst))
+        return;
+      oldest_first = reversed(newest);
+      newest->next = take_commands(out);
     }
-    return oldest_first;
   }
 
  private:
+  static Command* reversed(Command* first) {
+    Command* result = nullptr;
+    while (first != nullptr) {
+      Command* next = first->next;
+      first->next = result;
+      result = first;
+      first = next;
+    }
+    return result;
+  }
   template <class T>
   static T* pointer(std::uintptr_t word) {
     return reinterpret_cast<T*>(word & ~mark);

@@ -426,8 +426,10 @@ void ThreadExecutor::serve() {
     }
     const TimePoint wake_at = std::min(
         core_->timers().next_wake().value_or(TimePoint::max()),
-        std::min(stalls.look(core_->now(), is_busy).value_or(TimePoint::max()),
-                 core_->memory_watch().look(core_->now(), is_busy).value_or(TimePoint::max())));
+        std::min(
+            stalls.look(core_->now(), is_busy).value_or(TimePoint::max()),
+            std::min(core_->memory_watch().look(core_->now(), is_busy).value_or(TimePoint::max()),
+                     core_->reaper().look(core_->now(), is_busy).value_or(TimePoint::max()))));
     const bool tick_on = is_busy && workers_.size() > 1;
     std::optional<Duration> nap;
     if (wake_at != TimePoint::max())

@@ -26,8 +26,8 @@ inline constexpr std::size_t cell_classes = 4;
 
 /// Counts of one thread, on cache lines of their own; summed when read.
 struct alignas(64) Counters {
-  std::atomic<std::uint64_t> handled{0}, spawned{0}, ended{0}, restarted{0}, failed{0}, refused{0},
-      slowed{0}, steals{0}, parks{0};
+  std::atomic<std::uint64_t> handled{0}, spawned{0}, ended{0}, restarted{0}, failed{0},
+      abandoned{0}, refused{0}, slowed{0}, steals{0}, parks{0};
   std::array<std::atomic<std::uint64_t>, drop_reasons> dropped{};
 
   /// For a counter that one thread writes.
@@ -83,6 +83,9 @@ class Worker {
   // What the service thread saw of that: since when no further message has been handled.
   std::atomic<std::uint64_t> seen_handled{~std::uint64_t{0}};
   std::atomic<Duration::rep> seen_since{0};
+  // What the reaper decides about it (reaper.hpp).
+  std::atomic<bool> is_arrested{false};             ///< back from user code it waits for the reaper
+  std::atomic<const Cell*> has_abandoned{nullptr};  ///< the actor whose handler it is stuck in
   Random random;
   Counters counters;
   std::array<std::vector<Cell*>, cell_classes> free_cells;

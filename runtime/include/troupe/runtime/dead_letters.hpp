@@ -26,8 +26,9 @@ enum class DropReason : unsigned char {
   cancelled_tick,  ///< a tick of a timer that was cancelled, or of an earlier incarnation (counted,
                    ///< no dead letter)
   over_budget,     ///< the System's memory budget was used up
+  abandoned,       ///< its sender was killed and abandoned, and its handler goes on (S66)
 };
-inline constexpr std::size_t drop_reasons = 12;
+inline constexpr std::size_t drop_reasons = 13;
 [[nodiscard]] std::string_view to_string(DropReason reason) noexcept;
 /// Its name above, for labels of metrics.
 [[nodiscard]] std::string_view label_of(DropReason reason) noexcept;
@@ -58,6 +59,9 @@ class Observer {
   virtual void ended(const Ref<>& /*actor*/, const ExitReason& /*why*/) {}
   /// A handler or a message takes too long. Once for each.
   virtual void stalled(const Stall& /*stall*/) {}
+  /// It was killed and its handler of `message_type` neither returned nor awaited: all goes on
+  /// without it (S66). It has `ended` when that handler returns at last.
+  virtual void abandoned(const Ref<>& /*actor*/, std::string_view /*message_type*/) {}
   /// A supervisor gave up.
   virtual void escalated(const Ref<>& /*supervisor*/, const ExitReason& /*why*/) {}
 };
@@ -69,6 +73,7 @@ struct Metrics {
   std::uint64_t actors_ended = 0;
   std::uint64_t actors_restarted = 0;
   std::uint64_t handler_failures = 0;  ///< exceptions that ended an actor's incarnation
+  std::uint64_t actors_abandoned = 0;  ///< killed, and their handler did not return (S66)
   std::uint64_t requests_refused = 0;  ///< refuse, require, or an AskFailed nobody caught
   std::uint64_t senders_slowed = 0;    ///< each time an actor waited since it floods another
   std::uint64_t steals = 0;

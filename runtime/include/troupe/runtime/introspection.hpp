@@ -9,7 +9,14 @@
 
 namespace troupe {
 
-enum class ActorState : unsigned char { starting, running, failing, held, ending };
+enum class ActorState : unsigned char {
+  starting,
+  running,
+  failing,
+  held,
+  ending,
+  abandoned,  ///< killed, and its handler does not return (S66)
+};
 [[nodiscard]] std::string_view to_string(ActorState state) noexcept;
 
 /// One actor, at a moment that is over when this is read.

@@ -38,6 +38,11 @@ struct SystemOptions {
   std::uint32_t stash_max = 1000;
   /// How long a stop lets a handler go on waiting before it is killed (OTP's shutdown of a worker).
   Duration stop_timeout = std::chrono::seconds(5);
+  /// A killed actor whose handler neither returns nor awaits is abandoned after so long, or up
+  /// to three quarters more: all goes on without it (S66). Zero: never, as on one thread (test
+  /// kits, an io_context) and with a single worker, where nobody is there to see it. Longer than a
+  /// handler should ever run, short enough for who waits.
+  Duration kill_grace = std::chrono::seconds(1);
   /// How long the whole shutdown may take before survivors are reported and left.
   Duration shutdown_timeout = std::chrono::seconds(10);
   /// Phases of the shutdown, replaced as a whole.

@@ -66,7 +66,7 @@ inline constexpr std::size_t child_states = 8;
 struct SupervisedChild {
   ChildSpec spec;
   std::shared_ptr<const Maker> maker;
-  Ref<> ref;
+  Ref<> ref;  ///< empty where there is no actor: it has stopped, or was abandoned
   ChildState state = ChildState::starting;
   std::list<SupervisedChild>::iterator at;  ///< itself
   std::uint64_t number = 0;                 ///< names it to timers
@@ -79,6 +79,7 @@ struct SupervisedChild {
   bool erase = false;            ///< no spec is kept
   std::vector<AdminReply> end_waiters;
   AdminReply start_waiter;
+  std::optional<ExitReason> spawn_failure;  ///< in place of an abandoned actor
 };
 
 /// The supervisor's part that does not depend on its messages.
@@ -88,6 +89,9 @@ struct SupervisedChild {
 /// nothing but in start_child, and so answers and takes further failures at any time (S71). A group
 /// restart (one_for_all, rest_for_one) is a list of children to halt, last first, then a list to
 /// restart, first first; other children's ends queue until it is done.
+///
+/// A child that was abandoned (S66) is gone without an Ended, at any time. It counts as killed from
+/// then on; where there would be a verdict a new actor is spawned, or it is gone.
 class SupervisorBase : public ChildObserver {
  public:
   /// Throws UsageError when the options contradict themselves.
@@ -135,12 +139,16 @@ class SupervisorBase : public ChildObserver {
   void terminate_by_hand(SupervisedChild* child, const AdminReply& reply);
   [[nodiscard]] SupervisedChild* find(const Ref<>& ref);
   [[nodiscard]] SupervisedChild* find(const std::string& id);
+  void ended(SupervisedChild& child, const Ended& ended);
   void decide(SupervisedChild& child, const Ended& ended);
   void restart_or_give_up(SupervisedChild& child, const ExitReason& why);
   bool count_restart(const SupervisedChild& child, const ExitReason& why);
   void retry(std::uint64_t number, const Ended& ended);
   void restart_now(SupervisedChild& child);
   void restart_child_now(SupervisedChild& child);
+  void spawn_anew(SupervisedChild& child);
+  void look_after_abandoned(std::uint64_t number);
+  void gone(SupervisedChild& child);
   void limit_start(SupervisedChild& child);
   void start_timer_due(SupervisedChild& child);
   void set(SupervisedChild& child, ChildState state);
