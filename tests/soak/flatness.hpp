@@ -22,7 +22,9 @@ struct MemorySample {
 struct Flatness {
   static constexpr double growth_max = 0.01;
   static constexpr double window_minutes_max = 10;
-  static constexpr double run_minutes_min = 3;  ///< a shorter run says nothing
+  /// A shorter run says nothing: it takes four minutes until the free lists and the heaps of
+  /// threads have their size, and the watched part begins after a third.
+  static constexpr double run_minutes_min = 15;
 
   double window_minutes = 0;
   double worst = 0;

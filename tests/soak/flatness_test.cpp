@@ -58,14 +58,18 @@ TEST_CASE("noise and single outliers are no leak", "[soak]") {
   REQUIRE(judge(samples, 30).is_flat());
 }
 
-TEST_CASE("a run of less than three minutes is not judged, a longer one by its third", "[soak]") {
-  const std::vector<MemorySample> doubling = {{0.5, 100}, {1, 200}, {1.5, 400}, {2, 800}};
-  REQUIRE_FALSE(judge(doubling, 2).was_judged);
-  REQUIRE(judge(doubling, 2).is_flat());
-  std::vector<MemorySample> nine;
-  for (double minute = 0.5; minute <= 9; minute += 0.5) nine.push_back({minute, 100 + minute});
-  REQUIRE(judge(nine, 9).window_minutes == 3);
-  REQUIRE_FALSE(judge(nine, 9).is_flat());
+TEST_CASE("a run of less than a quarter of an hour is not judged, a longer one by its third",
+          "[soak]") {
+  const auto doubling = [](double minutes) {
+    std::vector<MemorySample> samples;
+    for (double minute = 0.5; minute <= minutes; minute += 0.5)
+      samples.push_back({minute, megabyte * minute});
+    return judge(samples, minutes);
+  };
+  REQUIRE_FALSE(doubling(14).was_judged);
+  REQUIRE(doubling(14).is_flat());
+  REQUIRE(doubling(18).window_minutes == 6);
+  REQUIRE_FALSE(doubling(18).is_flat());
 }
 
 TEST_CASE("this process has memory", "[soak]") {

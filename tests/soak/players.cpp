@@ -476,7 +476,6 @@ Role any_role(World& world, Random& random, std::uint32_t level) {
   SpawnOptions options;
   options.mailbox = any_mailbox(world, random);
   options.trap_exit = random.chance(0.4);
-  options.pinned = random.chance(0.01);
   options.stay_on_worker = random.chance(0.1);
   options.stash_max = 8;
   if (random.chance(0.2)) options.stop_timeout = Duration(1ms) * random.below(50);

@@ -12,7 +12,7 @@ struct Role {
   Factory<Api> factory;
   SpawnOptions options;
 };
-/// Any kind, with options that suit it: bounds, priorities, threads of its own, trapped exits.
+/// Any kind, with options that suit it: bounds, priorities, trapped exits.
 /// `level`: how deep below a supervisor; the third spawns no children.
 [[nodiscard]] Role any_role(World& world, Random& random, std::uint32_t level);
 /// One whose handlers wait, for routers.

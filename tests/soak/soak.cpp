@@ -153,7 +153,7 @@ bool Soak::check_rest() {
 
 void Soak::print_line() {
   const double now = minutes();
-  if (options_.minutes > Flatness::run_minutes_min && now < minutes_printed_ + 1) return;
+  if (options_.minutes >= 3 && now < minutes_printed_ + 1) return;
   minutes_printed_ = static_cast<int>(now);
   std::printf("%5.1f min  %zu actors, %.1f MB: %s\n", now, books_->living(),
               samples_.back().bytes / 1e6, books_->figures().to_string().c_str());
