@@ -201,8 +201,9 @@ bool win_slot(const RequestPort& port) noexcept {
 [[gnu::noinline]] void publish_slot(AskSlot& slot, SlotState outcome) noexcept {
   // Pair: await_any_slot stores, then looks at the state, which is no longer pending here.
   AskSlot* also = slot.also.load(std::memory_order_seq_cst);
-  if (also != nullptr) also = slot.also.exchange(nullptr, std::memory_order_seq_cst);
-  const RequestPort other{also, slot.also_generation};
+  // Read before the exchange, which fails if the asker waits anew meanwhile: so it is that slot's.
+  const RequestPort other{also, slot.also_generation.load(std::memory_order_relaxed)};
+  if (also != nullptr && !slot.also.compare_exchange_strong(also, nullptr)) also = nullptr;
   Cell* const asker = slot.asked_by();
   if (asker != nullptr) {
     // While the slot is being written its asker can't end, nor its System. Once it is published
@@ -366,8 +367,9 @@ class Together {
   Together(const RequestPort* asks, std::size_t count, const RequestPort& all)
       : asks_(asks), count_(count) {
     for (std::size_t i = 0; i < count; ++i) {
-      asks[i].slot->also_generation = all.generation;
-      asks[i].slot->also.store(all.slot, std::memory_order_seq_cst);  // pair: publish_slot
+      asks[i].slot->also_generation.store(all.generation,
+                                          std::memory_order_relaxed);  // published by the next
+      asks[i].slot->also.store(all.slot, std::memory_order_seq_cst);   // pair: publish_slot
     }
   }
   Together(const Together&) = delete;

@@ -37,7 +37,7 @@ struct alignas(64) AskSlot : Command {
   std::atomic<bool> has_stop{false};  ///< somebody holds a stop token of this ask
   BasicSlotWord<> word;
   std::atomic<std::uint32_t> changed{0};  ///< futex of a waiting thread
-  std::uint32_t also_generation = 0;
+  std::atomic<std::uint32_t> also_generation{0};
   std::atomic<Cell*> asker{nullptr};       ///< null: a thread outside
   std::atomic<std::int64_t> deadline{0};   ///< ns on the System's clock; the callee may read it
   std::atomic<std::int64_t> begun{0};      ///< the same; of one that has a deadline
