@@ -136,7 +136,10 @@ Cell::Next Cell::sleep() {
         begin_end(extension->why, StopReason::stop, extension->after);
         return Next::go_on;
       }
-      if (waiting() != nullptr && !takes_messages_now()) break;
+      if (waiting() != nullptr && !takes_messages_now()) {
+        wait_behind_writer();
+        break;
+      }
       if (extension->back_pressure != nullptr) {
         release_slowed_senders(core().options().slow_senders_above / 2);
         if (waiting() == nullptr && is_slowed()) break;

@@ -236,6 +236,7 @@ struct Cell final : Runnable {
   Next resume_ready();
   void run_task(TaskTurn& turn);
   bool refuse_cycle(const RequestPort& port);
+  void wait_behind_writer();
   bool closes_ring(const RequestPort& port, std::vector<Address>* path);
   [[nodiscard]] bool takes_messages_now() const noexcept;
 

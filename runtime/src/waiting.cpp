@@ -70,8 +70,9 @@ namespace {
 /// nothing else, which is the usual way; else the actor goes on.
 void after_suspension(void* argument) {
   auto& cell = *static_cast<Cell*>(argument);
+  const bool has_readers = cell.own_type().turns == TurnsKind::readers_together;
   const bool can_go_on = cell.extension->first_ready != nullptr ||
-                         (cell.is(Phase::running) && cell.takes_messages_now());
+                         (cell.is(Phase::running) && (has_readers || cell.takes_messages_now()));
   if (can_go_on || !Mailbox::go_waiting(cell.out)) Worker::current()->go_on_with(cell);
 }
 
@@ -271,6 +272,22 @@ bool Cell::refuse_cycle(const RequestPort& port) {
   for (const Address& a : path) text += " -> " + print(a);
   fail_reply(port, AskErrorKind::cycle, text);
   return true;
+}
+
+/// Readers wait and a writer is next: from here on what the readers wait for keeps this actor from
+/// taking messages. Others see the newest of them only; a ring through another reader is found if
+/// it is closed when the writer comes to the front.
+void Cell::wait_behind_writer() {
+  if (own_type().turns != TurnsKind::readers_together || mutant("writer_hides_a_ring")) return;
+  Frame* newest = extension->frames;
+  while (newest != nullptr && newest->lent) newest = newest->following;
+  if (newest == nullptr || waits_for.load(std::memory_order_relaxed) != nullptr)
+    return;  // the owner's
+  waits_for.store(newest->waits_for.slot,
+                  std::memory_order_seq_cst);  // pair: refuse_cycle of another actor
+  for (Frame* frame = newest; frame != nullptr; frame = frame->following) {
+    if (!frame->lent && !frame->is_ready) refuse_cycle(frame->waits_for);
+  }
 }
 
 std::string why(const Address& actor) {

@@ -159,3 +159,61 @@ TEST_CASE("S138 why: what an actor waits for, and what that waits for", "[runtim
     REQUIRE(system.why(a) == "/a waits for nobody");
   });
 }
+
+namespace {
+
+struct Begin {
+  using Reply = std::string;
+};
+struct Read {
+  using Reply = int;
+};
+struct Write {};
+
+/// A reader that waits for another reader, with a writer between them.
+class Library : public troupe::Actor<Begin, Read, Write> {
+ public:
+  static constexpr auto turns = troupe::readers_together;
+  explicit Library(troupe::Ref<Read> other = {}) : other_(other) {}
+  std::string receive(const Begin&) const {
+    self().tell(Write{});
+    auto ask =
+        other_ ? other_.ask(Read{}, troupe::no_timeout) : self().ask(Read{}, troupe::no_timeout);
+    const auto result = ask.try_await();
+    return result ? "read" : result.error().what;
+  }
+  int receive(const Read&) const { return 1; }
+  void receive(const Write&) {}
+
+ private:
+  troupe::Ref<Read> other_;
+};
+/// Reads in turn where it was told to.
+class Branch : public troupe::Actor<Read, troupe::Ref<Read>> {
+ public:
+  int receive(const Read&) { return main_.ask(Read{}, troupe::no_timeout).await(); }
+  void receive(const troupe::Ref<Read>& main) { main_ = main; }
+
+ private:
+  troupe::Ref<Read> main_;
+};
+
+}  // namespace
+
+TEST_CASE("S138 a reader that waits behind a writer, which waits for that reader, is a ring too",
+          "[runtime]") {
+  on_every_schedule([](TestSystem& system) {
+    auto library = system.spawn<Library>({.name = "library"});
+    REQUIRE(library.ask(Begin{}, troupe::no_timeout).await() ==
+            "waiting would close a ring: /library -> /library");
+    REQUIRE(library.ask(Read{}).await() == 1);
+
+    auto branch = system.spawn<Branch>({.name = "branch"});
+    auto main = system.spawn<Library>({.name = "main"}, branch);
+    branch.tell(troupe::Ref<Read>{main});
+    // Whichever of the two waits last is told.
+    REQUIRE_THAT(main.ask(Begin{}, troupe::no_timeout).await(),
+                 Catch::Contains("waiting would close a ring"));
+    REQUIRE(main.ask(Read{}).await() == 1);
+  });
+}

@@ -411,9 +411,11 @@ TEST_CASE("C123 a delayed send arrives after its delay, and bounces when its rec
           "[runtime]") {
   on_every_schedule([](TestSystem& system) {
     Probe<Seen> probe{system};
+    const auto begun = system.now();
     probe.ref().tell_after(3s, Seen{1});
     probe.ref().tell_after(1s, Seen{2});
     REQUIRE(probe.expect<Seen>(10s).n == 2);
+    REQUIRE(system.now() - begun >= 1s);
     REQUIRE(probe.expect<Seen>(10s).n == 1);
     auto actor = system.spawn<Clocked>(probe.ref());
     actor.tell_after(5s, Start{1, 1s});

@@ -23,7 +23,7 @@ void TimerService::arm(TimerRecord& timer, TimePoint due) {
 
 void TimerService::send_at(TimePoint due, const Address& to, Envelope* message) {
   message->to_generation = to.generation;
-  if (mutant("timers_fire_early")) due -= std::chrono::milliseconds(1);
+  if (mutant("delayed_sends_come_early")) due -= std::chrono::milliseconds(1);
   if (table_.insert({due, message, to.cell, to.serial})) core_.executor().timers_changed();
 }
 
