@@ -181,6 +181,8 @@ void Reaper::abandon(Worker& worker, Stay& stay, TimePoint now) {
                 " has not returned for " + std::to_string(ms) +
                 " ms; its thread is lost to others until it does");
   core_.observe([&](Observer& o) { o.abandoned(Ref<>{self}, a.message_type); });
+  if (cell.is_named != 0)  // before anybody hears of it
+    core_.names().free_from(core_.names().path_of(cell.serial));
   bounce_mail(cell, a);
   cell.generation.store(cell.next_generation(), std::memory_order_seq_cst);
   cell.set(Phase::ending);
@@ -197,7 +199,6 @@ void Reaper::abandon(Worker& worker, Stay& stay, TimePoint now) {
 
 /// In the order of an actor's end (S45a), as far as others see it.
 void Reaper::tell_others(Cell& cell, const Address& self, const ExitReason& why, bool asked) {
-  if (cell.is_named != 0) core_.names().free_from(core_.names().path_of(cell.serial));
   if (CellExtension* e = cell.extension.seen_by_reaper()) {
     if (Oversight* oversight = e->oversight.seen_by_reaper();
         oversight != nullptr && oversight->started.slot != nullptr)

@@ -145,9 +145,7 @@ TEST_CASE("S44 a restart for a sibling's sake, after a kill or a stop keeps the 
   });
 }
 
-TEST_CASE(
-    "S44 S45 children that outlived incarnations end with their parent, before who watches it",
-    "[supervision]") {
+TEST_CASE("S44 S45 children that outlived incarnations end with their parent", "[supervision]") {
   on_every_schedule([](TestSystem& system) {
     Household h{system, {.restarts_max = 100}, false, Restart::transient};
     Probe<Terminated> probe{system};
