@@ -63,7 +63,10 @@ void Cell::finish(Envelope* e) {
 
 /// Gives the token up if there is nothing to do.
 Cell::Next Cell::sleep() {
-  if (!takes_mail_plainly()) return sleep_extended();
+  return takes_mail_plainly() ? sleep_plainly() : sleep_extended();
+}
+
+inline Cell::Next Cell::sleep_plainly() {
   MailLink* done = nullptr;
   const Mailbox::Idle idle = Mailbox::go_idle(in, out, done);
   if (idle == Mailbox::Idle::not_empty) return Next::go_on;
@@ -96,23 +99,32 @@ Cell::Next Cell::sleep() {
 }
 
 [[gnu::flatten]] void Cell::run(Worker& first) {
-  if (const Intake* i = intake();
-      i != nullptr && i->home != nullptr && i->home != &first && !mutant("pinned_actor_anywhere")) {
-    i->home->inject(*this);  // it is pinned to another thread (S83)
+  bool is_plain = takes_mail_plainly();
+  if (!is_plain && is_pinned_elsewhere(first)) [[unlikely]] {
+    intake()->home->inject(*this);  // (S83)
     return;
   }
   Worker* worker = &first;
   worker->cell = this;
   std::uint32_t budget = worker->messages_per_turn_max;
-  for (;;) {
-    if (Mailbox::has_commands(out)) handle_commands();
+  for (;; is_plain = takes_mail_plainly()) {
+    if (Mailbox::has_commands(out)) [[unlikely]] {
+      handle_commands();
+      is_plain = takes_mail_plainly();
+    }
     Next next = Next::messages;
-    if (!is(Phase::running) || !takes_mail_plainly()) {
+    if (!is(Phase::running) || !is_plain) [[unlikely]] {
       next = before_messages();
       worker = Worker::current();  // it may have waited
+      is_plain = next == Next::messages && takes_mail_plainly();
     }
     if (next == Next::messages) {
-      next = lane() != nullptr ? take_one_from_lane(worker) : take_messages(worker, budget);
+      if (!is_plain && lane() != nullptr) {
+        next = take_one_from_lane();
+        worker = Worker::current();
+      } else {
+        next = take_messages(worker, budget, is_plain);
+      }
     }
     if (next == Next::left) return;
     if (next == Next::took_one && --budget == 0 && !mutant("endless_turn")) {
@@ -120,6 +132,12 @@ Cell::Next Cell::sleep() {
       return;
     }
   }
+}
+
+bool Cell::is_pinned_elsewhere(const Worker& worker) const noexcept {
+  const Intake* i = intake();
+  return i != nullptr && i->home != nullptr && i->home != &worker &&
+         !mutant("pinned_actor_anywhere");
 }
 
 /// What goes before user messages: handlers that may go on, and the phases that take no messages.
@@ -363,7 +381,7 @@ template <class Body>
   before.running.store(&cell, std::memory_order_release);     // partner: Reaper::arrest
   try {
     body();
-    while (turn.at_end != nullptr && turn.task == nullptr) cell.run_turn_end(turn);
+    while (turn.at_end != nullptr && turn.task == nullptr) [[unlikely]] cell.run_turn_end(turn);
   } catch (const Cancelled&) {
     turn.cancelled = true;
   } catch (
@@ -402,22 +420,23 @@ template <class Body>
 
 /// One message after the other, as long as there is nothing else to see to. The last counts as
 /// `took_one`; those before are off the budget already.
-inline Cell::Next Cell::take_messages(Worker*& worker, std::uint32_t& budget) {
+inline Cell::Next Cell::take_messages(Worker*& worker, std::uint32_t& budget, bool is_plain) {
   CellTurn turn;  // of all those that leave it as it was
-  for (bool is_plain = takes_mail_plainly();; is_plain = true) {
+  for (;; is_plain = true) {
     MailLink* done = nullptr;
     switch (Mailbox::pop(in, out, done)) {
-      case Mailbox::Pop::message: break;
-      case Mailbox::Pop::empty: return sleep();
+      [[likely]] case Mailbox::Pop::message : break;
+      case Mailbox::Pop::empty: return is_plain ? sleep_plainly() : sleep();
       case Mailbox::Pop::half_pushed: yield(); return Next::left;
     }
     Envelope* const e = accept(done);
     const HandlerEntry* const handler = is_plain ? plain_handler(*e, *worker) : nullptr;
-    if (handler == nullptr) {
+    if (handler == nullptr) [[unlikely]] {
       worker = &deliver(e, *worker);
     } else {
       turn.envelope = e;
-      turn.port = turn.asked = take_port(e);
+      const bool is_asked = (e->flags & is_request) != 0;
+      if (is_asked) turn.port = turn.asked = take_port(e);
       turn.is_reader = handler->is_reader;
       turn.is_given_away = false;
       e->flags |= is_busy;
@@ -425,6 +444,7 @@ inline Cell::Next Cell::take_messages(Worker*& worker, std::uint32_t& budget) {
           &call_body(*this, *worker, turn, e->type, [&] { handler->function(object(), *e, turn); });
       if (turn.is_plain() && takes_mail_plainly()) [[likely]] {
         Counters::add(worker->counters.handled);
+        if (is_asked) turn.asked = {};
         end_message(e);
       } else {
         finish_body(*worker, turn);
@@ -433,6 +453,7 @@ inline Cell::Next Cell::take_messages(Worker*& worker, std::uint32_t& budget) {
       }
     }
     if (Mailbox::has_commands(out) || !is(Phase::running) || !takes_mail_plainly() || budget == 1)
+        [[unlikely]]
       return Next::took_one;
     --budget;
   }
@@ -443,7 +464,7 @@ inline Cell::Next Cell::take_messages(Worker*& worker, std::uint32_t& budget) {
 [[gnu::always_inline]] inline const HandlerEntry* Cell::plain_handler(
     const Envelope& e, const Worker& worker) const noexcept {
   if ((e.flags & (is_timer_tick | is_notice)) != 0 || e.has_trace || worker.has_middleware ||
-      e.to_generation != own_generation())
+      e.to_generation != own_generation()) [[unlikely]]
     return nullptr;
   if ((e.flags & is_request) != 0) {
     const RequestPort& port = static_cast<const RequestEnvelope&>(e).port;

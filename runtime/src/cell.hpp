@@ -150,7 +150,9 @@ struct Cell final : Runnable {
   CellExtension& ext();
   // What of the extension is looked at often; null where the actor has none of its own.
   [[nodiscard]] bool takes_mail_plainly() const noexcept {
-    return extension == nullptr || extension->takes_mail_plainly();
+    if (extension == nullptr) [[likely]]
+      return true;
+    return extension->takes_mail_plainly();
   }
   [[nodiscard]] Intake* intake() const noexcept {
     return extension != nullptr ? extension->intake.get() : nullptr;
@@ -195,8 +197,8 @@ struct Cell final : Runnable {
     left,      ///< the token is gone
   };
   Next before_messages();
-  Next take_messages(Worker*& worker, std::uint32_t& budget);
-  Next take_one_from_lane(Worker*& worker);
+  Next take_messages(Worker*& worker, std::uint32_t& budget, bool is_plain);
+  Next take_one_from_lane();
   [[nodiscard]] const HandlerEntry* plain_handler(const Envelope& e,
                                                   const Worker& worker) const noexcept;
   Envelope* accept(MailLink* done);
@@ -204,7 +206,9 @@ struct Cell final : Runnable {
   Envelope* take_from_lane();
   void close_lane();
   Next sleep();
+  Next sleep_plainly();
   Next sleep_extended();
+  [[nodiscard]] bool is_pinned_elsewhere(const Worker& worker) const noexcept;
   void yield();
   void finish(Envelope* e);
   Worker& deliver(Envelope* e, Worker& worker);

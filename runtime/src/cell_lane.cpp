@@ -22,10 +22,10 @@ Envelope* Cell::take_from_lane() {
   return e;
 }
 
-Cell::Next Cell::take_one_from_lane(Worker*& worker) {
+Cell::Next Cell::take_one_from_lane() {
   Envelope* e = take_from_lane();
   if (e == nullptr) return sleep();
-  worker = &deliver(e, *worker);
+  deliver(e, *Worker::current());
   return Next::took_one;
 }
 

@@ -53,7 +53,7 @@ class ThreadWorker final : public Worker {
   }
 
   const std::uint32_t index;
-  std::atomic<bool> has_inbox{false};
+  std::atomic<bool> has_inbox{false};  ///< or it is to stop
   std::atomic<Runnable*> slot{nullptr};
   std::atomic<bool> slot_for_thieves{
       false};                           ///< set by the service thread when this worker is stuck
@@ -66,9 +66,8 @@ class ThreadWorker final : public Worker {
   Runnable* next() override {
     runs.store(runs.load(std::memory_order_relaxed) + 1,
                std::memory_order_relaxed);  // read by the service thread, which needs no order
-    // Both are looked at again before it sleeps, so seen soon enough.
-    const bool is_called = executor_.stopping_.load(std::memory_order_relaxed) ||
-                           has_inbox.load(std::memory_order_relaxed);
+    // Looked at again before it sleeps, so seen soon enough.
+    const bool is_called = has_inbox.load(std::memory_order_relaxed);
     if (--until_inject_look_ != 0 && !is_called) [[likely]] {
       if (slot_streak_ >= slot_runs_in_a_row_max && deque.empty()) slot_streak_ = 0;
       if (slot_streak_ < slot_runs_in_a_row_max) {
@@ -125,9 +124,15 @@ class ThreadWorker final : public Worker {
   }
 
   Runnable* take_slot() {
-    if (slot.load(std::memory_order_relaxed) == nullptr) return nullptr;  // the exchange decides
-    Runnable* r = exchange_slot(nullptr);
-    if (r != nullptr) ++slot_streak_;
+    Runnable* r = slot.load(std::memory_order_relaxed);  // the exchange decides
+    if (r == nullptr) return nullptr;
+    if (is_alone_) {
+      slot.store(nullptr, std::memory_order_relaxed);  // there is no thief
+    } else {
+      r = slot.exchange(nullptr, std::memory_order_acq_rel);  // partner: a thief's exchange
+      if (r == nullptr) return nullptr;
+    }
+    ++slot_streak_;
     return r;
   }
 
@@ -480,6 +485,7 @@ void ThreadExecutor::join_aside() {
 
 bool ThreadExecutor::stop(Duration limit) {
   stopping_.store(true, std::memory_order_seq_cst);
+  for (auto& worker : workers_) worker->has_inbox.store(true, std::memory_order_seq_cst);
   for (std::uint32_t i = 0; i < workers_.size(); ++i) wake(i);
   for (auto& worker : pinned_) worker->stop();  // nobody spawns any more
   timers_changed();
