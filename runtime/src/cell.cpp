@@ -570,33 +570,6 @@ void Cell::run_turn(Worker& before, CellTurn& turn, void (*body)(Cell&, CellTurn
   run_body(*this, before, turn, [&] { body(*this, turn); });
 }
 
-void Cell::turn_failed(CellTurn& turn, std::exception_ptr error) {
-  AskError answer{AskErrorKind::receiver_down, "an unknown exception"};
-  bool ends_request_only = false;
-  if (turn.span != nullptr) turn.span->failed = true;
-  try {
-    std::rethrow_exception(error);
-  } catch (const AskFailed& e) {
-    answer = {e.kind(), e.what()};
-    ends_request_only = turn.envelope != nullptr && (turn.envelope->flags & is_notice) == 0;
-  } catch (const std::exception& e) {
-    answer.what = e.what();
-  } catch (...) {  // nothing is known of it
-  }
-  const bool was_asked = turn.port.slot != nullptr;
-  if (was_asked) fail_reply(turn.take_port(), answer.kind, answer.what);
-  if (ends_request_only) {
-    Counters::add(Worker::current()->counters.refused);
-    if (!was_asked) ActorLog{*this}.warning("refused " + turn.name() + ": " + answer.what);
-    return;
-  }
-  if (is(Phase::running) || is(Phase::starting)) {
-    fail(ExitReason::failure(answer.what, std::move(error)), is(Phase::starting), &turn);
-  } else {
-    ActorLog{*this}.error(turn.name() + " threw while the actor was ending: " + answer.what);
-  }
-}
-
 void Cell::append_notice(Envelope* e) {
   e->to_generation = own_generation();             // the owner's own write
   pushed.fetch_add(1, std::memory_order_relaxed);  // a figure for reports

@@ -8,6 +8,7 @@
 
 #include "cell.hpp"
 #include "system_core.hpp"
+#include "trace.hpp"
 
 namespace troupe::detail {
 
@@ -47,6 +48,34 @@ void Cell::tell_parent_of_start() {
 }
 
 // ---- failure
+
+/// What left a handler decides: refusal, failed ask, or the end of this incarnation.
+void Cell::turn_failed(CellTurn& turn, std::exception_ptr error) {
+  AskError answer{AskErrorKind::receiver_down, "an unknown exception"};
+  bool ends_request_only = false;
+  if (turn.span != nullptr) turn.span->failed = true;
+  try {
+    std::rethrow_exception(error);
+  } catch (const AskFailed& e) {
+    answer = {e.kind(), e.what()};
+    ends_request_only = turn.envelope != nullptr && (turn.envelope->flags & is_notice) == 0;
+  } catch (const std::exception& e) {
+    answer.what = e.what();
+  } catch (...) {  // nothing is known of it
+  }
+  const bool was_asked = turn.port.slot != nullptr;
+  if (was_asked) fail_reply(turn.take_port(), answer.kind, answer.what);
+  if (ends_request_only) {
+    Counters::add(Worker::current()->counters.refused);
+    if (!was_asked) ActorLog{*this}.warning("refused " + turn.name() + ": " + answer.what);
+    return;
+  }
+  if (is(Phase::running) || is(Phase::starting)) {
+    fail(ExitReason::failure(answer.what, std::move(error)), is(Phase::starting), &turn);
+  } else {
+    ActorLog{*this}.error(turn.name() + " threw while the actor was ending: " + answer.what);
+  }
+}
 
 void Cell::fail(ExitReason why, bool starting, const CellTurn* turn) {
   CellExtension& e = ext();
