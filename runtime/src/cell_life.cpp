@@ -38,7 +38,7 @@ void Cell::tell_parent_of_start() {
   auto* notice = new ChildCommand;
   notice->kind = CommandKind::child_started;
   notice->to_generation =
-      boss->generation.load(std::memory_order_relaxed);  // constant while it has children
+      boss->generation.load(std::memory_order_relaxed);  // or the life before: see Reaper
   notice->child = address();
   if (Worker::current()->cell == boss) {
     Mailbox::push_command(boss->in, boss->out, notice);  // its token is held: nobody to schedule
@@ -120,7 +120,7 @@ void Cell::hold_for_verdict(bool can_resume) {
   Cell* const boss = parent.load(std::memory_order_relaxed);  // set at spawn
   oversight.ended.kind = CommandKind::child_ended;
   oversight.ended.to_generation =
-      boss->generation.load(std::memory_order_relaxed);  // constant while it has children
+      boss->generation.load(std::memory_order_relaxed);  // or the life before: see Reaper
   oversight.ended.child = address();
   oversight.ended.why = e.why;
   oversight.ended.can_resume = can_resume && !oversight.ended.starting;
@@ -470,7 +470,7 @@ Cell::Next Cell::terminate() {
     auto* gone = ::new (where) ChildCommand;
     gone->kind = CommandKind::child_gone;
     gone->to_generation =
-        boss->generation.load(std::memory_order_relaxed);  // constant while it has children
+        boss->generation.load(std::memory_order_relaxed);  // or the life before: see Reaper
     gone->child = self;
     gone->why = why;
     send_command(*boss, gone);  // the parent puts the cell on the free list

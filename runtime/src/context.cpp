@@ -489,6 +489,7 @@ namespace {
 
 /// Waits for what `start` begins, and which uses memory of the waiting handler.
 void lend(Cell& self, std::stop_source* stop, const std::function<void(RequestPort)>& start) {
+  if (is_abandoned(&self, Worker::current())) throw Cancelled{};
   const RequestPort port = open_slot({}, no_timeout, &destroy_reply<void>);
   const Ask<void> done{port};
   Worker::current()->reserve_carrier();  // so that waiting can't fail once it is under way

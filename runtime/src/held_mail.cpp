@@ -156,7 +156,12 @@ void Cell::drop_newest(std::uint32_t kept_max) {
   for (std::uint32_t i = 0;; ++i) {
     Envelope* e = pop();
     if (e == nullptr) return;
-    if (i < waited || (e->flags & (is_notice | is_timer_tick)) != 0) {
+    const bool is_of_this_incarnation = (e->flags & is_timer_tick) != 0 ||
+                                        same_type(e->type, &message_type<Down>) ||
+                                        same_type(e->type, &message_type<Terminated>);
+    if (is_of_this_incarnation && !mutant("notices_outlive_their_incarnation")) {
+      bounce(e, DropReason::ended);
+    } else if (i < waited || (e->flags & (is_notice | is_timer_tick)) != 0) {
       e->flags |= is_busy;
       held.next.push_back(e);
     } else {

@@ -63,11 +63,12 @@ struct Handling {
 };
 
 /// For how long a worker has been in its handler, as the service thread saw it.
-Duration running_for(const Worker& worker, TimePoint now) noexcept {
-  const std::uint64_t seen =
-      worker.seen_handled.load(std::memory_order_acquire);  // partner: StallWatch
-  if (worker.counters.handled.load(std::memory_order_relaxed) != seen) return {};  // a figure
-  return now - TimePoint{Duration{worker.seen_since.load(std::memory_order_relaxed)}};
+Duration running_for(const Worker& worker, const Cell* cell, TimePoint now) noexcept {
+  if (worker.seen_running.load(std::memory_order_acquire) != cell)
+    return {};  // partner: StallWatch
+  const std::uint64_t seen = worker.seen_handled.load(std::memory_order_relaxed);       // a figure
+  if (worker.counters.handled.load(std::memory_order_relaxed) != seen) return {};       // as well
+  return now - TimePoint{Duration{worker.seen_since.load(std::memory_order_relaxed)}};  // as well
 }
 
 std::map<const Cell*, Handling> running_handlers(const SystemCore& core, TimePoint now) {
@@ -76,7 +77,8 @@ std::map<const Cell*, Handling> running_handlers(const SystemCore& core, TimePoi
     const Cell* cell = w->running.load(std::memory_order_relaxed);          // as above
     const MessageType* type = w->handling.load(std::memory_order_relaxed);  // as above
     if (cell == nullptr) continue;
-    all[cell] = {type != nullptr ? std::string(type->text()) : "on_start", running_for(*w, now)};
+    all[cell] = {type != nullptr ? std::string(type->text()) : "on_start",
+                 running_for(*w, cell, now)};
   }
   return all;
 }

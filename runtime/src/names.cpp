@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include <troupe/runtime/detail/mutant.hpp>
 #include <troupe/runtime/error.hpp>
 
 namespace troupe::detail {
@@ -43,7 +44,14 @@ std::string Names::remove(std::uint32_t serial) {
   return std::move(former_.extract(serial).mapped().key());
 }
 
-void Names::free_from(const std::string& path) {
+void Names::free_from(const std::string& path, std::uint32_t serial) {
+  {
+    const Paths& s = by_path_[shard_of(path)];
+    std::lock_guard guard(s.lock);
+    const auto found = s.actors.find(path);
+    if (found == s.actors.end() || (found->second.serial != serial && !mutant("frees_any_name")))
+      return;
+  }
   const std::string below = path + "/";
   for (Paths& s : by_path_) {
     std::lock_guard guard(s.lock);
@@ -52,8 +60,8 @@ void Names::free_from(const std::string& path) {
       if (entry->first != path && !entry->first.starts_with(below)) continue;
       auto node = s.actors.extract(entry);  // the table by serial points into it
       std::lock_guard former_guard(former_lock_);
-      const std::uint32_t serial = node.mapped().serial;
-      former_.emplace(serial, std::move(node));
+      const std::uint32_t owner = node.mapped().serial;
+      former_.emplace(owner, std::move(node));
     }
   }
 }

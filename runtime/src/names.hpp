@@ -23,8 +23,9 @@ class Names {
   bool add(const std::string& path, const Address& actor);
   /// The path it had; empty: none.
   std::string remove(std::uint32_t serial);
-  /// Others may take this path and those below it, whose actors may still be alive.
-  void free_from(const std::string& path);
+  /// Others may take this actor's path and those below it, whose actors may still be alive. Does
+  /// nothing if another has its path already.
+  void free_from(const std::string& path, std::uint32_t serial);
   /// The path of a named actor, by its serial; empty when it has none or has ended.
   [[nodiscard]] std::string path_of(std::uint32_t serial) const;
   [[nodiscard]] std::optional<Address> find(std::string_view path) const;

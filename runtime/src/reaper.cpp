@@ -31,6 +31,12 @@ std::optional<Duration> limit_of(const StopCommand& stop, const CellExtension* e
   return limit == no_timeout ? std::nullopt : std::optional(limit);
 }
 
+bool was_abandoned(const Cell& cell) noexcept {
+  const CellExtension* const e = cell.extension.seen_by_reaper();
+  const Oversight* const o = e != nullptr ? e->oversight.seen_by_reaper() : nullptr;
+  return o != nullptr && o->abandoned_life != 0 && !mutant("abandoned_twice");
+}
+
 /// What the handler that is stuck may still need when it goes on.
 bool is_for_the_handler(CommandKind kind) noexcept {
   switch (kind) {
@@ -113,6 +119,7 @@ void Reaper::look_at(Worker& worker, Stay& stay, TimePoint now) {
     bounce_mail(cell, *stay.abandoned);
     return;
   }
+  if (was_abandoned(cell)) return;  // what it does on its way out is nobody's business any more
   find_kill(stay, now);
   // One more life has to be left in the cell than this takes.
   if (now >= stay.abandon_at && cell.next_generation() < generation_max) abandon(worker, stay, now);
@@ -182,7 +189,7 @@ void Reaper::abandon(Worker& worker, Stay& stay, TimePoint now) {
                 " ms; its thread is lost to others until it does");
   core_.observe([&](Observer& o) { o.abandoned(Ref<>{self}, a.message_type); });
   if (cell.is_named != 0)  // before anybody hears of it
-    core_.names().free_from(core_.names().path_of(cell.serial));
+    core_.names().free_from(core_.names().path_of(cell.serial), cell.serial);
   bounce_mail(cell, a);
   cell.generation.store(cell.next_generation(), std::memory_order_seq_cst);
   cell.set(Phase::ending);

@@ -27,7 +27,8 @@ class BasicSlotWord {
   }
   /// Free where that life is over.
   [[nodiscard]] SlotState state(std::uint32_t generation) const noexcept {
-    const std::uint64_t w = word_.load(std::memory_order_acquire);  // partner: publish
+    // Partner: publish. seq_cst: a pair with win, see publish_slot.
+    const std::uint64_t w = word_.load(std::memory_order_seq_cst);
     return static_cast<std::uint32_t>(w >> 8) == generation ? static_cast<SlotState>(w & 0xff)
                                                             : SlotState::free;
   }
@@ -45,9 +46,9 @@ class BasicSlotWord {
   bool win(std::uint32_t generation) noexcept {
     if (mutant("late_answer_reaches_the_next_ask")) generation = this->generation();
     std::uint64_t expected = word_of(generation, SlotState::pending);
-    // Acquire: what the asker wrote into the slot (partner: open).
+    // Acquires what the asker wrote into the slot (partner: open); seq_cst: a pair with state.
     return word_.compare_exchange_strong(expected, word_of(generation, SlotState::writing),
-                                         std::memory_order_acquire);
+                                         std::memory_order_seq_cst);
   }
   /// The outcome is written. From here on the slot may be another ask's.
   void publish(SlotState outcome) noexcept {

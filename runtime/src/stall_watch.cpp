@@ -39,7 +39,8 @@ void StallWatch::look_at_handlers(TimePoint now) {
     if (cell == nullptr || cell != seen.cell || handled != seen.handled) {
       seen = {cell, handled, now, false};
       worker->seen_since.store(now.time_since_epoch().count(), std::memory_order_relaxed);
-      worker->seen_handled.store(handled, std::memory_order_release);  // partner: running_for
+      worker->seen_handled.store(handled, std::memory_order_relaxed);  // both come with the next
+      worker->seen_running.store(cell, std::memory_order_release);     // partner: running_for
       continue;
     }
     if (seen.reported || now - seen.since < handler_limit_) continue;

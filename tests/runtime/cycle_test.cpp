@@ -211,6 +211,7 @@ TEST_CASE("S138 a reader that waits behind a writer, which waits for that reader
     auto branch = system.spawn<Branch>({.name = "branch"});
     auto main = system.spawn<Library>({.name = "main"}, branch);
     branch.tell(troupe::Ref<Read>{main});
+    system.settle();
     // Whichever of the two waits last is told.
     REQUIRE_THAT(main.ask(Begin{}, troupe::no_timeout).await(),
                  Catch::Contains("waiting would close a ring"));

@@ -215,3 +215,60 @@ TEST_CASE("S35 a repeating timer goes on after its actor was resumed", "[supervi
     REQUIRE(top.ask(Ticks{}).await() >= 9);
   });
 }
+
+namespace {
+
+struct WatchOver {
+  troupe::Ref<> who;
+};
+/// Watches over somebody, in its first life only.
+class Guard : public troupe::Actor<WatchOver, Item, Crash, troupe::Down> {
+ public:
+  explicit Guard(troupe::Ref<Note> notes) : notes_(notes) {}
+  void receive(const WatchOver& m) { monitor(m.who); }
+  void receive(const Item& m) { notes_.tell(Note{"item " + std::to_string(m.n)}); }
+  void receive(const Crash&) { throw std::runtime_error("crash"); }
+  void receive(const troupe::Down&) { notes_.tell(Note{"down"}); }
+
+ private:
+  troupe::Ref<Note> notes_;
+};
+struct TheGuard {
+  using Reply = troupe::Ref<Guard>;
+};
+class PatientBoss : public troupe::Supervisor<TheGuard> {
+ public:
+  explicit PatientBoss(troupe::Ref<Note> notes)
+      : Supervisor({.backoff = troupe::Backoff{.min = 1s, .max = 1s, .mail_max = 2}}),
+        notes_(notes) {}
+  void on_start() override { child_ = start_child<Guard>({.id = "guard"}, notes_); }
+  troupe::Ref<Guard> receive(const TheGuard&) { return child_; }
+
+ private:
+  troupe::Ref<Note> notes_;
+  troupe::Ref<Guard> child_;
+};
+
+}  // namespace
+
+TEST_CASE("S53 a Down that waits while a restart backs off is not for the next incarnation",
+          "[supervision]") {
+  on_every_schedule([](TestSystem& system) {
+    Probe<Note> notes{system};
+    const auto boss = system.spawn<PatientBoss>({.guardian = troupe::Guardian::no}, notes.ref());
+    const auto guard = boss.ask(TheGuard{}).await();
+    const auto watched = system.spawn<Gate>(notes.ref());
+    guard.tell(WatchOver{watched});
+    guard.tell(Crash{});
+    system.settle();
+    system.stop(watched).await();
+    for (int n = 1; n <= 5; ++n) guard.tell(Item{n});  // more than the backoff lets it keep
+    system.advance(5s);
+    guard.tell(Item{9});
+    std::string text;
+    do {
+      text = notes.expect<Note>(10s).text;
+      REQUIRE(text != "down");
+    } while (text != "item 9");
+  });
+}

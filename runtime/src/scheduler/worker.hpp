@@ -81,7 +81,8 @@ class Worker {
   std::atomic<const Cell*> running{nullptr};
   std::atomic<const MessageType*> handling{nullptr};
   // What the service thread saw of that: since when no further message has been handled.
-  std::atomic<std::uint64_t> seen_handled{~std::uint64_t{0}};
+  std::atomic<const Cell*> seen_running{nullptr};
+  std::atomic<std::uint64_t> seen_handled{0};
   std::atomic<Duration::rep> seen_since{0};
   // What the reaper decides about it (reaper.hpp).
   std::atomic<bool> is_arrested{false};             ///< back from user code it waits for the reaper

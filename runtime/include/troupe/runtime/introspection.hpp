@@ -29,9 +29,9 @@ struct ActorInfo {
   std::uint32_t mailbox_length = 0;
   std::string handling;   ///< the message whose handler runs now on a thread; empty: none
   std::string waits_for;  ///< as System::why, when it waits and takes no messages; else empty
-  /// The handler has run, or waited, for so long at least. A running one is looked at each quarter
-  /// of SystemOptions::handler_stall_after, not for each message; a wait is timed where it has a
-  /// timeout. Zero: not known.
+  /// The handler has run for so long at least, as seen each quarter of
+  /// SystemOptions::handler_stall_after; or what it waits for was asked so long ago, where that ask
+  /// has a timeout. Zero: not known.
   Duration at_least{};
 };
 
