@@ -101,7 +101,7 @@ inline Cell::Next Cell::sleep_plainly() {
 [[gnu::flatten]] void Cell::run(Worker& first) {
   bool is_plain = takes_mail_plainly();
   if (!is_plain && is_pinned_elsewhere(first)) [[unlikely]] {
-    intake()->home->inject(*this);  // (S83)
+    intake()->home->inject(*this);  // it is pinned to another thread (S83)
     return;
   }
   Worker* worker = &first;

@@ -278,7 +278,7 @@ class ActorBase : public detail::ActorTag {
   = delete;
 
   /// The child of this name, if it takes all messages of P: also one that an earlier incarnation of
-  /// this actor spawned (SpawnOptions::stop_children).
+  /// this actor spawned (SpawnOptions::stop_children). Throws UsageError in the constructor.
   template <class P>
   [[nodiscard]] Result<Ref<P>, FindError> find_child(std::string_view name) {
     return detail::ref_to_found<P>(detail::child_address(*cell(), name));
