@@ -38,22 +38,17 @@ class SlotDepot {
 
  private:
   AskSlot* carve() {
-    if (static_cast<std::size_t>(slab_end_ - slab_) < batch_slots * sizeof(AskSlot)) {
-      slab_ = map_slab(std::exchange(has_filled_one_, true) ? PageSize::huge : PageSize::small);
-      slab_end_ = slab_ + slab_bytes;
-    }
+    std::byte* const memory = slabs_.take(batch_slots * sizeof(AskSlot));
     AskSlot* first = nullptr;
-    for (std::uint32_t i = 0; i < batch_slots; ++i, slab_ += sizeof(AskSlot)) {
-      auto* slot = ::new (slab_) AskSlot;
+    for (std::uint32_t i = 0; i < batch_slots; ++i) {
+      auto* slot = ::new (memory + i * sizeof(AskSlot)) AskSlot;
       slot->following = std::exchange(first, slot);
     }
     return first;
   }
   SpinLock lock_;
   AskSlot* batches_ = nullptr;  // linked by `previous`; the slots of a batch by `following`
-  std::byte* slab_ = nullptr;
-  std::byte* slab_end_ = nullptr;
-  bool has_filled_one_ = false;
+  SlabCarver slabs_;
 };
 constinit SlotDepot slot_depot;
 

@@ -45,23 +45,16 @@ class Depot {
   }
   /// A batch of a slab.
   Block* carve(std::size_t bytes) {
-    const std::size_t needed = bytes * batch_blocks;
     std::lock_guard guard(slab_lock_);
-    if (static_cast<std::size_t>(slab_end_ - slab_) < needed) {
-      slab_ = map_slab(std::exchange(has_filled_one_, true) ? PageSize::huge : PageSize::small);
-      slab_end_ = slab_ + slab_bytes;
-    }
+    std::byte* const memory = slabs_.take(bytes * batch_blocks);
     Block* first = nullptr;
     for (std::uint32_t i = batch_blocks; i-- > 0;) {
-      first = ::new (slab_ + i * bytes) Block{first, nullptr, batch_blocks};
+      first = ::new (memory + i * bytes) Block{first, nullptr, batch_blocks};
     }
-    slab_ += needed;
     return first;
   }
   std::mutex slab_lock_;
-  std::byte* slab_ = nullptr;
-  std::byte* slab_end_ = nullptr;
-  bool has_filled_one_ = false;
+  SlabCarver slabs_;
   std::atomic<std::uint64_t> free_bytes_{0};
   SpinLock lock_;
   Block* batches_[block_classes] = {};
