@@ -96,8 +96,7 @@ SlotCache::~SlotCache() {
   if (++cache.count >= cache_slots_max) give_slots(cache, batch_slots);
 }
 
-void add_to_asks(Cell& asker, AskSlot* slot) {
-  CellExtension& e = asker.ext();
+void add_to_asks(CellExtension& e, AskSlot* slot) {
   slot->previous = nullptr;
   slot->following = e.asks;
   if (e.asks != nullptr) e.asks->previous = slot;
@@ -108,12 +107,10 @@ void remove_from_asks(AskSlot* slot) noexcept {
   CellExtension& e = *slot->asked_by()->extension;
   (slot->previous != nullptr ? slot->previous->following : e.asks) = slot->following;
   if (slot->following != nullptr) slot->following->previous = slot->previous;
-  slot->previous = slot->following = nullptr;
 }
 
 /// An actor has one armed timer for all its asks: the earliest deadline (DESIGN.md D12).
-void arm_ask_timer(Cell& asker, TimePoint deadline) {
-  CellExtension& e = asker.ext();
+void arm_ask_timer(Cell& asker, CellExtension& e, TimePoint deadline) {
   if (e.ask_timer == nullptr) {
     e.ask_timer = new TimerRecord;
     e.ask_timer->purpose = TimerPurpose::ask_deadline;
@@ -124,6 +121,9 @@ void arm_ask_timer(Cell& asker, TimePoint deadline) {
   arm_cell_timer(asker, *e.ask_timer, deadline);
 }
 
+/// Such a timeout counts from the clock's cheaper reading: the other is an eighth of an ask.
+constexpr Duration far_off = std::chrono::seconds{1};
+
 struct AskTimes {
   TimePoint begun = TimePoint::min();  ///< not looked up where there is no deadline
   TimePoint deadline = TimePoint::max();
@@ -132,15 +132,16 @@ AskTimes times_of_ask(SystemCore* core, std::chrono::nanoseconds timeout) {
   if (core == nullptr || timeout == no_timeout) return {};
   if (timeout == default_timeout) timeout = core->options().ask_timeout;
   if (timeout == no_timeout) return {};
-  const TimePoint now = core->now();
+  const TimePoint now = timeout < far_off ? core->now() : core->options().clock->soon();
   return {now, deadline_after(now, std::max(timeout, Duration::zero()))};
 }
 
-AskSlot* open(Cell* asker, SystemGate* gate, const AskTimes& times) {
+[[gnu::always_inline]] inline AskSlot* open(Cell* asker, SystemGate* gate, const Address& callee,
+                                            const AskTimes& times) {
   AskSlot* slot = take_free_slot();
   slot->asker.store(asker, std::memory_order_relaxed);  // published by the request
   slot->gate.store(gate, std::memory_order_relaxed);    // published by the request
-  slot->set_callee({});
+  slot->set_callee(callee);
   slot->asked.store(nullptr, std::memory_order_relaxed);  // published by waits_for
   slot->kind = CommandKind::answered;
   slot->command_expected = asker != nullptr;
@@ -151,8 +152,9 @@ AskSlot* open(Cell* asker, SystemGate* gate, const AskTimes& times) {
   if (asker != nullptr) {
     slot->to_generation =
         asker->generation.load(std::memory_order_relaxed);  // the owner's own write
-    add_to_asks(*asker, slot);
-    if (times.deadline != TimePoint::max()) arm_ask_timer(*asker, times.deadline);
+    CellExtension& e = asker->ext();
+    add_to_asks(e, slot);
+    if (times.deadline != TimePoint::max()) arm_ask_timer(*asker, e, times.deadline);
   }
   slot->word.open();
   return slot;
@@ -172,11 +174,11 @@ void free_slot(AskSlot* slot) noexcept {
   Worker* worker = Worker::current_here();
   Cell* asker = worker != nullptr ? worker->cell : nullptr;
   if (asker != nullptr)
-    return open(asker, &worker->core.gate(), times_of_ask(&worker->core, timeout));
+    return open(asker, &worker->core.gate(), callee, times_of_ask(&worker->core, timeout));
   SystemGate* gate = callee.cell != nullptr ? callee.cell->gate.load(std::memory_order_acquire)
                                             : nullptr;  // spawn
   SystemCore* core = gate != nullptr ? gate->enter() : nullptr;
-  AskSlot* slot = open(nullptr, gate, times_of_ask(core, timeout));
+  AskSlot* slot = open(nullptr, gate, callee, times_of_ask(core, timeout));
   if (core != nullptr) gate->leave();
   return slot;
 }
@@ -185,7 +187,6 @@ RequestPort open_slot(const Address& callee, std::chrono::nanoseconds timeout,
                       void (*destroy)(void* answer) noexcept) {
   AskSlot* slot = take_slot(callee, timeout);
   slot->destroy = destroy;
-  slot->set_callee(callee);
   return {slot, slot->generation()};
 }
 
@@ -206,10 +207,11 @@ bool win_slot(const RequestPort& port) noexcept {
     SystemGate* gate = asker->gate.load(std::memory_order_relaxed);  // constant while it waits
     Worker* worker = Worker::current_here();
     const bool is_inside = worker != nullptr && &worker->core.gate() == gate;
-    const bool is_open = is_inside || gate->enter() != nullptr;
+    SystemCore* const core = is_inside ? &worker->core : gate->enter();
     slot.word.publish(outcome);
-    if (is_open) send_answer(*asker, &slot);
-    if (is_open && !is_inside) gate->leave();
+    if (core != nullptr)
+      put_command(*core, is_inside ? worker : nullptr, *asker, &slot, answer_lane);
+    if (core != nullptr && !is_inside) gate->leave();
   } else {
     slot.word.publish(outcome);  // from here on it may be another ask's: a stray wake at most
     slot.changed.fetch_add(1, std::memory_order_seq_cst);
@@ -333,7 +335,7 @@ void await_slot(const RequestPort& ask) {
           "pipe_to_self");
     }
     TROUPE_CHECK(slot.asked_by() == worker->cell, "an actor awaits an ask of somebody else");
-    worker->cell->wait_in_turn(ask, false);
+    worker->cell->wait_in_turn(*worker, ask, false);
     return;
   }
   const auto over = [&] { return slot.is_over(ask.generation); };
@@ -447,14 +449,16 @@ AskError slot_error(const RequestPort& ask) {
 
 void release_slot(const RequestPort& ask) noexcept {
   AskSlot& slot = *ask.slot;
-  if (slot.state(ask.generation) == SlotState::pending && slot.word.give_up(ask.generation)) {
+  SlotState state = slot.state(ask.generation);
+  if (state == SlotState::pending && slot.word.give_up(ask.generation)) {
     end_stop_token(slot, true);
     if (slot.asked_by() != nullptr) remove_from_asks(&slot);
     slot.frame = nullptr;
     free_slot(&slot);
     return;
   }
-  const SlotState state = slot.word.outcome(ask.generation, std::this_thread::yield);
+  if (state == SlotState::pending || state == SlotState::writing)
+    state = slot.word.outcome(ask.generation, std::this_thread::yield);
   if (state == SlotState::free) return;  // its actor has ended and gave it back
   if (state == SlotState::value && slot.destroy != nullptr) slot.destroy(slot.value);
   delete std::exchange(slot.error, nullptr);

@@ -31,14 +31,11 @@ ChildObserver* Cell::observer() noexcept {
   return find == nullptr ? nullptr : find(actor());
 }
 
-CellExtension& Cell::ext() {
-  if (extension == nullptr) {
-    auto* made = new CellExtension;
-    made->has_object = true;
-    made->on_start_ran = is(Phase::running);
-    extension = made;
-  }
-  return *extension;
+[[gnu::noinline]] void Cell::make_extension() {
+  auto* made = new CellExtension;
+  made->has_object = true;
+  made->on_start_ran = is(Phase::running);
+  extension = made;
 }
 
 // Not inlined: see free_block.
@@ -105,6 +102,7 @@ inline Cell::Next Cell::sleep_plainly() {
     return;
   }
   Worker* worker = &first;
+  CellTurn& turn = *first.clean_turn;  // this carrier's, whatever worker comes to run it
   worker->cell = this;
   std::uint32_t budget = worker->messages_per_turn_max;
   for (;; is_plain = takes_mail_plainly()) {
@@ -114,7 +112,7 @@ inline Cell::Next Cell::sleep_plainly() {
     }
     Next next = Next::messages;
     if (!is(Phase::running) || !is_plain) [[unlikely]] {
-      next = before_messages();
+      next = before_messages(*worker);
       worker = Worker::current();  // it may have waited
       is_plain = next == Next::messages && takes_mail_plainly();
     }
@@ -123,7 +121,7 @@ inline Cell::Next Cell::sleep_plainly() {
         next = take_one_from_lane();
         worker = Worker::current();
       } else {
-        next = take_messages(worker, budget, is_plain);
+        next = take_messages(worker, turn, budget, is_plain);
       }
     }
     if (next == Next::left) return;
@@ -141,8 +139,8 @@ bool Cell::is_pinned_elsewhere(const Worker& worker) const noexcept {
 }
 
 /// What goes before user messages: handlers that may go on, and the phases that take no messages.
-[[gnu::noinline]] Cell::Next Cell::before_messages() {
-  if (extension != nullptr && extension->first_ready != nullptr) return resume_ready();
+[[gnu::noinline]] Cell::Next Cell::before_messages(Worker& worker) {
+  if (extension != nullptr && extension->first_ready != nullptr) return resume_ready(worker);
   switch (phase.load(std::memory_order_relaxed)) {  // the owner's own write
     case Phase::free: bounce_all(DropReason::no_actor); return sleep();
     case Phase::starting:
@@ -420,8 +418,9 @@ template <class Body>
 
 /// One message after the other, as long as there is nothing else to see to. The last counts as
 /// `took_one`; those before are off the budget already.
-inline Cell::Next Cell::take_messages(Worker*& worker, std::uint32_t& budget, bool is_plain) {
-  CellTurn turn;  // of all those that leave it as it was
+/// `turn` is of all those that leave it as it was.
+inline Cell::Next Cell::take_messages(Worker*& worker, CellTurn& turn, std::uint32_t& budget,
+                                      bool is_plain) {
   for (;; is_plain = true) {
     MailLink* done = nullptr;
     switch (Mailbox::pop(in, out, done)) {
@@ -449,7 +448,7 @@ inline Cell::Next Cell::take_messages(Worker*& worker, std::uint32_t& budget, bo
       } else {
         finish_body(*worker, turn);
         end_turn(turn);
-        turn = {};
+        ::new (&turn) CellTurn;  // `= {}` makes g++ 12 clear it byte by byte
       }
     }
     if (Mailbox::has_commands(out) || !is(Phase::running) || !takes_mail_plainly() || budget == 1)

@@ -147,7 +147,12 @@ struct Cell final : Runnable {
     const bool has = extension != nullptr && extension->oversight != nullptr;
     return has ? extension->oversight->abandoned_life : 0;
   }
-  CellExtension& ext();
+  CellExtension& ext() {
+    if (extension == nullptr) [[unlikely]]
+      make_extension();
+    return *extension;
+  }
+  void make_extension();
   // What of the extension is looked at often; null where the actor has none of its own.
   [[nodiscard]] bool takes_mail_plainly() const noexcept {
     if (extension == nullptr) [[likely]]
@@ -196,8 +201,8 @@ struct Cell final : Runnable {
     took_one,  ///< a message was handled
     left,      ///< the token is gone
   };
-  Next before_messages();
-  Next take_messages(Worker*& worker, std::uint32_t& budget, bool is_plain);
+  Next before_messages(Worker& worker);
+  Next take_messages(Worker*& worker, CellTurn& turn, std::uint32_t& budget, bool is_plain);
   Next take_one_from_lane();
   [[nodiscard]] const HandlerEntry* plain_handler(const Envelope& e,
                                                   const Worker& worker) const noexcept;
@@ -228,17 +233,19 @@ struct Cell final : Runnable {
   [[nodiscard]] Frame* waiting() const noexcept {
     return extension != nullptr ? extension->frames : nullptr;
   }
-  void wait_in_turn(const RequestPort& port, bool lent, std::stop_source* stop = nullptr);
-  void wait_in_frame(Frame& frame, CellTurn& turn, const RequestPort& port);
+  void wait_in_turn(Worker& worker, const RequestPort& port, bool lent,
+                    std::stop_source* stop = nullptr);
+  void wait_in_frame(Worker& before, Frame& frame, CellTurn& turn, const RequestPort& port);
   void wait_for_message(const RequestPort& port, bool until_empty);
   [[nodiscard]] bool is_idle_process() const noexcept {
     return extension->frames != nullptr && extension->frames->is_idle;
   }
-  bool link_frame(Frame& frame, CellTurn& turn, const RequestPort& port);
+  bool link_frame(Worker& worker, Frame& frame, CellTurn& turn, const RequestPort& port);
   void unlink_frame(Frame& frame);
   void make_ready(Frame& frame);
-  Next resume_ready();
+  Next resume_ready(Worker& worker);
   void run_task(TaskTurn& turn);
+  [[nodiscard]] bool may_close_ring(const RequestPort& port) const noexcept;
   bool refuse_cycle(const RequestPort& port);
   void wait_behind_writer();
   bool closes_ring(const RequestPort& port, std::vector<Address>* path);
@@ -336,8 +343,9 @@ void slow_sender(SystemCore& core, Worker* worker, const Address& to) noexcept;
 void send_due(SystemCore& core, const Address& to, Envelope* e) noexcept;
 /// Gives a cell a command. Any thread that may touch the cell's System.
 void send_command(Cell& to, Command* command);
-/// As send_command, but in the lane of answers, which is not ordered with what the sender tells.
-void send_answer(Cell& to, Command* command);
+/// From a worker of the cell's System, or (null) from a thread that has entered its gate. What goes
+/// in another lane is not ordered with what the sender tells.
+void put_command(SystemCore& core, Worker* worker, Cell& to, Command* command, std::uint32_t lane);
 void destroy_envelope(Envelope* e) noexcept;
 /// The message is done with; its memory too, unless the mailbox still needs it.
 void end_message(Envelope* e) noexcept;

@@ -494,7 +494,7 @@ void lend(Cell& self, std::stop_source* stop, const std::function<void(RequestPo
   const Ask<void> done{port};
   Worker::current()->reserve_carrier();  // so that waiting can't fail once it is under way
   start(port);
-  self.wait_in_turn(port, true, stop);
+  self.wait_in_turn(*Worker::current(), port, true, stop);
   if (static_cast<CellTurn*>(Worker::current()->turn)->cancelled) throw Cancelled{};
 }
 

@@ -114,7 +114,8 @@ std::vector<ActorInfo> SystemCore::list_actors() {
     }
     if (cell.waits_for.load(std::memory_order_relaxed) != nullptr) {  // as above
       info.waits_for = why(info.ref.address());
-      if (const auto since = waits_since(cell)) info.at_least = at - *since;
+      if (const auto since = waits_since(cell))
+        info.at_least = std::max(at - *since, Duration::zero());
     }
     actors.push_back(std::move(info));
   });

@@ -286,7 +286,6 @@ void send_due(SystemCore& core, const Address& to, Envelope* e) noexcept {
 
 RequestPort send_request(const Address& to, RequestEnvelope* e) noexcept {
   const RequestPort port = e->port;
-  waits_for(port, to);
   send(to, e);
   return port;
 }
@@ -369,45 +368,24 @@ Sent send_urgent(const Address& to, Envelope* e) noexcept {
   return sent;
 }
 
-namespace {
-
-void push_command_now(Cell& to, Command* command) {
-  if (!Mailbox::push_command(to.in, to.out, command)) return;
-  Worker* worker = Worker::current_here();
-  SystemGate* gate =
-      to.gate.load(std::memory_order_relaxed);  // constant while commands can be under way
-  if (worker != nullptr && &worker->core.gate() == gate) {
-    worker->push(to);
-  } else {
-    gate->core.load(std::memory_order_relaxed)
-        ->executor()
-        .submit(to);  // open: the caller is inside or entered it
+void put_command(SystemCore& core, Worker* worker, Cell& to, Command* command, std::uint32_t lane) {
+  if (Delivery* delivery = core.delivery(); delivery != nullptr) {
+    const std::uint32_t sender =
+        worker != nullptr && worker->cell != nullptr ? worker->cell->serial : 0;
+    delivery->post_command(sender | lane, to, command);
+  } else if (Mailbox::push_command(to.in, to.out, command)) {
+    schedule(core, worker, to);
   }
 }
 
-void send_command_in_lane(Cell& to, Command* command, std::uint32_t lane) {
+void send_command(Cell& to, Command* command) {
   SystemGate* gate = to.gate.load(std::memory_order_acquire);  // partner: the store at spawn
   Worker* worker = Worker::current_here();
   const bool is_inside = worker != nullptr && &worker->core.gate() == gate;
   SystemCore* core = is_inside ? &worker->core : gate->enter();
   TROUPE_CHECK(core != nullptr, "a command for a cell whose System is gone");
-  if (Delivery* delivery = core->delivery(); delivery != nullptr) {
-    const std::uint32_t sender =
-        worker != nullptr && worker->cell != nullptr ? worker->cell->serial : 0;
-    delivery->post_command(sender | lane, to, command);
-  } else {
-    push_command_now(to, command);
-  }
+  put_command(*core, is_inside ? worker : nullptr, to, command, 0);
   if (!is_inside) gate->leave();
-}
-
-}  // namespace
-
-void send_command(Cell& to, Command* command) {
-  send_command_in_lane(to, command, 0);
-}
-void send_answer(Cell& to, Command* command) {
-  send_command_in_lane(to, command, answer_lane);
 }
 
 std::string print(const Address& address) {

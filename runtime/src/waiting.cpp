@@ -49,17 +49,18 @@ bool Cell::takes_messages_now() const noexcept {
 
 // ---- fibers
 
-void Cell::wait_in_turn(const RequestPort& port, bool lent, std::stop_source* stop) {
-  auto* turn = static_cast<CellTurn*>(Worker::current()->turn);
+void Cell::wait_in_turn(Worker& worker, const RequestPort& port, bool lent,
+                        std::stop_source* stop) {
+  auto* turn = static_cast<CellTurn*>(worker.turn);
   TROUPE_CHECK(turn != nullptr, "an actor waits outside of its turn");
-  if (Worker::current()->has_abandoned.load(std::memory_order_relaxed) == this)  // seen soon enough
+  if (worker.has_abandoned.load(std::memory_order_relaxed) == this)  // seen soon enough
     turn->cancelled = true;
   if (turn->cancelled && !lent) throw Cancelled{};
   if (!port.slot->is_over(port.generation)) {
     Frame frame;
     frame.lent = lent;
     frame.stop = stop;
-    wait_in_frame(frame, *turn, port);
+    wait_in_frame(worker, frame, *turn, port);
   }
   if (turn->cancelled && !lent) throw Cancelled{};
 }
@@ -78,12 +79,11 @@ void after_suspension(void* argument) {
 
 }  // namespace
 
-/// Suspends the running fiber.
-void Cell::wait_in_frame(Frame& frame, CellTurn& turn, const RequestPort& port) {
-  Worker& before = *Worker::current();
+/// Suspends the running fiber. It may go on on another worker.
+void Cell::wait_in_frame(Worker& before, Frame& frame, CellTurn& turn, const RequestPort& port) {
   before.reserve_carrier();
   frame.carrier = &before.carrier();
-  if (!link_frame(frame, turn, port)) return;
+  if (!link_frame(before, frame, turn, port)) return;
   pass_gate(before, *this, turn);
   before.turn = nullptr;
   // Returns on another carrier's time, perhaps on another thread.
@@ -96,32 +96,33 @@ void Cell::wait_in_frame(Frame& frame, CellTurn& turn, const RequestPort& port) 
 /// A process waits until `port` is answered, its time is up, or the mailbox is empty. A stop ends
 /// the wait (S139).
 void Cell::wait_for_message(const RequestPort& port, bool until_empty) {
-  auto* turn = static_cast<CellTurn*>(Worker::current()->turn);
+  Worker& worker = *Worker::current();
+  auto* turn = static_cast<CellTurn*>(worker.turn);
   TROUPE_CHECK(turn != nullptr, "a process receives outside of its turn");
   if (ext().stop_pending) turn->cancelled = true;
   if (turn->cancelled) throw Cancelled{};
   Frame frame;
   frame.is_idle = true;
   frame.wakes_when_empty = until_empty;
-  wait_in_frame(frame, *turn, port);
+  wait_in_frame(worker, frame, *turn, port);
   if (turn->cancelled) throw Cancelled{};
 }
 
 /// False: the ask is over, because waiting for it would have closed a ring.
-bool Cell::link_frame(Frame& frame, CellTurn& turn, const RequestPort& port) {
+bool Cell::link_frame(Worker& worker, Frame& frame, CellTurn& turn, const RequestPort& port) {
   CellExtension& e = ext();
   // While an actor starts or ends it takes no messages, whatever its class says.
   const bool takes_none = own_type().turns != TurnsKind::reentrant || !is(Phase::running);
   const bool reads_on = own_type().turns == TurnsKind::readers_together && turn.is_reader;
   if (takes_none && !reads_on && !frame.lent && !frame.is_idle) {
     waits_for.store(port.slot, std::memory_order_seq_cst);  // pair: refuse_cycle of another actor
-    if (refuse_cycle(port)) {
+    if (may_close_ring(port) && refuse_cycle(port)) {
       waits_for.store(nullptr, std::memory_order_relaxed);  // a hint to others
       return false;
     }
   }
   frame.turn = &turn;
-  frame.left = Worker::current();
+  frame.left = &worker;
   frame.waits_for = port;
   frame.previous = nullptr;
   frame.following = e.frames;
@@ -149,10 +150,9 @@ void Cell::make_ready(Frame& frame) {
 
 /// Goes on with a handler that may. For a fiber it comes back when this carrier is needed again,
 /// which then holds nothing.
-Cell::Next Cell::resume_ready() {
+Cell::Next Cell::resume_ready(Worker& worker) {
   Frame& frame = *extension->first_ready;
-  if (extension->stay_on_worker && frame.left != Worker::current() &&
-      !mutant("handler_goes_on_anywhere")) {
+  if (extension->stay_on_worker && frame.left != &worker && !mutant("handler_goes_on_anywhere")) {
     frame.left->inject(*this);
     return Next::left;
   }
@@ -165,7 +165,7 @@ Cell::Next Cell::resume_ready() {
     run_task(turn);
     return Next::took_one;
   }
-  Worker::current()->resume(*frame.carrier);
+  worker.resume(*frame.carrier);
   return Next::left;
 }
 
@@ -196,7 +196,7 @@ bool suspend_task(TaskWait& wait, const RequestPort& ask, std::coroutine_handle<
     turn->cancelled = true;
   if (turn->cancelled) return false;
   auto& frame = *::new (wait.frame) Frame;
-  if (!worker->cell->link_frame(frame, *turn, ask)) return false;
+  if (!worker->cell->link_frame(*worker, frame, *turn, ask)) return false;
   static_cast<TaskTurn*>(turn)->resume_at = task.address();
   turn->task_waits = true;
   return true;
@@ -239,6 +239,14 @@ std::optional<TimePoint> waits_since(const Cell& cell) noexcept {
   const bool is_open = port.slot->state(port.generation) == SlotState::pending;  // still its own
   if (!is_open || begun == TimePoint::min()) return std::nullopt;
   return begun;
+}
+
+/// No where the actor that is asked waits for nobody, as is usual.
+bool Cell::may_close_ring(const RequestPort& port) const noexcept {
+  const Cell* callee = port.slot->callee_address().cell;
+  return callee == this ||
+         (callee != nullptr &&
+          callee->waits_for.load(std::memory_order_seq_cst) != nullptr);  // pair: link_frame
 }
 
 /// Whether whoever is to answer `port` waits, over others or not, for this actor. Writes down who

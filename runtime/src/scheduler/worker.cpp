@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "../cell.hpp"
 #include "../system_core.hpp"
 
 #if defined(__x86_64__)
@@ -70,9 +71,11 @@ void Worker::enter() {
 }
 
 void Worker::loop() {
+  CellTurn turn;
   for (;;) {
     Worker& worker = *current();
     worker.cell = nullptr;
+    worker.clean_turn = &turn;
     Runnable* runnable = std::exchange(worker.continuation_, nullptr);
     if (runnable == nullptr) runnable = worker.next();
     if (runnable != nullptr) {

@@ -18,6 +18,7 @@
 namespace troupe::detail {
 
 struct Cell;
+struct CellTurn;
 struct Turn;
 struct MessageType;
 class SystemCore;
@@ -74,6 +75,7 @@ class Worker {
   SystemCore& core;
   Cell* cell = nullptr;  ///< whose turn it is
   Turn* turn = nullptr;  ///< what it handles
+  CellTurn* clean_turn = nullptr;  ///< for whom the loop runs: its carrier's, as it was made
   // Of the System's options, for each turn.
   const std::uint32_t messages_per_turn_max;
   const bool has_middleware;
