@@ -36,9 +36,18 @@ class SlotDepot {
     batch->previous = std::exchange(batches_, batch);
   }
 
+  [[nodiscard]] std::uint64_t out() {
+    std::lock_guard guard(lock_);
+    std::uint64_t free = 0;
+    for (AskSlot* batch = batches_; batch != nullptr; batch = batch->previous)
+      for (AskSlot* s = batch; s != nullptr; s = s->following) ++free;
+    return carved_ - free;
+  }
+
  private:
   AskSlot* carve() {
     std::byte* const memory = slabs_.take(batch_slots * sizeof(AskSlot));
+    carved_ += batch_slots;
     AskSlot* first = nullptr;
     for (std::uint32_t i = 0; i < batch_slots; ++i) {
       auto* slot = ::new (memory + i * sizeof(AskSlot)) AskSlot;
@@ -48,6 +57,7 @@ class SlotDepot {
   }
   SpinLock lock_;
   AskSlot* batches_ = nullptr;  // linked by `previous`; the slots of a batch by `following`
+  std::uint64_t carved_ = 0;
   SlabCarver slabs_;
 };
 constinit SlotDepot slot_depot;
@@ -169,6 +179,10 @@ void free_slot(AskSlot* slot) noexcept {
 }
 
 }  // namespace
+
+std::uint64_t ask_slots_in_use() {
+  return slot_depot.out() - slot_cache.count;
+}
 
 [[gnu::noinline]] AskSlot* take_slot(const Address& callee, std::chrono::nanoseconds timeout) {
   Worker* worker = Worker::current_here();

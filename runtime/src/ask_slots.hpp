@@ -88,6 +88,8 @@ AskSlot* take_slot(const Address& callee, std::chrono::nanoseconds timeout);
 bool win_slot(const RequestPort& port) noexcept;
 /// Publishes the outcome of a slot won before, and tells the asker.
 void publish_slot(AskSlot& slot, SlotState outcome) noexcept;
+/// Slots that are in use, or in the cache of another thread. For tests, as block_bytes_in_use.
+std::uint64_t ask_slots_in_use();
 /// The asker's cell (or the dead cell it was): the completion's command has come.
 void slot_completed(AskSlot& slot, Cell& cell);
 

@@ -10,6 +10,8 @@
 
 namespace troupe::detail {
 
+[[gnu::tls_model("initial-exec")]] constinit thread_local BlockCache block_cache{};
+
 namespace {
 
 constexpr std::size_t class_bytes[] = {64, 128, 256};
@@ -38,6 +40,10 @@ class Depot {
   [[nodiscard]] std::uint64_t free_bytes() const noexcept {
     return free_bytes_.load(std::memory_order_relaxed);  // as said above
   }
+  [[nodiscard]] std::uint64_t bytes_out() {
+    std::scoped_lock guard(slab_lock_);
+    return carved_bytes_ - free_bytes();
+  }
 
  private:
   static std::uint64_t bytes_of(std::uint16_t size_class, const Block& batch) noexcept {
@@ -47,6 +53,7 @@ class Depot {
   Block* carve(std::size_t bytes) {
     std::lock_guard guard(slab_lock_);
     std::byte* const memory = slabs_.take(bytes * batch_blocks);
+    carved_bytes_ += bytes * batch_blocks;
     Block* first = nullptr;
     for (std::uint32_t i = batch_blocks; i-- > 0;) {
       first = ::new (memory + i * bytes) Block{first, nullptr, batch_blocks};
@@ -55,6 +62,7 @@ class Depot {
   }
   std::mutex slab_lock_;
   SlabCarver slabs_;
+  std::uint64_t carved_bytes_ = 0;
   std::atomic<std::uint64_t> free_bytes_{0};
   SpinLock lock_;
   Block* batches_[block_classes] = {};
@@ -62,13 +70,13 @@ class Depot {
 
 constinit Depot depot;  // process-wide, as the arena of cells is: blocks outlive every System
 
-// These are calls of their own, so that the usual way needs no stack frame.
+// free_large_block and give_overflow are calls of their own, so that the usual way needs no stack
+// frame.
 [[gnu::noinline]] void free_large_block(void* block) noexcept {
   ::operator delete (block, std::align_val_t{64});
 }
 /// Cuts the newest blocks off the cache and gives them to the depot.
-[[gnu::noinline]] void give_batch(BlockCache& c, std::uint16_t size_class,
-                                  std::uint32_t blocks) noexcept {
+void give_batch(BlockCache& c, std::uint16_t size_class, std::uint32_t blocks) noexcept {
   Block* first = c.free[size_class];
   Block* last = first;
   for (std::uint32_t i = 1; i < blocks; ++i) last = last->next;
@@ -78,12 +86,30 @@ constinit Depot depot;  // process-wide, as the arena of cells is: blocks outliv
   depot.give(size_class, first);
 }
 
-}  // namespace
+/// Whatever thread it is, its blocks go back when it ends. Called where a cache exchanges a batch:
+/// the usual way needs no destructor of the cache itself.
+void flush_when_the_thread_ends() {
+  struct Flusher {
+    bool is_made = false;
+    ~Flusher() {
+      for (std::uint16_t i = 0; i < block_classes; ++i) {
+        if (block_cache.count[i] > 0) give_batch(block_cache, i, block_cache.count[i]);
+      }
+    }
+  };
+  thread_local Flusher flusher;
+  flusher.is_made = true;
+}
+[[gnu::noinline]] void give_overflow(BlockCache& c, std::uint16_t size_class) noexcept {
+  flush_when_the_thread_ends();
+  give_batch(c, size_class, batch_blocks);
+}
 
-[[gnu::tls_model("initial-exec")]] constinit thread_local BlockCache block_cache{};
+}  // namespace
 
 void* allocate_slowly(std::uint16_t size_class, std::size_t bytes) {
   if (size_class == block_classes) return ::operator new (bytes, std::align_val_t{64});
+  flush_when_the_thread_ends();
   BlockCache& c = block_cache;
   Block* const batch = depot.take(size_class);
   c.free[size_class] = batch->next;
@@ -97,18 +123,18 @@ void free_block(std::uint16_t size_class, void* block) noexcept {
   freed->next = c.free[size_class];
   c.free[size_class] = freed;
   if (++c.count[size_class] >= cached_blocks_max) [[unlikely]]
-    give_batch(c, size_class, batch_blocks);
+    give_overflow(c, size_class);
 }
 
 std::uint64_t free_block_bytes() noexcept {
   return depot.free_bytes();
 }
 
-void flush_block_cache() noexcept {
-  BlockCache& c = block_cache;
-  for (std::uint16_t i = 0; i < block_classes; ++i) {
-    if (c.count[i] > 0) give_batch(c, i, c.count[i]);
-  }
+std::uint64_t block_bytes_in_use() {
+  std::uint64_t cached = 0;
+  for (std::uint16_t i = 0; i < block_classes; ++i)
+    cached += std::uint64_t{block_cache.count[i]} * class_bytes[i];
+  return depot.bytes_out() - cached;
 }
 
 }  // namespace troupe::detail

@@ -11,6 +11,8 @@ namespace troupe::detail {
 namespace {
 
 constexpr std::uint32_t cells_carved_at_once = 64;
+// Cells that are taken in one place and given back in another come round by the depot.
+constexpr std::size_t cells_cached_max = 4 * cells_carved_at_once;
 constexpr std::uint32_t generation_max = has_locked_lane - 1;
 
 SystemOptions complete(SystemOptions options) {
@@ -118,10 +120,11 @@ Cell* SystemCore::take_cell(std::size_t cell_class) {
         depot.pop_back();
       }
       auto& chunks = chunks_[cell_class];
-      if (cells.empty() && (chunks.empty() || chunks.back().used == chunks.back().count)) {
+      const bool must_carve = cells.empty();
+      if (must_carve && (chunks.empty() || chunks.back().used == chunks.back().count)) {
         chunks.push_back(Arena::take(cell_class));
       }
-      while (cells.size() < wanted && !chunks.empty() && chunks.back().used < chunks.back().count) {
+      while (must_carve && cells.size() < wanted && chunks.back().used < chunks.back().count) {
         Chunk& chunk = chunks.back();
         std::byte* memory = chunk.cells + std::size_t{chunk.used} * cell_class_bytes[cell_class];
         auto* cell = reinterpret_cast<Cell*>(memory);
@@ -138,6 +141,7 @@ Cell* SystemCore::take_cell(std::size_t cell_class) {
         cells.push_back(cell);
       }
     }
+    if (cells.empty()) continue;  // the rest of that chunk is retired
     Cell* cell = cells.back();
     cells.pop_back();
     if (Mailbox::claim(cell->in)) {
@@ -152,17 +156,22 @@ Cell* SystemCore::take_cell(std::size_t cell_class) {
 }
 
 void SystemCore::give_cell(Cell& cell) {
-  constexpr std::size_t cached_max = 4096;
   if (cell.generation.load(std::memory_order_relaxed) == generation_max)
     return;  // would wrap: this slot is retired
   Worker* worker = Worker::current();
-  if (worker != nullptr && &worker->core == this &&
-      worker->free_cells[cell.cell_class].size() < cached_max) {
-    worker->free_cells[cell.cell_class].push_back(&cell);
+  if (worker == nullptr || &worker->core != this) {
+    std::lock_guard guard(cells_lock_);
+    free_cells_[cell.cell_class].push_back(&cell);
     return;
   }
+  auto& own = worker->free_cells[cell.cell_class];
+  own.push_back(&cell);
+  if (own.size() < cells_cached_max) return;
+  const auto half = own.begin() + cells_cached_max / 2;  // those that were given back first
   std::lock_guard guard(cells_lock_);
-  free_cells_[cell.cell_class].push_back(&cell);
+  auto& depot = free_cells_[cell.cell_class];
+  depot.insert(depot.end(), own.begin(), half);
+  own.erase(own.begin(), half);
 }
 
 void SystemCore::for_each_cell(const std::function<void(Cell&)>& f) {

@@ -320,6 +320,17 @@ TEST_CASE("slots are reused, and an old ref does not reach the new actor in the 
   });
 }
 
+TEST_CASE("cells of actors that are spawned from outside and end on workers come round",
+          "[runtime]") {
+  on_every_schedule([](TestSystem& system) {
+    Diary diary;
+    for (int i = 0; i < 1000; ++i) system.stop(system.spawn<Storyteller>(diary)).await();
+    int cells = 0;
+    system.core().for_each_cell([&](troupe::detail::Cell&) { ++cells; });
+    REQUIRE(cells < 600);
+  });
+}
+
 namespace {
 using Stopping = std::shared_ptr<std::optional<troupe::Ask<void>>>;
 

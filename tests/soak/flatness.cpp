@@ -4,7 +4,15 @@
 #include <cstdio>
 #include <fstream>
 
+#include <malloc.h>
 #include <unistd.h>
+
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#include <sanitizer/allocator_interface.h>
+#define TROUPE_SOAK_ASAN 1
+#endif
+#endif
 
 namespace troupe::soak {
 
@@ -66,10 +74,11 @@ Flatness judge(const std::vector<MemorySample>& samples, double run_minutes) {
 }
 
 std::string print_table(const std::vector<MemorySample>& samples, double run_minutes) {
-  std::string text = "minute  resident MB  growth in the window\n";
+  std::string text = "minute  allocated MB  resident MB  growth in the window\n";
   for (std::size_t i = 0; i < samples.size(); ++i) {
     char line[80];
-    std::snprintf(line, sizeof line, "%6.2f  %11.2f", samples[i].minute, samples[i].bytes / 1e6);
+    std::snprintf(line, sizeof line, "%6.2f  %12.2f  %11.2f", samples[i].minute,
+                  samples[i].allocated / 1e6, samples[i].bytes / 1e6);
     text += line;
     const auto window = window_until(samples, i, run_minutes);
     if (!window.empty()) {
@@ -87,6 +96,23 @@ double resident_bytes() {
   double resident = 0;
   file >> size >> resident;
   return resident * static_cast<double>(sysconf(_SC_PAGESIZE));
+}
+
+void give_back_free_memory() {
+#ifdef TROUPE_SOAK_ASAN
+  __sanitizer_purge_allocator();
+#else
+  malloc_trim(0);
+#endif
+}
+
+double allocated_bytes() {
+#ifdef TROUPE_SOAK_ASAN
+  return static_cast<double>(__sanitizer_get_current_allocated_bytes());
+#else
+  const struct mallinfo2 info = mallinfo2();
+  return static_cast<double>(info.uordblks + info.hblkhd);
+#endif
 }
 
 }  // namespace troupe::soak

@@ -11,6 +11,7 @@ namespace troupe::soak {
 struct MemorySample {
   double minute;  ///< since the beginning
   double bytes;
+  double allocated = 0;  ///< of these, what `new` and `malloc` have given out and not got back
 };
 
 /// By how much the middle of a window's samples grows from its one end to the other, as a share of
@@ -40,7 +41,12 @@ struct Flatness {
 /// A line for each sample, with the growth of the window that ends there.
 [[nodiscard]] std::string print_table(const std::vector<MemorySample>& samples, double run_minutes);
 
+/// What the allocator keeps of freed blocks goes back to the machine.
+void give_back_free_memory();
 /// What the process has in memory, in bytes.
 [[nodiscard]] double resident_bytes();
+/// What the program holds of the heap, in bytes. Beside the resident size it tells whether the
+/// program grows or the allocator (a sanitizer's keeps notes of its own).
+[[nodiscard]] double allocated_bytes();
 
 }  // namespace troupe::soak

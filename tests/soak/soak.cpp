@@ -8,6 +8,8 @@
 
 #include <CLI/CLI.hpp>
 
+#include "ask_slots.hpp"
+#include "memory.hpp"
 #include "soak/flatness.hpp"
 #include "soak/load.hpp"
 
@@ -146,7 +148,8 @@ bool Soak::check_rest() {
   for (auto& text : check_supervisors(system_)) found.push_back(std::move(text));
   if (!rests) found.push_back("it does not come to rest");
   if (!found.empty()) found.push_back("the actors:\n" + system_.tree());
-  samples_.push_back({minutes(), resident_bytes()});
+  give_back_free_memory();
+  samples_.push_back({minutes(), resident_bytes(), allocated_bytes()});
   world_.is_calm = false;
   return report("at rest", found);
 }
@@ -155,8 +158,9 @@ void Soak::print_line() {
   const double now = minutes();
   if (options_.minutes >= 3 && now < minutes_printed_ + 1) return;
   minutes_printed_ = static_cast<int>(now);
-  std::printf("%5.1f min  %zu actors, %.1f MB: %s\n", now, books_->living(),
-              samples_.back().bytes / 1e6, books_->figures().to_string().c_str());
+  std::printf("%5.1f min  %zu actors, %.2f of %.1f MB: %s\n", now, books_->living(),
+              samples_.back().allocated / 1e6, samples_.back().bytes / 1e6,
+              books_->figures().to_string().c_str());
   std::fflush(stdout);
 }
 
@@ -212,6 +216,15 @@ bool Soak::run() {
   return check_end() && is_fine;
 }
 
+/// Slabs are no heap: whether all that lies in them has come back no leak checker says.
+bool slabs_are_whole() {
+  const std::uint64_t slots = detail::ask_slots_in_use();
+  const std::uint64_t bytes = detail::block_bytes_in_use();
+  std::printf("still in use in slabs: %" PRIu64 " ask slots, %" PRIu64 " bytes of blocks\n", slots,
+              bytes);
+  return slots == 0 && bytes == 0;
+}
+
 int main(int argc, char** argv) {
   Options options;
   CLI::App app{"Mixed load with random kills; the books must balance and memory stay flat"};
@@ -226,6 +239,7 @@ int main(int argc, char** argv) {
     Soak soak{options};
     is_fine = soak.run();
   }
+  is_fine = slabs_are_whole() && is_fine;
   std::printf("%s\n", is_fine ? "the soak is passed" : "THE SOAK FAILED");
   return is_fine ? 0 : 1;
 }

@@ -11,7 +11,6 @@
 #include <asio/steady_timer.hpp>
 
 #include "futex.hpp"
-#include "memory.hpp"
 #include "scheduler/blocking_pool.hpp"
 #include "scheduler/executor.hpp"
 #include "scheduler/worker.hpp"
@@ -169,7 +168,6 @@ class IoExecutor final : public troupe::detail::Executor,
     }
     worker_->budget = runs_per_turn;
     worker_->enter();
-    troupe::detail::flush_block_cache();
     return true;
   }
   /// On the io_context: wakes it for the earliest timer, and for none when there is none.

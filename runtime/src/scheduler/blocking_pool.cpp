@@ -4,8 +4,6 @@
 #include <system_error>
 #include <utility>
 
-#include "../memory.hpp"
-
 namespace troupe::detail {
 
 namespace {
@@ -58,7 +56,6 @@ void BlockingPool::serve() {
     job.run(job);
     lock.lock();
   }
-  flush_block_cache();
   --threads_;
   thread_left_.notify_all();
 }
