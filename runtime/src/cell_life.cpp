@@ -244,15 +244,17 @@ Cell::Next Cell::go_on_ending() {
       case Stage::unwind:
         if (!waits) e.stage = Stage::on_stop;
         break;
-      case Stage::on_stop:
+      case Stage::on_stop: {
         if (waits) break;
-        if (!e.on_start_ran) {
+        const bool is_due = e.on_start_ran && own_type().has_on_stop;
+        e.on_start_ran = false;
+        if (!is_due) {
           e.stage = Stage::children;
           break;
         }
-        e.on_start_ran = false;
         if (!mutant("no_on_stop")) call_on_stop();
         return Next::go_on;
+      }
       case Stage::children:
         if (keeps_children()) {
           e.stage = Stage::object;

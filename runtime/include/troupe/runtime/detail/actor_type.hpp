@@ -22,6 +22,7 @@ struct ActorType {
   ChildObserver* (*child_observer)(
       ActorBase&) noexcept;  ///< null: the runtime looks after the children
   bool has_on_start;
+  bool has_on_stop;
   TurnsKind turns;
 
   /// Null when the class has none.
@@ -46,6 +47,11 @@ consteval TurnsKind turns_of() {
 template <class T>
 concept InheritsOnStart = requires {
   { &T::on_start } -> std::same_as<void (ActorBase::*)()>;
+};
+
+template <class T>
+concept InheritsOnStop = requires {
+  { &T::on_stop } -> std::same_as<void (ActorBase::*)(StopReason)>;
 };
 
 // Signals a class has handlers for.
@@ -98,7 +104,7 @@ consteval ActorType describe_actor() {
           Table::count,       Table::entries,
           &base_of<T>,        &destroy_object<T>,
           find_observer<T>(), !InheritsOnStart<T>,
-          turns_of<T>()};
+          !InheritsOnStop<T>, turns_of<T>()};
 }
 template <class T>
 inline constexpr ActorType actor_type = describe_actor<T>();
