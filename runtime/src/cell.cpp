@@ -448,7 +448,8 @@ inline Cell::Next Cell::take_messages(Worker*& worker, CellTurn& turn, std::uint
       } else {
         finish_body(*worker, turn);
         end_turn(turn);
-        ::new (&turn) CellTurn;  // `= {}` makes g++ 12 clear it byte by byte
+        worker = Worker::current();  // a coroutine may have waited as a fiber does
+        ::new (&turn) CellTurn;      // `= {}` makes g++ 12 clear it byte by byte
       }
     }
     if (Mailbox::has_commands(out) || !is(Phase::running) || !takes_mail_plainly() || budget == 1)
@@ -508,10 +509,10 @@ Worker& Cell::handle_message(Envelope* e, Worker& worker) {
   Worker& after = run_body(*this, worker, turn, [&] { invoke(*this, worker, turn, invocation); });
   if (turn.task == nullptr && extension == nullptr && turn.span == nullptr) [[likely]] {
     end_message(e);
-  } else {
-    end_turn(turn);
+    return after;
   }
-  return after;
+  end_turn(turn);
+  return *Worker::current();  // a coroutine may have waited as a fiber does
 }
 
 /// The handler has returned; where it is a coroutine that has not ended, its message stays.

@@ -326,6 +326,54 @@ TEST_CASE("S80 an idle System sleeps: no worker wakes while nothing is sent", "[
   REQUIRE(settled() == before);
 }
 
+namespace {
+
+/// Asks from a coroutine, but waits as a fiber does, and from a plain handler.
+template <auto kind>
+class AsksBothWays : public troupe::Actor<Drive, Add> {
+ public:
+  static constexpr auto turns = kind;
+  explicit AsksBothWays(troupe::Ref<Sum> sum) : sum_(sum) {}
+  troupe::Task<int> receive(const Drive& m) {
+    const int echo = sum_.ask(Echo{m.count}, 10s).await();
+    co_return echo;
+  }
+  long receive(const Add& m) { return sum_.ask(Echo{m.n}, 10s).await(); }
+
+ private:
+  troupe::Ref<Sum> sum_;
+};
+
+template <auto kind>
+void ask_both_ways() {
+  troupe::System system{quiet(2)};
+  std::vector<troupe::Ref<AsksBothWays<kind>>> askers;
+  for (int i = 0; i < 4; ++i)
+    askers.push_back(system.spawn<AsksBothWays<kind>>(system.spawn<Sum>()));
+  for (int round = 0; round < 20; ++round) {
+    std::vector<troupe::Ask<int>> coroutines;
+    std::vector<troupe::Ask<long>> fibers;
+    for (int n = 0; n < 100; ++n) {
+      for (auto& asker : askers) {
+        coroutines.push_back(asker.ask(Drive{n}, 30s));
+        fibers.push_back(asker.ask(Add{n}, 30s));
+      }
+    }
+    for (std::size_t i = 0; i < fibers.size(); ++i) {
+      REQUIRE(coroutines[i].await() == static_cast<int>(i / askers.size()));
+      REQUIRE(fibers[i].await() == static_cast<long>(i / askers.size()));
+    }
+  }
+}
+
+}  // namespace
+
+TEST_CASE("a coroutine that waits as a fiber does goes on on any worker, and so does its actor",
+          "[stress]") {
+  ask_both_ways<troupe::exclusive>();
+  ask_both_ways<troupe::reentrant>();
+}
+
 TEST_CASE("C97 extreme ping-pong between two workers loses no wake-up", "[stress]") {
   troupe::System system{quiet(2)};
   auto sum = system.spawn<Sum>();
