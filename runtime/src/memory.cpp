@@ -86,32 +86,26 @@ void give_batch(BlockCache& c, std::uint16_t size_class, std::uint32_t blocks) n
   depot.give(size_class, first);
 }
 
-/// Whatever thread it is, its blocks go back when it ends. Called where a cache exchanges a batch:
-/// the usual way needs no destructor of the cache itself.
-void flush_when_the_thread_ends() {
-  struct Flusher {
-    bool is_made = false;
-    ~Flusher() {
-      for (std::uint16_t i = 0; i < block_classes; ++i) {
-        if (block_cache.count[i] > 0) give_batch(block_cache, i, block_cache.count[i]);
-      }
-    }
-  };
-  thread_local Flusher flusher;
-  flusher.is_made = true;
-}
 [[gnu::noinline]] void give_overflow(BlockCache& c, std::uint16_t size_class) noexcept {
-  flush_when_the_thread_ends();
+  flush_when_thread_ends();
   give_batch(c, size_class, batch_blocks);
 }
+constinit thread_local bool thread_has_ended = false;  // what still runs is destructors
 
 }  // namespace
 
 void* allocate_slowly(std::uint16_t size_class, std::size_t bytes) {
   if (size_class == block_classes) return ::operator new (bytes, std::align_val_t{64});
-  flush_when_the_thread_ends();
-  BlockCache& c = block_cache;
   Block* const batch = depot.take(size_class);
+  if (thread_has_ended) {  // nobody would give the rest back
+    if (Block* const rest = batch->next) {
+      rest->blocks = batch->blocks - 1;
+      depot.give(size_class, rest);
+    }
+    return batch;
+  }
+  flush_when_thread_ends();
+  BlockCache& c = block_cache;
   c.free[size_class] = batch->next;
   c.count[size_class] = batch->blocks - 1;
   return batch;
@@ -135,6 +129,25 @@ std::uint64_t block_bytes_in_use() {
   for (std::uint16_t i = 0; i < block_classes; ++i)
     cached += std::uint64_t{block_cache.count[i]} * class_bytes[i];
   return depot.bytes_out() - cached;
+}
+
+void flush_block_cache() noexcept {
+  BlockCache& c = block_cache;
+  for (std::uint16_t i = 0; i < block_classes; ++i) {
+    if (c.count[i] > 0) give_batch(c, i, c.count[i]);
+  }
+}
+
+void flush_when_thread_ends() {
+  struct Flusher {
+    bool is_made = false;
+    ~Flusher() {
+      flush_block_cache();
+      thread_has_ended = true;
+    }
+  };
+  thread_local Flusher flusher;
+  if (!thread_has_ended) flusher.is_made = true;
 }
 
 }  // namespace troupe::detail

@@ -69,5 +69,10 @@ std::uint64_t free_block_bytes() noexcept;
 /// Bytes of blocks that are in use, or in the cache of another thread. For tests: they lie in
 /// slabs, where no leak checker sees them.
 std::uint64_t block_bytes_in_use();
+/// Gives this thread's cache back to the depot: before a thread of ours ends.
+void flush_block_cache() noexcept;
+/// The same for a thread that is not ours. Whoever takes a block has it done; a thread that only
+/// frees is to call it. The usual way needs no destructor of the cache itself.
+void flush_when_thread_ends();
 
 }  // namespace troupe::detail

@@ -34,6 +34,20 @@ void visit(troupe::Ref<Clerk> clerk, int visitors) {
   }
 }
 
+/// Tells when its thread is ending and has given its blocks back already.
+struct Farewell {
+  troupe::Ref<Clerk> clerk;
+  ~Farewell() { clerk.tell(Note{0}); }
+};
+void leave_with_farewell(troupe::Ref<Clerk> clerk) {
+  std::thread visitor{[&] {
+    thread_local Farewell farewell;  // made before what the first send makes, so destroyed after it
+    farewell.clerk = clerk;
+    clerk.tell(Note{1});
+  }};
+  visitor.join();
+}
+
 }  // namespace
 
 TEST_CASE("threads from outside and workers give all blocks and ask slots back when they end",
@@ -44,7 +58,11 @@ TEST_CASE("threads from outside and workers give all blocks and ask slots back w
     troupe::SystemOptions options;
     options.workers = 2;
     troupe::System system{std::move(options)};
-    visit(system.spawn<Clerk>(), 100);
+    auto clerk = system.spawn<Clerk>();
+    visit(clerk, 100);
+    for (int i = 0; i < 20; ++i) leave_with_farewell(clerk);
+    for (int n = 0; n < 1000; ++n) clerk.tell_after(std::chrono::microseconds{1}, Note{n});
+    REQUIRE(clerk.ask(Question{7}).await() == 7);
   }
   REQUIRE(troupe::detail::block_bytes_in_use() == bytes);
   REQUIRE(troupe::detail::ask_slots_in_use() == slots);

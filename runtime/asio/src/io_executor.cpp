@@ -11,6 +11,7 @@
 #include <asio/steady_timer.hpp>
 
 #include "futex.hpp"
+#include "memory.hpp"
 #include "scheduler/blocking_pool.hpp"
 #include "scheduler/executor.hpp"
 #include "scheduler/worker.hpp"
@@ -166,6 +167,7 @@ class IoExecutor final : public troupe::detail::Executor,
       std::lock_guard look(queue_lock_);
       if (queue_.empty()) return is_due;
     }
+    troupe::detail::flush_when_thread_ends();  // it is the user's
     worker_->budget = runs_per_turn;
     worker_->enter();
     return true;

@@ -4,6 +4,8 @@
 #include <system_error>
 #include <utility>
 
+#include "../memory.hpp"
+
 namespace troupe::detail {
 
 namespace {
@@ -56,6 +58,7 @@ void BlockingPool::serve() {
     job.run(job);
     lock.lock();
   }
+  flush_block_cache();
   --threads_;
   thread_left_.notify_all();
 }

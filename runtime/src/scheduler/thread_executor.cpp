@@ -7,6 +7,7 @@
 #include <troupe/runtime/detail/mutant.hpp>
 
 #include "../futex.hpp"
+#include "../memory.hpp"
 #include "../stall_watch.hpp"
 #include "../system_core.hpp"
 
@@ -240,6 +241,7 @@ void ThreadExecutor::start_threads() {
   for (auto& worker : workers_) {
     threads_.emplace_back([this, &worker = *worker] {
       worker.enter();
+      flush_block_cache();
       done_being_busy();
       running_threads_.fetch_sub(1);
       futex_wake_all(running_threads_);
@@ -261,6 +263,7 @@ Worker* ThreadExecutor::pin() {
   try {
     worker.thread = std::thread([this, &worker] {
       worker.enter();
+      flush_block_cache();
       running_threads_.fetch_sub(1);
       futex_wake_all(running_threads_);
     });
@@ -440,6 +443,7 @@ void ThreadExecutor::serve() {
     futex_wait(service_word_, seen, nap);
     if (tick_on) tick();
   }
+  flush_block_cache();
 }
 
 /// Lets thieves at the slot of a worker that has been in one handler since the last tick.
