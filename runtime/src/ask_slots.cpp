@@ -120,34 +120,52 @@ void remove_from_asks(AskSlot* slot) noexcept {
 }
 
 /// An actor has one armed timer for all its asks: the earliest deadline (DESIGN.md D12).
-void arm_ask_timer(Cell& asker, CellExtension& e, TimePoint deadline) {
+void arm_ask_timer(Cell& asker, CellExtension& e, TimePoint due) {
   if (e.ask_timer == nullptr) {
     e.ask_timer = new TimerRecord;
     e.ask_timer->purpose = TimerPurpose::ask_deadline;
   } else if (e.ask_timer->armed) {
-    if (e.ask_timer->due <= deadline || !asker.core().timers().disarm(*e.ask_timer))
+    if (e.ask_timer->due <= due || !asker.core().timers().disarm(*e.ask_timer))
       return;  // or it fires now and looks at all asks
   }
-  arm_cell_timer(asker, *e.ask_timer, deadline);
+  arm_cell_timer(asker, *e.ask_timer, due);
 }
 
-/// Such a timeout counts from the clock's cheaper reading: the other is an eighth of an ask.
+// Reading the clock is an eighth of an ask. So who asks often begins a far-off timeout by what the
+// clock noted last, which may be any time ago; its timer looks soon, and counts the timeout from
+// there (Cell::timeout_asks): never early, and late by less than a look's distance.
 constexpr Duration far_off = std::chrono::seconds{1};
+constexpr std::uint8_t often = 64;  // asks since the last look, which cost as much as it does
+constexpr int looks_in_a_timeout = 32;
 
-struct AskTimes {
+struct BegunAsk {
   TimePoint begun = TimePoint::min();  ///< not looked up where there is no deadline
   TimePoint deadline = TimePoint::max();
+  bool is_rough = false;  ///< `begun` is a guess
+
+  [[nodiscard]] TimePoint first_look() const noexcept {
+    return is_rough ? begun + (deadline - begun) / looks_in_a_timeout : deadline;
+  }
 };
-AskTimes times_of_ask(SystemCore* core, std::chrono::nanoseconds timeout) {
+/// `asks_since_look`: null for a thread outside, which looks at the clock itself when it waits.
+BegunAsk begin_ask(SystemCore* core, std::chrono::nanoseconds timeout,
+                   std::uint8_t* asks_since_look) {
   if (core == nullptr || timeout == no_timeout) return {};
   if (timeout == default_timeout) timeout = core->options().ask_timeout;
   if (timeout == no_timeout) return {};
-  const TimePoint now = timeout < far_off ? core->now() : core->options().clock->soon();
-  return {now, deadline_after(now, std::max(timeout, Duration::zero()))};
+  timeout = std::max(timeout, Duration::zero());
+  BegunAsk ask;
+  if (asks_since_look != nullptr && timeout >= far_off) {
+    ask.is_rough = *asks_since_look == often;
+    if (!ask.is_rough) ++*asks_since_look;
+  }
+  ask.begun = ask.is_rough ? core->options().clock->recent() : core->now();
+  ask.deadline = deadline_after(ask.begun, timeout);
+  return ask;
 }
 
 [[gnu::always_inline]] inline AskSlot* open(Cell* asker, SystemGate* gate, const Address& callee,
-                                            const AskTimes& times) {
+                                            const BegunAsk& ask) {
   AskSlot* slot = take_free_slot();
   slot->asker.store(asker, std::memory_order_relaxed);  // published by the request
   slot->gate.store(gate, std::memory_order_relaxed);    // published by the request
@@ -155,16 +173,17 @@ AskTimes times_of_ask(SystemCore* core, std::chrono::nanoseconds timeout) {
   slot->asked.store(nullptr, std::memory_order_relaxed);  // published by waits_for
   slot->kind = CommandKind::answered;
   slot->command_expected = asker != nullptr;
-  slot->begun.store(times.begun.time_since_epoch().count(),
+  slot->is_rough = ask.is_rough;
+  slot->begun.store(ask.begun.time_since_epoch().count(),
                     std::memory_order_relaxed);  // published by the request
-  slot->deadline.store(times.deadline.time_since_epoch().count(),
+  slot->deadline.store(ask.deadline.time_since_epoch().count(),
                        std::memory_order_relaxed);  // published by the request
   if (asker != nullptr) {
     slot->to_generation =
         asker->generation.load(std::memory_order_relaxed);  // the owner's own write
-    CellExtension& e = asker->ext();
+    CellExtension& e = *asker->extension;
     add_to_asks(e, slot);
-    if (times.deadline != TimePoint::max()) arm_ask_timer(*asker, e, times.deadline);
+    if (ask.deadline != TimePoint::max()) arm_ask_timer(*asker, e, ask.first_look());
   }
   slot->word.open();
   return slot;
@@ -188,11 +207,12 @@ std::uint64_t ask_slots_in_use() {
   Worker* worker = Worker::current_here();
   Cell* asker = worker != nullptr ? worker->cell : nullptr;
   if (asker != nullptr)
-    return open(asker, &worker->core.gate(), callee, times_of_ask(&worker->core, timeout));
+    return open(asker, &worker->core.gate(), callee,
+                begin_ask(&worker->core, timeout, &asker->ext().asks_since_look));
   SystemGate* gate = callee.cell != nullptr ? callee.cell->gate.load(std::memory_order_acquire)
                                             : nullptr;  // spawn
   SystemCore* core = gate != nullptr ? gate->enter() : nullptr;
-  AskSlot* slot = open(nullptr, gate, callee, times_of_ask(core, timeout));
+  AskSlot* slot = open(nullptr, gate, callee, begin_ask(core, timeout, nullptr));
   if (core != nullptr) gate->leave();
   return slot;
 }

@@ -31,9 +31,10 @@ struct AskCallback {
 };
 
 struct alignas(64) AskSlot : Command {
-  bool command_expected =
-      false;               ///< the asker's: the completion has not been taken from its commands yet
-  bool abandoned = false;  ///< the asker's: free it when the completion comes
+  // The asker's:
+  bool command_expected : 1 = false;  ///< the completion has not been taken from its commands yet
+  bool abandoned : 1 = false;         ///< free it when the completion comes
+  bool is_rough : 1 = false;          ///< `begun` is a guess until its timer looks
   std::atomic<bool> has_stop{false};  ///< somebody holds a stop token of this ask
   BasicSlotWord<> word;
   std::atomic<std::uint32_t> changed{0};  ///< futex of a waiting thread

@@ -349,11 +349,25 @@ void drop_timer(Cell& cell, TimerRecord* timer) noexcept {
   release_timer(timer);
 }
 
+namespace {
+/// It began some time before: its timeout counts from here, and is not early.
+void begins_now(AskSlot& slot, TimePoint now) noexcept {
+  const std::int64_t at = now.time_since_epoch().count();
+  const std::int64_t guess = slot.begun.load(std::memory_order_relaxed);        // the owner's own
+  const std::int64_t deadline = slot.deadline.load(std::memory_order_relaxed);  // as above
+  slot.deadline.store(at + (deadline - guess), std::memory_order_relaxed);  // others read estimates
+  slot.begun.store(at, std::memory_order_relaxed);                          // as above
+  slot.is_rough = false;
+}
+}  // namespace
+
 /// Fails the asks whose time is up, and arms the timer for the next.
 void Cell::timeout_asks() {
   const TimePoint now = core().now();
   TimePoint next = TimePoint::max();
-  for (AskSlot* slot = ext().asks; slot != nullptr; slot = slot->following) {
+  ext().asks_since_look = 0;
+  for (AskSlot* slot = extension->asks; slot != nullptr; slot = slot->following) {
+    if (slot->is_rough && !mutant("guessed_begin_counts")) begins_now(*slot, now);
     const TimePoint due{
         Duration{slot->deadline.load(std::memory_order_relaxed)}};  // the owner's own write
     const RequestPort port{slot, slot->generation()};

@@ -131,7 +131,8 @@ struct CellExtension {
   Stage stage{};
   After after{};
   StopReason stop_reason{};
-  std::uint32_t tokens = 0;  ///< of watches, links and timers given out so far
+  std::uint8_t asks_since_look = 0;  ///< far-off ones since its ask timer fired; see BegunAsk
+  std::uint32_t tokens = 0;          ///< of watches, links and timers given out so far
   std::uint32_t child_count = 0;
   Cell* first_child = nullptr;
   ExitReason why;

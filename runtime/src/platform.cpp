@@ -10,28 +10,15 @@
 namespace troupe {
 
 namespace {
-Duration duration_of(const timespec& t) {
-  return std::chrono::seconds{t.tv_sec} + Duration{t.tv_nsec};
-}
-
-/// What the kernel noted at its last tick is read in a fifth of the time. A CPU that keeps the time
-/// and is itself kept from running makes up for it within five ticks (Linux, tick_sched_do_timer).
 class SteadyClock final : public Clock {
  public:
-  SteadyClock() {
-    timespec tick{};
-    clock_getres(CLOCK_MONOTONIC_COARSE, &tick);
-    ahead_ = 6 * duration_of(tick);
-  }
   [[nodiscard]] TimePoint now() const noexcept override { return std::chrono::steady_clock::now(); }
-  [[nodiscard]] TimePoint soon() const noexcept override {
+  /// What the kernel noted at its last tick is read in a fifth of the time.
+  [[nodiscard]] TimePoint recent() const noexcept override {
     timespec last_tick{};
     clock_gettime(CLOCK_MONOTONIC_COARSE, &last_tick);
-    return TimePoint{duration_of(last_tick)} + ahead_;
+    return TimePoint{std::chrono::seconds{last_tick.tv_sec} + Duration{last_tick.tv_nsec}};
   }
-
- private:
-  Duration ahead_;
 };
 }  // namespace
 

@@ -5,6 +5,7 @@
 #include <troupe/runtime/runtime.hpp>
 
 #include "support/schedules.hpp"
+#include "system_core.hpp"
 
 using namespace std::chrono_literals;
 using troupe::AskErrorKind;
@@ -171,6 +172,50 @@ TEST_CASE("S16 an actor's asks time out each at its own time, never before, the 
       REQUIRE(far.try_await().error().kind == troupe::AskErrorKind::timeout);
       REQUIRE(system.now() - before == 500ms);
     });
+  });
+}
+
+namespace {
+
+struct TimeOut {
+  troupe::Duration after;
+  using Reply = troupe::Duration;
+};
+/// Asks often, then for what never comes, and answers how long that took.
+class AsksOften : public troupe::Actor<TimeOut> {
+ public:
+  explicit AsksOften(TestSystem& system)
+      : system_(system), server_(system.spawn<Server>()), silent_(system.spawn<Server>()) {}
+  troupe::Duration receive(const TimeOut& m) {
+    for (int i = 0; i < 100; ++i) static_cast<void>(server_.ask(Add{i, 1}).await());
+    const auto before = system_.now();
+    auto late = silent_.ask(Late{}, m.after);
+    auto sooner = silent_.ask(Late{}, m.after / 2);
+    troupe::require(!sooner.try_await() && !late.try_await(), "both time out");
+    return system_.now() - before;
+  }
+
+ private:
+  TestSystem& system_;
+  troupe::Ref<Server> server_;
+  troupe::Ref<Server> silent_;
+};
+
+}  // namespace
+
+TEST_CASE(
+    "S16 the timeout of who asks often is not early, however old the clock's recent moment is",
+    "[runtime]") {
+  on_every_schedule([](TestSystem& system) {
+    auto asker = system.spawn<AsksOften>(std::ref(system));
+    auto& clock = dynamic_cast<troupe::testkit::ManualClock&>(*system.core().options().clock);
+    for (const troupe::Duration lag : {0ms, 3ms, 10000ms}) {
+      clock.let_recent_lag(lag);
+      const auto took = asker.ask(TimeOut{4s}, troupe::no_timeout).await();
+      REQUIRE(took >= 4s);
+      REQUIRE(took <= 4s + 125ms);
+      REQUIRE(asker.ask(TimeOut{900ms}, troupe::no_timeout).await() == 900ms);
+    }
   });
 }
 

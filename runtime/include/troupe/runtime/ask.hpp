@@ -14,8 +14,8 @@ namespace troupe {
 
 /// Wait for ever.
 inline constexpr std::chrono::nanoseconds no_timeout = std::chrono::nanoseconds::max();
-/// Wait as long as the System's option `ask_timeout` says (5 s). No timeout fires early; one of a
-/// second or more may be some hundredths of a second late.
+/// Wait as long as the System's option `ask_timeout` says (5 s). No timeout fires early; where an
+/// actor asks often, one of a second or more may be late by 3 %.
 inline constexpr std::chrono::nanoseconds default_timeout = std::chrono::nanoseconds::min();
 
 namespace detail {

@@ -18,9 +18,8 @@ class Clock {
   Clock& operator=(const Clock&) = delete;
   virtual ~Clock() = default;
   [[nodiscard]] virtual TimePoint now() const noexcept = 0;
-  /// A moment not before now(), and on the machine's clock less than a tenth of a second after it.
-  /// Cheaper to tell: for deadlines that are far off and must not be early.
-  [[nodiscard]] virtual TimePoint soon() const noexcept { return now(); }
+  /// A moment not after now(), and mostly a few milliseconds before it at most. Cheaper to tell.
+  [[nodiscard]] virtual TimePoint recent() const noexcept { return now(); }
 };
 
 /// The machine's monotonic clock.

@@ -11,12 +11,17 @@ namespace troupe::testkit {
 class ManualClock final : public Clock {
  public:
   [[nodiscard]] TimePoint now() const noexcept override { return TimePoint{Duration{now_.load()}}; }
+  [[nodiscard]] TimePoint recent() const noexcept override {
+    return now() - Duration{recent_lag_.load()};
+  }
+  void let_recent_lag(Duration lag) noexcept { recent_lag_.store(lag.count()); }
   /// Never goes back.
   void move_to(TimePoint time) noexcept {
     if (time > now()) now_.store(time.time_since_epoch().count());
   }
 
  private:
+  std::atomic<std::int64_t> recent_lag_{0};
   std::atomic<std::int64_t> now_{std::int64_t{1}
                                  << 40};  // not zero, so that "before the start" exists
 };
