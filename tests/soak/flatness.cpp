@@ -1,8 +1,10 @@
 #include "flatness.hpp"
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdio>
 #include <fstream>
+#include <memory>
 
 #include <malloc.h>
 #include <unistd.h>
@@ -34,7 +36,7 @@ std::vector<MemorySample> window_until(const std::vector<MemorySample>& samples,
   // Samples come when the load has come to rest: the first of a window may be a moment too early.
   constexpr double slack = 0.01;
   const double begin = samples[last].minute - window_of(run_minutes) * (1 + slack);
-  if (begin < run_minutes / 3 - window_of(run_minutes) * 2 * slack) return {};
+  if (begin < run_minutes * Flatness::warm_up - window_of(run_minutes) * 2 * slack) return {};
   std::vector<MemorySample> window;
   for (std::size_t i = 0; i <= last; ++i) {
     if (samples[i].minute >= begin) window.push_back(samples[i]);
@@ -96,6 +98,18 @@ double resident_bytes() {
   double resident = 0;
   file >> size >> resident;
   return resident * static_cast<double>(sysconf(_SC_PAGESIZE));
+}
+
+void fill_caches_of_this_thread() {
+  constexpr std::size_t blocks_of_each = 512;
+  constexpr std::size_t size_max = 1024;
+  std::vector<std::unique_ptr<std::byte[]>> blocks;
+  blocks.reserve(blocks_of_each);
+  for (std::size_t size = 16; size <= size_max; size += size < 256 ? 16 : 64) {
+    for (std::size_t i = 0; i < blocks_of_each; ++i)
+      blocks.push_back(std::make_unique<std::byte[]>(size));
+    blocks.clear();
+  }
 }
 
 void give_back_free_memory() {

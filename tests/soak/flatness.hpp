@@ -23,6 +23,7 @@ struct MemorySample {
 struct Flatness {
   static constexpr double growth_max = 0.01;
   static constexpr double window_minutes_max = 10;
+  static constexpr double warm_up = 1.0 / 3;  ///< of a run, which is not judged
   /// A shorter run says nothing: it takes four minutes until the free lists and the heaps of
   /// threads have their size, and the watched part begins after a third.
   static constexpr double run_minutes_min = 15;
@@ -41,6 +42,9 @@ struct Flatness {
 /// A line for each sample, with the growth of the window that ends there.
 [[nodiscard]] std::string print_table(const std::vector<MemorySample>& samples, double run_minutes);
 
+/// Takes many blocks of each size and frees them, so that what the allocator keeps for this thread
+/// is as much as it ever keeps: else its caches grow for hours by chance.
+void fill_caches_of_this_thread();
 /// What the allocator keeps of freed blocks goes back to the machine.
 void give_back_free_memory();
 /// What the process has in memory, in bytes.

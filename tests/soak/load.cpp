@@ -105,6 +105,7 @@ void administer(World& world, Random& random) {
 }  // namespace
 
 void load_once(System& system, World& world, const Garden& garden, Random& random) {
+  world.warm_up(random);
   switch (random.below(8)) {
     case 0: ask_any(world, random, 3, true); break;
     case 1: fetch_any(world, random); break;
@@ -118,6 +119,7 @@ void load_once(System& system, World& world, const Garden& garden, Random& rando
 }
 
 void disturb_once(System& system, World& world, Random& random) {
+  world.warm_up(random);
   const Ref<> victim = world.books->any_living(random);
   switch (random.below(10)) {
     case 0:

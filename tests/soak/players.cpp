@@ -44,6 +44,7 @@ class Player : public Actor<Api, Private<Tick>> {
 
   void receive(const Work& m) {
     world_.books->work_handled();
+    world_.warm_up(random_);
     if (m.number != 0) {
       if (heard_.size() > 64) heard_.clear();
       std::uint64_t& last = heard_[m.voice];
@@ -178,7 +179,8 @@ class Player : public Actor<Api, Private<Tick>> {
   void block() {
     const auto a_little = Duration(1us) * random_.below(2000);
     const bool fails = random_.chance(0.05);
-    blocking([=] {
+    blocking([&world = world_, random = Random{random_.next()}, a_little, fails]() mutable {
+      world.warm_up(random);
       std::this_thread::sleep_for(a_little);  // lint:allow(sleep) what blocks is the subject
       if (fails) throw std::runtime_error("the disk is full");
     });

@@ -2,12 +2,19 @@
 
 #include <algorithm>
 
+#include "soak/flatness.hpp"
+
 namespace troupe::soak {
 
 using namespace std::chrono_literals;
 
 std::string text_for(std::uint64_t nonce) {
-  return std::string(nonce % 200, 'x') + std::to_string(nonce);
+  constexpr std::size_t lengths[] = {0, 60, 180};  // few: each size has free lists of its own
+  return std::string(lengths[nonce % 3], 'x') + std::to_string(nonce);
+}
+
+void World::warm_up(Random& random) {
+  if (is_warming_up && random.chance(0.001)) fill_caches_of_this_thread();
 }
 
 void Peers::add(Random& random, const Peer& peer) {

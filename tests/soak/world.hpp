@@ -74,6 +74,8 @@ struct World {
   Peers peers;
   /// The world comes to rest: nobody begins anything, and what is kept is let go.
   std::atomic<bool> is_calm{false};
+  /// Threads fill the allocator's caches, now and then: what grows after that is the program's.
+  std::atomic<bool> is_warming_up{false};
   /// The System is about to be shut down: from outside nobody spawns, or tells what no System would
   /// be there to count.
   std::atomic<bool> is_ending{false};
@@ -82,6 +84,8 @@ struct World {
     std::lock_guard guard(mutex_);
     return seeds_.split("actor");
   }
+  /// Called on all threads that do something.
+  void warm_up(Random& random);
   [[nodiscard]] bool has_room() const { return books->living() < living_max; }
 
  private:
