@@ -119,8 +119,60 @@ void remove_from_asks(AskSlot* slot) noexcept {
   if (slot->following != nullptr) slot->following->previous = slot->previous;
 }
 
-/// An actor has one armed timer for all its asks: the earliest deadline (DESIGN.md D12).
-void arm_ask_timer(Cell& asker, CellExtension& e, TimePoint due) {
+/// When an ask began, and when its time is up.
+struct BegunAsk {
+  TimePoint begun = TimePoint::min();  ///< not looked up where there is no deadline
+  TimePoint deadline = TimePoint::max();
+  bool is_rough = false;       ///< `begun` is a guess
+  bool is_looked_for = false;  ///< the asker's timer comes soon enough
+};
+BegunAsk begin_at(TimePoint now, Duration timeout) noexcept {
+  return {now, deadline_after(now, timeout)};
+}
+std::chrono::nanoseconds in_full(const SystemCore& core,
+                                 std::chrono::nanoseconds timeout) noexcept {
+  if (timeout == default_timeout) timeout = core.options().ask_timeout;
+  return std::max(timeout, Duration::zero());
+}
+/// Of a thread outside.
+BegunAsk begin_ask(SystemCore* core, std::chrono::nanoseconds timeout) {
+  if (core == nullptr) return {};
+  timeout = in_full(*core, timeout);
+  return timeout == no_timeout ? BegunAsk{} : begin_at(core->now(), timeout);
+}
+
+// Reading the clock is an eighth of an ask. So who asks often begins a far-off timeout by a guess:
+// some moment that is not after now. Its timer looks soon, and counts the timeout from there
+// (Cell::timeout_asks): never early, and late by less than a look's distance, which is its period.
+constexpr Duration far_off = std::chrono::seconds{1};
+constexpr std::uint8_t often = 64;  // asks since the last look, which cost as much as it does
+constexpr int looks_log2 = 5;       // a timeout is looked at after its 32nd part
+
+/// An actor's.
+BegunAsk begin_ask(SystemCore& core, CellExtension& e, std::chrono::nanoseconds timeout) {
+  timeout = in_full(core, timeout);
+  if (timeout == no_timeout) return {};
+  if (timeout < far_off) return begin_at(core.now(), timeout);
+  if (e.asks_since_look < often) {
+    ++e.asks_since_look;
+    return begin_at(core.now(), timeout);
+  }
+  const TimerRecord* look = e.ask_timer;
+  const Duration distance{timeout.count() >> looks_log2};
+  const bool comes_soon =
+      look != nullptr && look->armed && look->period > Duration::zero() && look->period <= distance;
+  BegunAsk ask =
+      begin_at(comes_soon ? look->due - look->period : core.options().clock->recent(), timeout);
+  ask.is_rough = true;
+  ask.is_looked_for = comes_soon;
+  return ask;
+}
+
+/// An actor has one armed timer for all its asks: the earliest deadline, or a look before
+/// (DESIGN.md D12).
+void arm_ask_timer(Cell& asker, CellExtension& e, const BegunAsk& ask) {
+  const Duration distance{ask.is_rough ? (ask.deadline - ask.begun).count() >> looks_log2 : 0};
+  const TimePoint due = ask.is_rough ? ask.begun + distance : ask.deadline;
   if (e.ask_timer == nullptr) {
     e.ask_timer = new TimerRecord;
     e.ask_timer->purpose = TimerPurpose::ask_deadline;
@@ -128,40 +180,8 @@ void arm_ask_timer(Cell& asker, CellExtension& e, TimePoint due) {
     if (e.ask_timer->due <= due || !asker.core().timers().disarm(*e.ask_timer))
       return;  // or it fires now and looks at all asks
   }
+  e.ask_timer->period = distance;
   arm_cell_timer(asker, *e.ask_timer, due);
-}
-
-// Reading the clock is an eighth of an ask. So who asks often begins a far-off timeout by what the
-// clock noted last, which may be any time ago; its timer looks soon, and counts the timeout from
-// there (Cell::timeout_asks): never early, and late by less than a look's distance.
-constexpr Duration far_off = std::chrono::seconds{1};
-constexpr std::uint8_t often = 64;  // asks since the last look, which cost as much as it does
-constexpr int looks_in_a_timeout = 32;
-
-struct BegunAsk {
-  TimePoint begun = TimePoint::min();  ///< not looked up where there is no deadline
-  TimePoint deadline = TimePoint::max();
-  bool is_rough = false;  ///< `begun` is a guess
-
-  [[nodiscard]] TimePoint first_look() const noexcept {
-    return is_rough ? begun + (deadline - begun) / looks_in_a_timeout : deadline;
-  }
-};
-/// `asks_since_look`: null for a thread outside, which looks at the clock itself when it waits.
-BegunAsk begin_ask(SystemCore* core, std::chrono::nanoseconds timeout,
-                   std::uint8_t* asks_since_look) {
-  if (core == nullptr || timeout == no_timeout) return {};
-  if (timeout == default_timeout) timeout = core->options().ask_timeout;
-  if (timeout == no_timeout) return {};
-  timeout = std::max(timeout, Duration::zero());
-  BegunAsk ask;
-  if (asks_since_look != nullptr && timeout >= far_off) {
-    ask.is_rough = *asks_since_look == often;
-    if (!ask.is_rough) ++*asks_since_look;
-  }
-  ask.begun = ask.is_rough ? core->options().clock->recent() : core->now();
-  ask.deadline = deadline_after(ask.begun, timeout);
-  return ask;
 }
 
 [[gnu::always_inline]] inline AskSlot* open(Cell* asker, SystemGate* gate, const Address& callee,
@@ -183,7 +203,7 @@ BegunAsk begin_ask(SystemCore* core, std::chrono::nanoseconds timeout,
         asker->generation.load(std::memory_order_relaxed);  // the owner's own write
     CellExtension& e = *asker->extension;
     add_to_asks(e, slot);
-    if (ask.deadline != TimePoint::max()) arm_ask_timer(*asker, e, ask.first_look());
+    if (ask.deadline != TimePoint::max() && !ask.is_looked_for) arm_ask_timer(*asker, e, ask);
   }
   slot->word.open();
   return slot;
@@ -208,11 +228,11 @@ std::uint64_t ask_slots_in_use() {
   Cell* asker = worker != nullptr ? worker->cell : nullptr;
   if (asker != nullptr)
     return open(asker, &worker->core.gate(), callee,
-                begin_ask(&worker->core, timeout, &asker->ext().asks_since_look));
+                begin_ask(worker->core, asker->ext(), timeout));
   SystemGate* gate = callee.cell != nullptr ? callee.cell->gate.load(std::memory_order_acquire)
                                             : nullptr;  // spawn
   SystemCore* core = gate != nullptr ? gate->enter() : nullptr;
-  AskSlot* slot = open(nullptr, gate, callee, begin_ask(core, timeout, nullptr));
+  AskSlot* slot = open(nullptr, gate, callee, begin_ask(core, timeout));
   if (core != nullptr) gate->leave();
   return slot;
 }
@@ -452,7 +472,7 @@ std::size_t await_any_slot(const RequestPort* asks, std::size_t count) {
     std::size_t first = first_over(asks, count);
     if (first < count) return first;
     const Address callee = asks[0].slot->callee_address();
-    Ask<void> any{open_slot(callee, no_timeout, &destroy_reply<void>)};
+    Ask<void> any{open_slot(callee, no_timeout, reply_destroyer<void>())};
     any.port().slot->deadline.store(earliest.time_since_epoch().count(),
                                     std::memory_order_relaxed);  // this thread's own
     waits_for(any.port(), {});  // a ring through one of several branches is none

@@ -44,7 +44,7 @@ void Cell::begin_slowdown(const Address& target) {
   const std::uint32_t length = detail::mailbox_length(target);
   const SystemOptions& options = core().options();
   if (length == ~std::uint32_t{0} || length <= options.slow_senders_above / 2) return;
-  const RequestPort port = open_slot(target, options.slow_senders_for, &destroy_reply<void>);
+  const RequestPort port = open_slot(target, options.slow_senders_for, reply_destroyer<void>());
   port.slot->asked.store(&message_type<Slowdown>, std::memory_order_relaxed);  // as in new_request
   extension->back_pressure->slowdown = port;
   waits_for.store(port.slot, std::memory_order_seq_cst);  // pair: closes_ring of another actor

@@ -20,8 +20,7 @@ SystemCore& Cell::core() const noexcept {
 
 void* Cell::object() noexcept {
   void* where = reinterpret_cast<std::byte*>(this) + cell_header_bytes;
-  const ActorType& t = own_type();
-  return object_is_inline(t.size, t.align) ? where : *static_cast<void**>(where);
+  return is_apart == 0 ? where : *static_cast<void**>(where);
 }
 ActorBase& Cell::actor() noexcept {
   return *own_type().base(object());
@@ -471,7 +470,8 @@ inline Cell::Next Cell::take_messages(Worker*& worker, CellTurn& turn, std::uint
     if (port.slot == nullptr || port.slot->state(port.generation) != SlotState::pending)
       return nullptr;
   }
-  return own_type().find(e.type);
+  const ActorType& t = own_type();
+  return t.handlers->type == e.type ? t.handlers : t.find(e.type);  // its table is never empty
 }
 
 Worker& Cell::handle_message(Envelope* e, Worker& worker) {

@@ -129,6 +129,7 @@ struct Cell final : Runnable {
   std::uint8_t cell_class : 4 = 0;
   std::uint8_t is_held : 1 = 0;   ///< OnEnd::hold; set at spawn
   std::uint8_t is_named : 1 = 0;  ///< its path is in the System's names; set at spawn
+  std::uint8_t is_apart : 1 = 0;  ///< its object lies on the heap; set at spawn
   std::uint16_t incarnation = 0;
   std::atomic<std::uint32_t> taken{0};
 

@@ -377,6 +377,7 @@ void Cell::timeout_asks() {
       fail_reply(port, AskErrorKind::timeout, "no answer in time; the outcome is unknown");
     }
   }
+  extension->ask_timer->period = Duration::zero();  // a deadline, no look
   if (next != TimePoint::max()) arm_cell_timer(*this, *extension->ask_timer, next);
 }
 

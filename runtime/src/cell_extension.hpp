@@ -131,7 +131,7 @@ struct CellExtension {
   Stage stage{};
   After after{};
   StopReason stop_reason{};
-  std::uint8_t asks_since_look = 0;  ///< far-off ones since its ask timer fired; see BegunAsk
+  std::uint8_t asks_since_look = 0;  ///< far-off ones since its ask timer fired; see begin_ask
   std::uint32_t tokens = 0;          ///< of watches, links and timers given out so far
   std::uint32_t child_count = 0;
   Cell* first_child = nullptr;

@@ -320,7 +320,7 @@ void Cell::drop_object() {
   if (std::exchange(e.has_object, false)) {
     void* memory = object();
     t.destroy(memory);  // may send
-    if (!object_is_inline(t.size, t.align)) ::operator delete (memory, std::align_val_t{t.align});
+    if (is_apart != 0) ::operator delete (memory, std::align_val_t{t.align});
   }
   release_held_mail();
   const auto drop = [](TimerRecord*& timer) {
@@ -367,7 +367,7 @@ void Cell::rebuild() {
   e.oversight->ended.starting = false;
   const std::shared_ptr<const Maker> maker = std::move(e.oversight->maker);
   const ActorType& t = own_type();
-  if (!object_is_inline(t.size, t.align)) {
+  if (is_apart != 0) {
     *reinterpret_cast<void**>(reinterpret_cast<std::byte*>(this) + cell_header_bytes) =
         ::operator new (t.size, std::align_val_t{t.align});
   }
@@ -377,7 +377,7 @@ void Cell::rebuild() {
   try {
     maker->construct(memory);
   } catch (...) {  // a further failure of this child, in the phase of starting
-    if (!object_is_inline(t.size, t.align)) ::operator delete (memory, std::align_val_t{t.align});
+    if (is_apart != 0) ::operator delete (memory, std::align_val_t{t.align});
     std::string text = "an unknown exception";
     const auto error = std::current_exception();
     try {

@@ -72,7 +72,7 @@ SpawnedChild spawn_held_child(const detail::Maker& maker, SpawnOptions options,
   detail::Cell& self = observing_cell("spawn_held_child");
   options.on_end = OnEnd::hold;
   const detail::RequestPort port =
-      detail::open_slot({}, start_timeout, &detail::destroy_reply<void>);
+      detail::open_slot({}, start_timeout, detail::reply_destroyer<void>());
   Ask<void> started{port};
   const Ref<> child{detail::spawn_from(&self, nullptr, options, maker, port)};
   detail::waits_for(port, child.address());

@@ -119,7 +119,8 @@ NewCell::NewCell(Cell* parent, SystemCore* system, const ActorType& type,
   cell_->incarnation = 0;
   cell_->is_named = 0;
   cell_->is_held = options != nullptr && options->on_end == OnEnd::hold;
-  if (!object_is_inline(type.size, type.align)) {
+  cell_->is_apart = !object_is_inline(type.size, type.align);
+  if (cell_->is_apart != 0) {
     *reinterpret_cast<void**>(reinterpret_cast<std::byte*>(cell_) + cell_header_bytes) =
         ::operator new (type.size, std::align_val_t{type.align});
   }
@@ -138,8 +139,7 @@ NewCell::~NewCell() {
   SystemGate* gate = cell_->gate.load(std::memory_order_relaxed);  // this thread's own write
   SystemCore& core = *gate->core.load(std::memory_order_relaxed);
   const ActorType& type = *cell_->type.load(std::memory_order_relaxed);
-  if (!object_is_inline(type.size, type.align))
-    ::operator delete (where(), std::align_val_t{type.align});
+  if (cell_->is_apart != 0) ::operator delete (where(), std::align_val_t{type.align});
   if (const Intake* intake = cell_->intake()) {
     if (intake->home != nullptr) core.executor().unpin(*intake->home);
     if (intake->lane != nullptr) core.locked_lanes().remove(cell_->serial);
@@ -264,7 +264,7 @@ void stop_self(Cell& self, ExitReason why) {
 }
 
 Ask<void> stop_and_wait(const Address& actor, Duration deadline) {
-  const RequestPort port = open_slot(actor, no_timeout, &destroy_reply<void>);
+  const RequestPort port = open_slot(actor, no_timeout, reply_destroyer<void>());
   bool is_sent = false;
   if_alive(actor, [&](SystemCore&) {
     auto* stop = new_command<StopCommand>(CommandKind::stop, actor);
@@ -490,7 +490,7 @@ namespace {
 /// Waits for what `start` begins, and which uses memory of the waiting handler.
 void lend(Cell& self, std::stop_source* stop, const std::function<void(RequestPort)>& start) {
   if (is_abandoned(&self, Worker::current())) throw Cancelled{};
-  const RequestPort port = open_slot({}, no_timeout, &destroy_reply<void>);
+  const RequestPort port = open_slot({}, no_timeout, reply_destroyer<void>());
   const Ask<void> done{port};
   Worker::current()->reserve_carrier();  // so that waiting can't fail once it is under way
   start(port);

@@ -27,7 +27,7 @@ void ProcessWait::wait(Cell& self, const MessageType* const* wanted, std::size_t
                        std::optional<TimePoint> deadline) {
   const Duration left =
       !deadline || *deadline == TimePoint::max() ? no_timeout : *deadline - self.core().now();
-  const RequestPort port = open_slot({}, std::max(left, Duration::zero()), &destroy_reply<void>);
+  const RequestPort port = open_slot({}, std::max(left, Duration::zero()), reply_destroyer<void>());
   const Ask<void> woken{port};
   waker_ = port;
   wanted_ = wanted;

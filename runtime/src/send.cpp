@@ -291,7 +291,7 @@ RequestPort send_request(const Address& to, RequestEnvelope* e) noexcept {
 }
 
 RequestPort send_when_room(const Address& to, Envelope* e, std::chrono::nanoseconds timeout) {
-  const RequestPort port = open_slot(to, timeout, &destroy_reply<void>);
+  const RequestPort port = open_slot(to, timeout, reply_destroyer<void>());
   Worker* worker = Worker::current();
   SystemGate* gate = to.cell != nullptr ? to.cell->gate.load(std::memory_order_acquire)
                                         : nullptr;  // partner: the store at spawn

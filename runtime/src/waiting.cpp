@@ -49,22 +49,6 @@ bool Cell::takes_messages_now() const noexcept {
 
 // ---- fibers
 
-void Cell::wait_in_turn(Worker& worker, const RequestPort& port, bool lent,
-                        std::stop_source* stop) {
-  auto* turn = static_cast<CellTurn*>(worker.turn);
-  TROUPE_CHECK(turn != nullptr, "an actor waits outside of its turn");
-  if (worker.has_abandoned.load(std::memory_order_relaxed) == this)  // seen soon enough
-    turn->cancelled = true;
-  if (turn->cancelled && !lent) throw Cancelled{};
-  if (!port.slot->is_over(port.generation)) {
-    Frame frame;
-    frame.lent = lent;
-    frame.stop = stop;
-    wait_in_frame(worker, frame, *turn, port);
-  }
-  if (turn->cancelled && !lent) throw Cancelled{};
-}
-
 namespace {
 
 /// On the carrier that follows a suspended one: gives the token up at once where the actor can do
@@ -79,37 +63,17 @@ void after_suspension(void* argument) {
 
 }  // namespace
 
-/// Suspends the running fiber. It may go on on another worker.
-void Cell::wait_in_frame(Worker& before, Frame& frame, CellTurn& turn, const RequestPort& port) {
-  before.reserve_carrier();
-  frame.carrier = &before.carrier();
-  if (!link_frame(before, frame, turn, port)) return;
-  pass_gate(before, *this, turn);
-  before.turn = nullptr;
-  // Returns on another carrier's time, perhaps on another thread.
-  before.suspend(&after_suspension, this);
-  Worker& after = *Worker::current();
-  after.turn = &turn;
-  after.running.store(this, std::memory_order_release);  // partner: Reaper::arrest
-}
-
-/// A process waits until `port` is answered, its time is up, or the mailbox is empty. A stop ends
-/// the wait (S139).
-void Cell::wait_for_message(const RequestPort& port, bool until_empty) {
-  Worker& worker = *Worker::current();
-  auto* turn = static_cast<CellTurn*>(worker.turn);
-  TROUPE_CHECK(turn != nullptr, "a process receives outside of its turn");
-  if (ext().stop_pending) turn->cancelled = true;
-  if (turn->cancelled) throw Cancelled{};
-  Frame frame;
-  frame.is_idle = true;
-  frame.wakes_when_empty = until_empty;
-  wait_in_frame(worker, frame, *turn, port);
-  if (turn->cancelled) throw Cancelled{};
+/// No where the actor that is asked waits for nobody, as is usual.
+[[gnu::always_inline]] inline bool Cell::may_close_ring(const RequestPort& port) const noexcept {
+  const Cell* callee = port.slot->callee_address().cell;
+  return callee == this ||
+         (callee != nullptr &&
+          callee->waits_for.load(std::memory_order_seq_cst) != nullptr);  // pair: link_frame
 }
 
 /// False: the ask is over, because waiting for it would have closed a ring.
-bool Cell::link_frame(Worker& worker, Frame& frame, CellTurn& turn, const RequestPort& port) {
+[[gnu::always_inline]] inline bool Cell::link_frame(Worker& worker, Frame& frame, CellTurn& turn,
+                                                    const RequestPort& port) {
   CellExtension& e = ext();
   // While an actor starts or ends it takes no messages, whatever its class says.
   const bool takes_none = own_type().turns != TurnsKind::reentrant || !is(Phase::running);
@@ -130,6 +94,52 @@ bool Cell::link_frame(Worker& worker, Frame& frame, CellTurn& turn, const Reques
   e.frames = &frame;
   port.slot->frame = &frame;
   return true;
+}
+
+/// Suspends the running fiber. It may go on on another worker.
+[[gnu::always_inline]] inline void Cell::wait_in_frame(Worker& before, Frame& frame, CellTurn& turn,
+                                                       const RequestPort& port) {
+  before.reserve_carrier();
+  frame.carrier = &before.carrier();
+  if (!link_frame(before, frame, turn, port)) return;
+  pass_gate(before, *this, turn);
+  before.turn = nullptr;
+  // Returns on another carrier's time, perhaps on another thread.
+  before.suspend(&after_suspension, this);
+  Worker& after = *Worker::current();
+  after.turn = &turn;
+  after.running.store(this, std::memory_order_release);  // partner: Reaper::arrest
+}
+
+void Cell::wait_in_turn(Worker& worker, const RequestPort& port, bool lent,
+                        std::stop_source* stop) {
+  auto* turn = static_cast<CellTurn*>(worker.turn);
+  TROUPE_CHECK(turn != nullptr, "an actor waits outside of its turn");
+  if (worker.has_abandoned.load(std::memory_order_relaxed) == this)  // seen soon enough
+    turn->cancelled = true;
+  if (turn->cancelled && !lent) throw Cancelled{};
+  if (!port.slot->is_over(port.generation)) {
+    Frame frame;
+    frame.lent = lent;
+    frame.stop = stop;
+    wait_in_frame(worker, frame, *turn, port);
+  }
+  if (turn->cancelled && !lent) throw Cancelled{};
+}
+
+/// A process waits until `port` is answered, its time is up, or the mailbox is empty. A stop ends
+/// the wait (S139).
+void Cell::wait_for_message(const RequestPort& port, bool until_empty) {
+  Worker& worker = *Worker::current();
+  auto* turn = static_cast<CellTurn*>(worker.turn);
+  TROUPE_CHECK(turn != nullptr, "a process receives outside of its turn");
+  if (ext().stop_pending) turn->cancelled = true;
+  if (turn->cancelled) throw Cancelled{};
+  Frame frame;
+  frame.is_idle = true;
+  frame.wakes_when_empty = until_empty;
+  wait_in_frame(worker, frame, *turn, port);
+  if (turn->cancelled) throw Cancelled{};
 }
 
 void Cell::unlink_frame(Frame& frame) {
@@ -239,14 +249,6 @@ std::optional<TimePoint> waits_since(const Cell& cell) noexcept {
   const bool is_open = port.slot->state(port.generation) == SlotState::pending;  // still its own
   if (!is_open || begun == TimePoint::min()) return std::nullopt;
   return begun;
-}
-
-/// No where the actor that is asked waits for nobody, as is usual.
-bool Cell::may_close_ring(const RequestPort& port) const noexcept {
-  const Cell* callee = port.slot->callee_address().cell;
-  return callee == this ||
-         (callee != nullptr &&
-          callee->waits_for.load(std::memory_order_seq_cst) != nullptr);  // pair: link_frame
 }
 
 /// Whether whoever is to answer `port` waits, over others or not, for this actor. Writes down who

@@ -122,7 +122,7 @@ namespace {
 template <class R>
 Ask<R> ask_supervisor(const Ref<>& supervisor,
                       std::function<void(SupervisorBase&, const std::shared_ptr<ReplyTo<R>>&)> f) {
-  const RequestPort port = open_slot(supervisor.address(), default_timeout, &destroy_reply<R>);
+  const RequestPort port = open_slot(supervisor.address(), default_timeout, reply_destroyer<R>());
   Ask<R> ask{port};
   // The command alone has the duty to answer: where it is dropped says why.
   run_as_command(supervisor, [f = std::move(f),

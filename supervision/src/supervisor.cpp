@@ -143,7 +143,7 @@ Ref<> SupervisorBase::add_child(ChildSpec spec, std::shared_ptr<const Maker> mak
       halt_child(ref, Duration::zero());
     }
     // Its name and id are free again when this throws.
-    const RequestPort port = open_slot({}, no_timeout, &destroy_reply<AdminResult>);
+    const RequestPort port = open_slot({}, no_timeout, reply_destroyer<AdminResult>());
     Ask<AdminResult> gone{port};
     child->end_waiters.push_back(std::make_shared<ReplyTo<AdminResult>>(port));
     static_cast<void>(gone.try_await());

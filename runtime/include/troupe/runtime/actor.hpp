@@ -262,7 +262,7 @@ class ActorBase : public detail::ActorTag {
   template <class T, class... Args, class Why = decltype(detail::why_not_spawn<T, Args...>())>
   requires detail::fine<Why> Ref<T> start(const SpawnOptions& options, Args&&... args) {
     const detail::RequestPort port =
-        detail::open_slot({}, default_timeout, &detail::destroy_reply<void>);
+        detail::open_slot({}, default_timeout, detail::reply_destroyer<void>());
     Ask<void> started{port};
     const Ref<T> child{
         detail::spawn_in<T>(cell(), nullptr, &options, port, std::forward<Args>(args)...)};

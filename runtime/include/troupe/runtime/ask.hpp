@@ -78,13 +78,18 @@ R& stored_reply(void* storage) noexcept {
     return **static_cast<R**>(storage);
   }
 }
+using ReplyDestroyer = void (*)(void* storage) noexcept;
+/// Null where there is nothing to destroy.
 template <class R>
-void destroy_reply(void* storage) noexcept {
+consteval ReplyDestroyer reply_destroyer() {
   if constexpr (std::is_void_v<R>) {
-  } else if constexpr (reply_is_inline<R>) {
-    std::destroy_at(&stored_reply<R>(storage));
+    return nullptr;
+  } else if constexpr (!reply_is_inline<R>) {
+    return [](void* storage) noexcept { delete *static_cast<R**>(storage); };
+  } else if constexpr (std::is_trivially_destructible_v<R>) {
+    return nullptr;
   } else {
-    delete *static_cast<R**>(storage);
+    return [](void* storage) noexcept { std::destroy_at(&stored_reply<R>(storage)); };
   }
 }
 

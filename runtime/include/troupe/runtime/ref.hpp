@@ -74,7 +74,7 @@ template <class M>
 RequestPort request(const Address& to, M&& m, std::chrono::nanoseconds timeout) {
   using D = std::remove_cvref_t<M>;
   EnvelopeGuard<RequestEnvelope> e{
-      new_request(to, message_type<D>, timeout, &destroy_reply<ReplyOf<D>>)};
+      new_request(to, message_type<D>, timeout, reply_destroyer<ReplyOf<D>>())};
   ::new (payload(*e)) D(std::forward<M>(m));
   return send_request(to, e.release());
 }

@@ -160,7 +160,7 @@ class Stream {
   /// at a time. A row that has come and whose Ask is dropped unread is lost: keep the Ask.
   Ask<std::optional<Row>> next(std::chrono::nanoseconds timeout = default_timeout) {
     Ask<std::optional<Row>> row{detail::open_stream_slot(
-        channel_->writer(), timeout, &detail::destroy_reply<std::optional<Row>>)};
+        channel_->writer(), timeout, detail::reply_destroyer<std::optional<Row>>())};
     channel_->read(row.port());
     return row;
   }
@@ -202,7 +202,7 @@ class ReplyTo<Stream<Row>> {
   Ask<void> send(Row row, std::chrono::nanoseconds timeout = no_timeout) {
     open();
     const detail::Address writer = channel_ != nullptr ? channel_->writer() : detail::Address{};
-    Ask<void> done{detail::open_stream_slot(writer, timeout, &detail::destroy_reply<void>)};
+    Ask<void> done{detail::open_stream_slot(writer, timeout, detail::reply_destroyer<void>())};
     if (channel_ == nullptr) {
       detail::fail_reply(done.port(), AskErrorKind::receiver_down, "the stream has ended");
     } else {
