@@ -170,11 +170,10 @@ bool Cell::is_pinned_elsewhere(const Worker& worker) const noexcept {
   return Mailbox::go_waiting(out) ? Next::left : Next::go_on;
 }
 
-/// The envelope that has become the mailbox's first link.
+/// The envelope that has become the mailbox's first link: it is to be marked as the dummy.
 [[gnu::always_inline]] inline Envelope* Cell::accept(MailLink* done) {
   if (done != nullptr) finish(static_cast<Envelope*>(done));
   auto* e = static_cast<Envelope*>(out.head);
-  e->flags |= is_dummy;
   const std::uint32_t count = taken.load(std::memory_order_relaxed) + 1;  // the owner's
   taken.store(count, std::memory_order_relaxed);                          // a figure for reports
   return e;
@@ -185,7 +184,10 @@ bool Cell::is_pinned_elsewhere(const Worker& worker) const noexcept {
 Envelope* Cell::pop() {
   if (lane() != nullptr) return take_from_lane();
   MailLink* done = nullptr;
-  return Mailbox::pop(in, out, done) == Mailbox::Pop::message ? accept(done) : nullptr;
+  if (Mailbox::pop(in, out, done) != Mailbox::Pop::message) return nullptr;
+  Envelope* const e = accept(done);
+  e->flags |= is_dummy;
+  return e;
 }
 
 void Cell::yield() {
@@ -430,6 +432,7 @@ inline Cell::Next Cell::take_messages(Worker*& worker, CellTurn& turn, std::uint
     Envelope* const e = accept(done);
     const HandlerEntry* const handler = is_plain ? plain_handler(*e, *worker) : nullptr;
     if (handler == nullptr) [[unlikely]] {
+      e->flags |= is_dummy;
       worker = &deliver(e, *worker);
     } else {
       turn.envelope = e;
@@ -437,7 +440,7 @@ inline Cell::Next Cell::take_messages(Worker*& worker, CellTurn& turn, std::uint
       if (is_asked) turn.port = turn.asked = take_port(e);
       turn.is_reader = handler->is_reader;
       turn.is_given_away = false;
-      e->flags |= is_busy;
+      e->flags |= is_dummy | is_busy;
       worker =
           &call_body(*this, *worker, turn, e->type, [&] { handler->function(object(), *e, turn); });
       if (turn.is_plain() && takes_mail_plainly()) [[likely]] {

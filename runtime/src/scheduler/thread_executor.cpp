@@ -56,16 +56,14 @@ class ThreadWorker final : public Worker {
   std::atomic<bool> has_inbox{false};  ///< or it is to stop
   std::atomic<Runnable*> slot{nullptr};
   std::atomic<bool> slot_for_thieves{
-      false};                           ///< set by the service thread when this worker is stuck
-  std::atomic<std::uint32_t> runs{0};   ///< changes with each runnable taken
-  std::uint32_t runs_at_last_tick = 0;  ///< the service thread's
+      false};                            ///< set by the service thread when this worker is stuck
+  std::atomic<std::uint32_t> looks{0};   ///< changes with each look beyond the slot
+  std::uint32_t looks_at_last_tick = 0;  ///< the service thread's
   Parker::Word awake{1};
   Deque<Runnable> deque;
 
  private:
   Runnable* next() override {
-    runs.store(runs.load(std::memory_order_relaxed) + 1,
-               std::memory_order_relaxed);  // read by the service thread, which needs no order
     // Looked at again before it sleeps, so seen soon enough.
     const bool is_called = has_inbox.load(std::memory_order_relaxed);
     if (--until_inject_look_ != 0 && !is_called) [[likely]] {
@@ -78,6 +76,8 @@ class ThreadWorker final : public Worker {
   }
 
   [[gnu::noinline]] Runnable* look_everywhere() {
+    looks.store(looks.load(std::memory_order_relaxed) + 1,
+                std::memory_order_relaxed);  // read by the service thread, which needs no order
     const bool inject_first = until_inject_look_ == 0;
     if (inject_first) until_inject_look_ = inject_look_interval;
     for (;;) {
@@ -449,11 +449,11 @@ void ThreadExecutor::serve() {
 /// Lets thieves at the slot of a worker that has been in one handler since the last tick.
 void ThreadExecutor::tick() {
   for (auto& worker : workers_) {
-    const std::uint32_t runs =
-        worker->runs.load(std::memory_order_relaxed);  // any recent value will do
-    const bool stuck = runs == worker->runs_at_last_tick &&
+    const std::uint32_t looks =
+        worker->looks.load(std::memory_order_relaxed);  // any recent value will do
+    const bool stuck = looks == worker->looks_at_last_tick &&
                        worker->slot.load(std::memory_order_relaxed) != nullptr;
-    worker->runs_at_last_tick = runs;
+    worker->looks_at_last_tick = looks;
     if (!stuck || parker_.sleepers.load(std::memory_order_seq_cst) == 0) continue;
     worker->slot_for_thieves.store(true, std::memory_order_seq_cst);
     work_was_queued();

@@ -76,8 +76,12 @@ void Worker::loop() {
     Worker& worker = *current();
     worker.cell = nullptr;
     worker.clean_turn = &turn;
-    Runnable* runnable = std::exchange(worker.continuation_, nullptr);
-    if (runnable == nullptr) runnable = worker.next();
+    Runnable* runnable = worker.continuation_;
+    if (runnable == nullptr) [[likely]] {
+      runnable = worker.next();
+    } else {
+      worker.continuation_ = nullptr;
+    }
     if (runnable != nullptr) {
       runnable->run(worker);
     } else {
