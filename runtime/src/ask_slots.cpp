@@ -141,8 +141,8 @@ BegunAsk begin_ask(SystemCore* core, std::chrono::nanoseconds timeout) {
   return timeout == no_timeout ? BegunAsk{} : begin_at(core->now(), timeout);
 }
 
-// Reading the clock is an eighth of an ask. So who asks often begins a far-off timeout by a guess:
-// some moment that is not after now. Its timer looks soon, and counts the timeout from there
+// Reading the clock is a sixth of an ask that does. So who asks often begins a far-off timeout by a
+// guess: some moment that is not after now. Its timer looks soon, and counts the timeout from there
 // (Cell::timeout_asks): never early, and late by less than a look's distance, which is its period.
 constexpr Duration far_off = std::chrono::seconds{1};
 constexpr std::uint8_t often = 64;  // asks since the last look, which cost as much as it does

@@ -352,11 +352,11 @@ void drop_timer(Cell& cell, TimerRecord* timer) noexcept {
 namespace {
 /// It began some time before: its timeout counts from here, and is not early.
 void begins_now(AskSlot& slot, TimePoint now) noexcept {
-  const std::int64_t at = now.time_since_epoch().count();
-  const std::int64_t guess = slot.begun.load(std::memory_order_relaxed);        // the owner's own
-  const std::int64_t deadline = slot.deadline.load(std::memory_order_relaxed);  // as above
-  slot.deadline.store(at + (deadline - guess), std::memory_order_relaxed);  // others read estimates
-  slot.begun.store(at, std::memory_order_relaxed);                          // as above
+  const Duration timeout{slot.deadline.load(std::memory_order_relaxed) -  // the owner's own writes
+                         slot.begun.load(std::memory_order_relaxed)};
+  slot.deadline.store(deadline_after(now, timeout).time_since_epoch().count(),
+                      std::memory_order_relaxed);  // others read estimates
+  slot.begun.store(now.time_since_epoch().count(), std::memory_order_relaxed);  // as above
   slot.is_rough = false;
 }
 }  // namespace

@@ -320,6 +320,39 @@ TEST_CASE("slots are reused, and an old ref does not reach the new actor in the 
   });
 }
 
+namespace {
+/// Two have their on_stop from it, or hide theirs.
+class Between : public troupe::Actor<Go> {
+ public:
+  explicit Between(std::shared_ptr<std::atomic<int>> stops) : stops_(std::move(stops)) {}
+  void on_stop(troupe::StopReason) override { ++*stops_; }
+  void receive(const Go&) {}
+
+ protected:
+  std::shared_ptr<std::atomic<int>> stops_;
+};
+class Heir : public Between {
+ public:
+  using Between::Between;
+};
+class Shy : public Between {
+ public:
+  using Between::Between;
+
+ private:
+  void on_stop(troupe::StopReason) override { *stops_ += 10; }
+};
+}  // namespace
+
+TEST_CASE("S40 on_stop runs where a class between has it, and where it is private", "[runtime]") {
+  on_every_schedule([](TestSystem& system) {
+    auto stops = std::make_shared<std::atomic<int>>(0);
+    system.stop(system.spawn<Heir>(stops)).await();
+    system.stop(system.spawn<Shy>(stops)).await();
+    REQUIRE(*stops == 11);
+  });
+}
+
 TEST_CASE("cells of actors that are spawned from outside and end on workers come round",
           "[runtime]") {
   on_every_schedule([](TestSystem& system) {

@@ -446,7 +446,8 @@ void ThreadExecutor::serve() {
   flush_block_cache();
 }
 
-/// Lets thieves at the slot of a worker that has been in one handler since the last tick.
+/// Lets thieves at the slot of a worker that has not looked beyond it since the last tick: it is in
+/// one long handler, or had few that were not short.
 void ThreadExecutor::tick() {
   for (auto& worker : workers_) {
     const std::uint32_t looks =

@@ -73,8 +73,8 @@ class Worker {
   void resume(Carrier& suspended);
 
   SystemCore& core;
-  Cell* cell = nullptr;  ///< whose turn it is
-  Turn* turn = nullptr;  ///< what it handles
+  Cell* cell = nullptr;            ///< whose turn it is
+  Turn* turn = nullptr;            ///< what it handles
   CellTurn* clean_turn = nullptr;  ///< for whom the loop runs: its carrier's, as it was made
   // Of the System's options, for each turn.
   const std::uint32_t messages_per_turn_max;

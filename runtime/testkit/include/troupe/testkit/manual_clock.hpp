@@ -14,6 +14,7 @@ class ManualClock final : public Clock {
   [[nodiscard]] TimePoint recent() const noexcept override {
     return now() - Duration{recent_lag_.load()};
   }
+  /// How far recent() is behind now(): as on a machine that stood still. Any thread.
   void let_recent_lag(Duration lag) noexcept { recent_lag_.store(lag.count()); }
   /// Never goes back.
   void move_to(TimePoint time) noexcept {
