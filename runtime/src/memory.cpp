@@ -5,6 +5,8 @@
 #include <new>
 #include <utility>
 
+#include <troupe/runtime/message.hpp>
+
 #include "slab.hpp"
 #include "spin_lock.hpp"
 
@@ -14,7 +16,7 @@ namespace troupe::detail {
 
 namespace {
 
-constexpr std::size_t class_bytes[] = {64, 128, 256};
+constexpr std::align_val_t large_block_align{message_align_max};
 constexpr std::uint32_t batch_blocks = 64;
 constexpr std::uint32_t cached_blocks_max = 4 * batch_blocks;
 
@@ -30,7 +32,7 @@ class Depot {
         return batch;
       }
     }
-    return carve(class_bytes[size_class]);
+    return carve(block_bytes[size_class]);
   }
   void give(std::uint16_t size_class, Block* batch) noexcept {
     std::lock_guard guard(lock_);
@@ -47,7 +49,7 @@ class Depot {
 
  private:
   static std::uint64_t bytes_of(std::uint16_t size_class, const Block& batch) noexcept {
-    return std::uint64_t{batch.blocks} * class_bytes[size_class];
+    return std::uint64_t{batch.blocks} * block_bytes[size_class];
   }
   /// A batch of a slab.
   Block* carve(std::size_t bytes) {
@@ -73,7 +75,7 @@ constinit Depot depot;  // process-wide, as the arena of cells is: blocks outliv
 // free_large_block and give_overflow are calls of their own, so that the usual way needs no stack
 // frame.
 [[gnu::noinline]] void free_large_block(void* block) noexcept {
-  ::operator delete (block, std::align_val_t{64});
+  ::operator delete(block, large_block_align);
 }
 /// Cuts the newest blocks off the cache and gives them to the depot.
 void give_batch(BlockCache& c, std::uint16_t size_class, std::uint32_t blocks) noexcept {
@@ -95,7 +97,7 @@ constinit thread_local bool thread_has_ended = false;  // what still runs is des
 }  // namespace
 
 void* allocate_slowly(std::uint16_t size_class, std::size_t bytes) {
-  if (size_class == block_classes) return ::operator new (bytes, std::align_val_t{64});
+  if (size_class == block_classes) return ::operator new(bytes, large_block_align);
   Block* const batch = depot.take(size_class);
   if (thread_has_ended) {  // nobody would give the rest back
     if (Block* const rest = batch->next) {
@@ -127,7 +129,7 @@ std::uint64_t free_block_bytes() noexcept {
 std::uint64_t block_bytes_in_use() {
   std::uint64_t cached = 0;
   for (std::uint16_t i = 0; i < block_classes; ++i)
-    cached += std::uint64_t{block_cache.count[i]} * class_bytes[i];
+    cached += std::uint64_t{block_cache.count[i]} * block_bytes[i];
   return depot.bytes_out() - cached;
 }
 

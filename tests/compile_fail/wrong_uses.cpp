@@ -21,6 +21,9 @@ struct Locked {
   Locked() = default;
   Locked(Locked&&) = delete;
 };
+struct alignas(128) Page {
+  char bytes[128];
+};
 struct Bonus {
   Bonus(const Deposit&) {}
 };
@@ -56,6 +59,20 @@ void use(troupe::Ref<Deposit> r) {
 // CASE tell a private message: only_the_actor_itself_may_send_this_private_message
 void use(troupe::Ref<Account> r) {
   r.tell(Tick{});  // HERE
+}
+
+// CASE tell what is aligned to a page: align_a_message_to_64_bytes_at_most_or_point_to_it
+void use(troupe::Ref<Page> r) {
+  r.tell(Page{});  // HERE
+}
+
+// CASE take what is aligned to a page: align_a_message_to_64_bytes_at_most_or_point_to_it
+class Printer : public troupe::Actor<Page> {
+ public:
+  void receive(const Page&) {}
+};
+void use(troupe::System& s) {
+  s.spawn<Printer>();  // HERE
 }
 
 // CASE tell what can't be moved: a_message_must_be_movable_and_owned

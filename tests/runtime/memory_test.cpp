@@ -1,6 +1,7 @@
 // Memory that lies in slabs, where no leak checker looks: envelopes and ask slots.
 #include "memory.hpp"
 
+#include <cstdint>
 #include <thread>
 
 #include <catch2/catch.hpp>
@@ -21,6 +22,27 @@ class Clerk : public troupe::Actor<Note, Question> {
  public:
   void receive(const Note&) {}
   int receive(const Question& m) { return m.number; }
+};
+
+template <std::size_t Align>
+struct alignas(Align) Aligned {
+  char bytes[Align];
+};
+/// Counts the messages that lie where their type must not.
+class Surveyor : public troupe::Actor<Note, Aligned<16>, Aligned<32>, Aligned<64>, Question> {
+ public:
+  void receive(const Note& m) { survey(m); }
+  void receive(const Aligned<16>& m) { survey(m); }
+  void receive(const Aligned<32>& m) { survey(m); }
+  void receive(const Aligned<64>& m) { survey(m); }
+  int receive(const Question&) { return wrong_; }
+
+ private:
+  template <class M>
+  void survey(const M& m) {
+    if (reinterpret_cast<std::uintptr_t>(&m) % alignof(M) != 0) ++wrong_;
+  }
+  int wrong_ = 0;
 };
 
 /// As many threads, one after the other, each of which tells and asks a little.
@@ -66,4 +88,16 @@ TEST_CASE("threads from outside and workers give all blocks and ask slots back w
   }
   REQUIRE(troupe::detail::block_bytes_in_use() == bytes);
   REQUIRE(troupe::detail::ask_slots_in_use() == slots);
+}
+
+TEST_CASE("a message lies where its type may", "[runtime]") {
+  troupe::System system;
+  auto surveyor = system.spawn<Surveyor>();
+  for (int i = 0; i < 200; ++i) {  // more than a batch of blocks of each size
+    surveyor.tell(Note{i});
+    surveyor.tell(Aligned<16>{});
+    surveyor.tell(Aligned<32>{});
+    surveyor.tell(Aligned<64>{});
+  }
+  REQUIRE(surveyor.ask(Question{}).await() == 0);
 }

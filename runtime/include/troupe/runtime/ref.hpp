@@ -46,6 +46,8 @@ consteval auto why_not_tell() {
     }
   } else if constexpr (!movable_and_owned<M>) {
     return static_cast<why::a_message_must_be_movable_and_owned<M>*>(nullptr);
+  } else if constexpr (alignof(M) > message_align_max) {
+    return static_cast<why::align_a_message_to_64_bytes_at_most_or_point_to_it<M>*>(nullptr);
   } else if constexpr (!std::is_constructible_v<M, Given>) {
     return static_cast<why::the_message_is_not_copyable_so_move_it<M>*>(nullptr);
   }

@@ -12,6 +12,8 @@ struct only_the_actor_itself_may_send_this_private_message;
 template <class M>
 struct a_message_must_be_movable_and_owned;
 template <class M>
+struct align_a_message_to_64_bytes_at_most_or_point_to_it;
+template <class M>
 struct the_message_is_not_copyable_so_move_it;
 template <class M>
 struct the_message_has_no_Reply_so_tell_it_or_give_it_one;

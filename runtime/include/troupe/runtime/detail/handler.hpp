@@ -171,6 +171,8 @@ consteval auto why_no_handler() {
   using Reply = ReplyOf<M>;
   if constexpr (!movable_and_owned<M>) {
     return static_cast<why::a_message_must_be_movable_and_owned<M>*>(nullptr);
+  } else if constexpr (alignof(M) > message_align_max) {
+    return static_cast<why::align_a_message_to_64_bytes_at_most_or_point_to_it<M>*>(nullptr);
   } else if constexpr (std::is_reference_v<Reply>) {
     return static_cast<why::a_Reply_cannot_be_a_reference<M>*>(nullptr);
   } else if constexpr (!HasOneHandler<T, M>) {
