@@ -17,6 +17,7 @@ GATES = {
     ("spawn_bytes_named", 1): [(224 + 96, None)],
     ("bytes_coroutine", 1): [(224 + 768, None)],
     ("bytes_fiber", 1): [(224 + 8 * 1024, None)],
+    ("bytes_process", 1): [(224 + 8 * 1024, None)],
     ("stop", 1): [(14, "floor"), (1 / 3, "otp")],
     ("fib", 1): [(1 / 4, "caf")],
     ("counting", 1): [(1 / 1.8, "otp")],

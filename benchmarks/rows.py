@@ -23,6 +23,7 @@ WORKLOADS = {
     "spawn_named": Workload({"spawn_bytes_named": "B/actor"}, (), (1,)),
     "coroutines": Workload({"bytes_coroutine": "B/actor"}, (), (1,)),
     "fibers": Workload({"bytes_fiber": "B/actor"}, (), (1,)),
+    "processes": Workload({"bytes_process": "B/actor"}, (), (1,)),
     "stop": Workload({"stop": "ns/actor"}, ALL),
     "fjthroughput": Workload({"fjthroughput": "ns/msg"}),
     "fjcreate": Workload({"fjcreate": "ns/actor"}),

@@ -136,6 +136,20 @@ double waiting_bytes(troupe::System& system) {
   return (resident_bytes() - bytes) / suspended;
 }
 
+/// Bytes of a process that waits for its first message.
+double process_bytes(troupe::System& system) {
+  const double bytes = resident_bytes();
+  latch.reset(suspended);
+  for (std::int64_t i = 0; i < suspended; ++i) {
+    static_cast<void>(troupe::spawn_process(system, [](troupe::Process<Go>& self) {
+      latch.count_down();
+      self.receive([](const Go&) {});
+    }));
+  }
+  latch.wait();
+  return (resident_bytes() - bytes) / suspended;
+}
+
 }  // namespace
 
 void ask_1(troupe::System& system) {
@@ -161,6 +175,9 @@ void suspend_coroutines(troupe::System& system) {
 }
 void suspend_fibers(troupe::System& system) {
   result("bytes_fiber", waiting_bytes<OnFiber>(system));
+}
+void wait_as_processes(troupe::System& system) {
+  result("bytes_process", process_bytes(system));
 }
 
 }  // namespace bench

@@ -58,6 +58,7 @@ int main(int argc, char** argv) {
   const int seconds = argc > 2 ? std::atoi(argv[2]) : 10;
   std::vector<troupe::Ref<Idle>> refs;
   double begin = 0;
+  long switches = 0;
   {
     troupe::System system;
     for (int i = 0; i < actors; ++i) refs.push_back(system.spawn<Idle>());
@@ -66,10 +67,13 @@ int main(int argc, char** argv) {
     const Usage before = usage();
     std::this_thread::sleep_for(std::chrono::seconds(seconds));
     const Usage after = usage();
-    std::printf("%d actors, %d s: %ld context switches, %ld CPU ticks\n", actors, seconds,
-                after.switches - before.switches, after.ticks - before.ticks);
+    switches = after.switches - before.switches;
+    std::printf("%d actors, %d s: %ld context switches, %ld CPU ticks\n    no wake-up: %s\n",
+                actors, seconds, switches, after.ticks - before.ticks,
+                switches == 0 ? "met" : "missed");
     begin = bench::nanoseconds();
   }
   std::printf("ended in %.0f ms with %zu refs held\n", (bench::nanoseconds() - begin) / 1e6,
               refs.size());
+  return switches == 0 ? 0 : 1;
 }

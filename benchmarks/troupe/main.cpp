@@ -28,6 +28,7 @@ int main(int argc, char** argv) {
       {"banking", banking},
       {"coroutines", suspend_coroutines},
       {"fibers", suspend_fibers},
+      {"processes", wait_as_processes},
       {"restart_1k", restart_1k},
       {"restart_100k", restart_100k},
       {"timers", million_timers},

@@ -31,6 +31,7 @@ void ask_from_outside(troupe::System& system);
 void banking(troupe::System& system);
 void suspend_coroutines(troupe::System& system);
 void suspend_fibers(troupe::System& system);
+void wait_as_processes(troupe::System& system);
 // restart.cpp
 void restart_1k(troupe::System& system);
 void restart_100k(troupe::System& system);

@@ -193,7 +193,7 @@ void arm_ask_timer(Cell& asker, CellExtension& e, const BegunAsk& ask) {
   slot->asked.store(nullptr, std::memory_order_relaxed);  // published by waits_for
   slot->kind = CommandKind::answered;
   slot->command_expected = asker != nullptr;
-  slot->is_rough = ask.is_rough;
+  slot->is_rough.store(ask.is_rough, std::memory_order_relaxed);  // published by the request
   slot->begun.store(ask.begun.time_since_epoch().count(),
                     std::memory_order_relaxed);  // published by the request
   slot->deadline.store(ask.deadline.time_since_epoch().count(),

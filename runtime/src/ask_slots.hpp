@@ -34,7 +34,7 @@ struct alignas(64) AskSlot : Command {
   // The asker's:
   bool command_expected : 1 = false;  ///< the completion has not been taken from its commands yet
   bool abandoned : 1 = false;         ///< free it when the completion comes
-  bool is_rough : 1 = false;          ///< `begun` is a guess until its timer looks
+  std::atomic<bool> is_rough{false};  ///< `begun` is a guess, until its timer looks
   std::atomic<bool> has_stop{false};  ///< somebody holds a stop token of this ask
   BasicSlotWord<> word;
   std::atomic<std::uint32_t> changed{0};  ///< futex of a waiting thread

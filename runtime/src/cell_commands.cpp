@@ -357,7 +357,7 @@ void begins_now(AskSlot& slot, TimePoint now) noexcept {
   slot.deadline.store(deadline_after(now, timeout).time_since_epoch().count(),
                       std::memory_order_relaxed);  // others read estimates
   slot.begun.store(now.time_since_epoch().count(), std::memory_order_relaxed);  // as above
-  slot.is_rough = false;
+  slot.is_rough.store(false, std::memory_order_release);  // partner: the load in waits_since
 }
 }  // namespace
 
@@ -367,7 +367,8 @@ void Cell::timeout_asks() {
   TimePoint next = TimePoint::max();
   ext().asks_since_look = 0;
   for (AskSlot* slot = extension->asks; slot != nullptr; slot = slot->following) {
-    if (slot->is_rough && !mutant("guessed_begin_counts")) begins_now(*slot, now);
+    const bool is_rough = slot->is_rough.load(std::memory_order_relaxed);  // the owner's own write
+    if (is_rough && !mutant("guessed_begin_counts")) begins_now(*slot, now);
     const TimePoint due{
         Duration{slot->deadline.load(std::memory_order_relaxed)}};  // the owner's own write
     const RequestPort port{slot, slot->generation()};

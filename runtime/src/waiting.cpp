@@ -244,6 +244,8 @@ RequestPort waits_of(const Cell& cell) noexcept {
 std::optional<TimePoint> waits_since(const Cell& cell) noexcept {
   const RequestPort port = waits_of(cell);
   if (port.slot == nullptr) return std::nullopt;
+  // Acquire: one that is rough no more has its new begin (partner: the store in begins_now).
+  if (port.slot->is_rough.load(std::memory_order_acquire)) return std::nullopt;
   const TimePoint begun{
       Duration{port.slot->begun.load(std::memory_order_relaxed)}};  // published with it
   const bool is_open = port.slot->state(port.generation) == SlotState::pending;  // still its own

@@ -144,6 +144,25 @@ TEST_CASE("S25 actors() says for how long a handler has waited", "[runtime]") {
   });
 }
 
+TEST_CASE("S25 actors() never says more than is so of an actor that asks often", "[runtime]") {
+  on_seeds([](TestSystem& system) {
+    Probe<Wait> silent{system};
+    auto patient = system.spawn<Patient>({.name = "patient"}, silent.ref());
+    for (int i = 0; i < 100; ++i) {  // from some on its timeouts begin by a guess
+      patient.tell(Work{});
+      silent.expect<Wait>();
+      silent.reply<Wait>(1);
+    }
+    system.advance(100s);
+    patient.tell(Work{});
+    silent.expect<Wait>();
+    REQUIRE(info_of(system.actors(), "/patient").at_least == 0s);
+    system.advance(30min);
+    const troupe::Duration waited = info_of(system.actors(), "/patient").at_least;
+    REQUIRE((waited <= 30min && waited > 28min));
+  });
+}
+
 TEST_CASE("S25 actors() says for how long a handler has run, as the service thread saw it",
           "[runtime]") {
   troupe::System system({.workers = 2, .handler_stall_after = 8ms});

@@ -218,6 +218,51 @@ TEST_CASE("C19 thousands of children: counts are exact, and zero when all are go
   REQUIRE(troupe::count_children(f.supervisor).await().specs == 0);
 }
 
+namespace {
+
+/// A dynamic supervisor with ten thousand children, all of which are killed.
+struct Storm : Fixture {
+  static constexpr int children = 10'000;
+  Storm(TestSystem& s, troupe::SupervisorOptions options)
+      : Fixture(s, std::move(options), {}) {
+    watcher.watch(supervisor);
+    std::vector<Ref<>> refs;
+    for (int i = 0; i < children; ++i) refs.push_back(*start({.id = std::to_string(i)}));
+    for (const auto& ref : refs) system.kill(ref);
+  }
+  Probe<troupe::Terminated> watcher{system};
+};
+
+}  // namespace
+
+TEST_CASE("T8 in a storm of restarts the supervisor answers, and all children come back",
+          "[supervision]") {
+  for (const auto schedule :
+       {troupe::testkit::Schedule::seeded, troupe::testkit::Schedule::threads}) {
+    TestSystem system{1, schedule};
+    Storm storm{system, {.strategy = troupe::dynamic, .restarts_max = Storm::children}};
+    REQUIRE(troupe::count_children(storm.supervisor).await().specs == Storm::children);
+    system.settle();
+    REQUIRE(troupe::count_children(storm.supervisor).await().active == Storm::children);
+    storm.watcher.expect_no_message();
+  }
+}
+
+TEST_CASE("T8 in a storm of restarts the intensity rule fires once", "[supervision]") {
+  for (const auto schedule :
+       {troupe::testkit::Schedule::seeded, troupe::testkit::Schedule::threads}) {
+    TestSystem system{1, schedule};
+    Storm storm{system, {.strategy = troupe::dynamic, .restarts_max = 5}};
+    storm.watcher.expect<troupe::Terminated>();
+    system.settle();
+    storm.watcher.expect_no_message();
+    int starts = 0;
+    for (int i = 0; i < Storm::children; ++i) starts += storm.script->starts_of(std::to_string(i));
+    REQUIRE(starts <= Storm::children + 5);
+    REQUIRE(system.actors().size() == 1);  // the watcher
+  }
+}
+
 TEST_CASE("C20 children stuck in failing restarts are workers that are not active",
           "[supervision]") {
   on_every_schedule([](TestSystem& system) {

@@ -74,7 +74,8 @@ class CurrentRequest {
   /// The actor that sent the message; empty when it came from outside or from a timer.
   [[nodiscard]] const Ref<>& sender() const noexcept { return sender_; }
   /// Until when the asker waits; TimePoint::max() for a told message, the present once the ask is
-  /// over. An estimate where the asker asks often. Not inherited by the handler's own asks.
+  /// over. Where the asker asks often it is an estimate, early by a 32nd of the timeout at most.
+  /// Not inherited by the handler's own asks.
   [[nodiscard]] TimePoint deadline() const noexcept { return deadline_; }
   /// Stopped when the asker gives up: it dropped its Ask, its timeout is over, or it has ended.
   /// Callbacks registered with it run on the thread that gives up. For a told message it never

@@ -74,7 +74,7 @@ consteval std::uint64_t hash_name(std::string_view name) {
   return hash == 0 ? 1 : hash;
 }
 
-/// Blocks of memory are aligned to it (memory.hpp).
+/// What a message may be aligned to: as blocks of memory are that have room for it (memory.hpp).
 inline constexpr std::size_t message_align_max = 64;
 
 /// What the runtime knows of a message type: one constant per type, no RTTI.
