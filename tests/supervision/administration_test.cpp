@@ -223,8 +223,7 @@ namespace {
 /// A dynamic supervisor with ten thousand children, all of which are killed.
 struct Storm : Fixture {
   static constexpr int children = 10'000;
-  Storm(TestSystem& s, troupe::SupervisorOptions options)
-      : Fixture(s, std::move(options), {}) {
+  Storm(TestSystem& s, troupe::SupervisorOptions options) : Fixture(s, std::move(options), {}) {
     watcher.watch(supervisor);
     std::vector<Ref<>> refs;
     for (int i = 0; i < children; ++i) refs.push_back(*start({.id = std::to_string(i)}));
@@ -291,19 +290,23 @@ TEST_CASE("C20 children stuck in failing restarts are workers that are not activ
 namespace {
 class SlowStart : public troupe::Actor<Ping> {
  public:
-  explicit SlowStart(Ref<Ping> never) : never_(never) {}
-  void on_start() override { static_cast<void>(never_.ask(Ping{}, 1h).await()); }
+  SlowStart(Ref<Ping> never, troupe::Duration takes) : never_(never), takes_(takes) {}
+  void on_start() override { static_cast<void>(never_.ask(Ping{}, takes_).try_await()); }
   int receive(const Ping&) { return 1; }
 
  private:
   Ref<Ping> never_;
+  troupe::Duration takes_;
 };
+/// Says how a start went.
 class SlowStarter : public troupe::Supervisor<StartWith> {
  public:
-  explicit SlowStarter(Ref<Ping> never, Ref<End> out) : never_(never), out_(out) {}
+  SlowStarter(Ref<Ping> never, Ref<End> out, troupe::Duration takes)
+      : never_(never), out_(out), takes_(takes) {}
   void receive(const StartWith& m) {
     try {
-      start_child<SlowStart>(m.spec, never_);
+      start_child<SlowStart>(m.spec, never_, takes_);
+      out_.tell(End{ExitReason::normal()});
     } catch (const troupe::StartFailed& e) {
       out_.tell(End{ExitReason::failure(e.what())});
     }
@@ -312,6 +315,7 @@ class SlowStarter : public troupe::Supervisor<StartWith> {
  private:
   Ref<Ping> never_;
   Ref<End> out_;
+  troupe::Duration takes_;
 };
 }  // namespace
 
@@ -321,7 +325,7 @@ TEST_CASE("C38 a start that takes longer than its limit fails then, and no actor
     Probe<Ping> never{system};
     Probe<End> out{system};
     auto supervisor =
-        system.spawn<SlowStarter>({.guardian = troupe::Guardian::no}, never.ref(), out.ref());
+        system.spawn<SlowStarter>({.guardian = troupe::Guardian::no}, never.ref(), out.ref(), 1h);
     const auto before = system.now();
     supervisor.tell(StartWith{{.id = "slow", .start_timeout = 100ms}});
     REQUIRE(std::string(out.expect<End>().why.text()).find("slow") != std::string::npos);
@@ -330,5 +334,19 @@ TEST_CASE("C38 a start that takes longer than its limit fails then, and no actor
     system.settle();
     REQUIRE(troupe::count_children(supervisor).await().specs == 0);
     REQUIRE(system.actor_count() == 3);
+  });
+}
+
+TEST_CASE("C38 a start that takes just as long as its limit is in time or fails", "[supervision]") {
+  on_every_schedule([](TestSystem& system) {
+    Probe<Ping> never{system};
+    Probe<End> out{system};
+    auto supervisor = system.spawn<SlowStarter>({.guardian = troupe::Guardian::no}, never.ref(),
+                                                out.ref(), 100ms);
+    supervisor.tell(StartWith{{.id = "slow", .start_timeout = 100ms}});
+    const bool is_in_time = out.expect<End>().why.kind() == ExitReason::Kind::normal;
+    system.settle();
+    REQUIRE(troupe::count_children(supervisor).await().active == (is_in_time ? 1 : 0));
+    REQUIRE(system.actor_count() == (is_in_time ? 4 : 3));
   });
 }
