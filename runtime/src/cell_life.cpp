@@ -123,7 +123,9 @@ void Cell::hold_for_verdict(bool can_resume) {
       boss->generation.load(std::memory_order_relaxed);  // or the life before: see Reaper
   oversight.ended.child = address();
   oversight.ended.why = e.why;
-  oversight.ended.can_resume = can_resume && !oversight.ended.starting;
+  // A process is its function, which the failure has unwound: nothing is left to go on.
+  const bool is_over = own_type().turns == TurnsKind::process && !mutant("process_is_resumed");
+  oversight.ended.can_resume = can_resume && !oversight.ended.starting && !is_over;
   send_command(*boss, &oversight.ended);
 }
 

@@ -182,6 +182,37 @@ TEST_CASE("a process that is restarted twice runs its function once at a time", 
   });
 }
 
+TEST_CASE("S73 a process has ended with its function: it can't be resumed, and is restarted",
+          "[supervision]") {
+  struct Job {
+    bool fails;
+    using Reply = int;
+  };
+  class Top : public troupe::Supervisor<Job> {
+   public:
+    Top() : Supervisor{{.decider = troupe::Decider{}.otherwise(troupe::Decision::resume)}} {}
+    void on_start() override {
+      child_ = start_child({.id = "process"}, troupe::process([](troupe::Process<Job>& self) {
+                             for (int jobs = 1;; ++jobs)
+                               self.receive([&](const Job& m, troupe::ReplyTo<int> reply) {
+                                 if (m.fails) throw std::runtime_error("job");
+                                 reply(jobs);
+                               });
+                           }));
+    }
+    troupe::Forwarded<int> receive(const Job& m) { return forward(child_, m); }
+
+   private:
+    troupe::Ref<Job> child_;
+  };
+  troupe::test::on_every_schedule([](troupe::testkit::TestSystem& system) {
+    auto top = system.spawn<Top>();
+    REQUIRE(top.ask(Job{false}).await() == 1);
+    REQUIRE_FALSE(top.ask(Job{true}).try_await());
+    REQUIRE(top.ask(Job{false}).await() == 1);  // it began anew
+  });
+}
+
 TEST_CASE("S35 a repeating timer goes on after its actor was resumed", "[supervision]") {
   struct Tick {};
   struct Ticks {

@@ -37,7 +37,7 @@ class Maker {
 struct Ended {
   Ref<> child;
   ExitReason why;
-  bool can_resume = false;  ///< its state is intact: it failed in a handler
+  bool can_resume = false;  ///< its state is intact: it failed in a handler, and is no process
   bool starting = false;    ///< it failed before its first message: in the constructor or on_start
 };
 
