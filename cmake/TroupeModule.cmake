@@ -59,6 +59,9 @@ function(troupe_module)
       set(PC_LIBS_PRIVATE "-lboost_context -pthread")  # Boost ships no .pc files
       set(PC_REQUIRES_PRIVATE "spdlog")
     endif()
+    if(M_NAME STREQUAL "codec")
+      set(PC_REQUIRES_PRIVATE "capnp")
+    endif()
     configure_file(${PROJECT_SOURCE_DIR}/cmake/troupe-module.pc.in ${PROJECT_BINARY_DIR}/troupe-${M_NAME}.pc @ONLY)
     install(FILES ${PROJECT_BINARY_DIR}/troupe-${M_NAME}.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
   endif()
@@ -67,7 +70,7 @@ endfunction()
 function(troupe_install_package)
   include(CMakePackageConfigHelpers)
   configure_package_config_file(${PROJECT_SOURCE_DIR}/cmake/TroupeConfig.cmake.in ${PROJECT_BINARY_DIR}/TroupeConfig.cmake
-    INSTALL_DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/Troupe)
+    INSTALL_DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/Troupe PATH_VARS CMAKE_INSTALL_INCLUDEDIR)
   write_basic_package_version_file(${PROJECT_BINARY_DIR}/TroupeConfigVersion.cmake COMPATIBILITY SameMinorVersion)
   install(FILES ${PROJECT_BINARY_DIR}/TroupeConfig.cmake ${PROJECT_BINARY_DIR}/TroupeConfigVersion.cmake
     DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/Troupe)

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Compiles the C++ code of README.md and the guide; a block that has a main() is run too. Blocks of one page follow each
-other in one file, unless they have a main() of their own. Usage: docs_code.py ROOT BUILD"""
+other in one file, unless they have a main() of their own. A capnp block, which begins with the comment `# name.capnp`, is
+compiled first. Usage: docs_code.py ROOT BUILD"""
 import glob
 import os
 import re
@@ -9,8 +10,8 @@ import sys
 import tempfile
 
 root, build = sys.argv[1], sys.argv[2]
-roots = [os.path.join(root, d) for d in ("runtime/include", "runtime/testkit/include", "runtime/run/include", "runtime/asio/include", "supervision/include")]
-libraries = [os.path.join(build, f) for f in ("supervision/libtroupe_supervision.a", "runtime/testkit/libtroupe_testkit.a", "runtime/run/libtroupe_run.a", "runtime/asio/libtroupe_asio.a", "runtime/libtroupe_runtime.a")]
+roots = [os.path.join(root, d) for d in ("runtime/include", "runtime/testkit/include", "runtime/run/include", "runtime/asio/include", "supervision/include", "codec/include")]
+libraries = [os.path.join(build, f) for f in ("codec/libtroupe_codec.a", "supervision/libtroupe_supervision.a", "runtime/testkit/libtroupe_testkit.a", "runtime/run/libtroupe_run.a", "runtime/asio/libtroupe_asio.a", "runtime/libtroupe_runtime.a")]
 PRELUDE = """#include <troupe/runtime/runtime.hpp>
 #include <troupe/supervision/supervision.hpp>
 #include <troupe/testkit/testkit.hpp>
@@ -23,13 +24,24 @@ using namespace std::chrono_literals;
 """
 
 
-def compile_and_run(name, code, run):
+def generate(schemas, folder):
+    """The sources of the schemas' codecs."""
+    for name, text in schemas:
+        with open(os.path.join(folder, name), "w", encoding="utf-8") as f:
+            f.write(text)
+        subprocess.run(["capnp", "compile", "-I" + os.path.join(root, "codec/schema"), "--src-prefix=" + folder,
+                        "-o" + os.path.join(build, "codec/capnpc-troupe") + ":" + folder, os.path.join(folder, name)], check=True)
+    return [os.path.join(folder, name + ".cpp") for name, _ in schemas]
+
+
+def compile_and_run(name, code, run, schemas):
     with tempfile.TemporaryDirectory() as folder:
+        codecs = generate(schemas, folder)
         source, program = os.path.join(folder, "page.cpp"), os.path.join(folder, "page")
         with open(source, "w", encoding="utf-8") as f:
             f.write(code)
-        command = ["g++", "-std=c++20", "-Wall", "-Wextra"] + [x for r in roots for x in ("-I", r)] + [source]
-        command += ["-o", program] + libraries + ["-lboost_context", "-lspdlog", "-lfmt", "-pthread"] if run else ["-fsyntax-only"]
+        command = ["g++", "-std=c++20", "-Wall", "-Wextra"] + [x for r in roots + [folder] for x in ("-I", r)] + [source]
+        command += codecs + ["-o", program] + libraries + ["-lcapnp", "-lkj", "-lboost_context", "-lspdlog", "-lfmt", "-pthread"] if run else ["-fsyntax-only"]
         result = subprocess.run(command, capture_output=True, text=True)
         if result.returncode == 0 and run:
             result = subprocess.run([program], capture_output=True, text=True, timeout=60)
@@ -41,13 +53,15 @@ def compile_and_run(name, code, run):
 passed = failed = 0
 for page in [os.path.join(root, "README.md")] + sorted(glob.glob(os.path.join(root, "docs/guide/*.md"))):
     with open(page, encoding="utf-8") as f:
-        blocks = re.findall(r"```cpp\n(.*?)```", f.read(), re.S)
+        text = f.read()
+    blocks = re.findall(r"```cpp\n(.*?)```", text, re.S)
+    schemas = [(name, body) for body, name in re.findall(r"```capnp\n(# (\S+)\n.*?)```", text, re.S)]
     name = os.path.relpath(page, root)
     parts = [b for b in blocks if "int main(" not in b]
     jobs = [(name, PRELUDE + "\n".join(parts), False)] if parts else []
     jobs += [(name + " (program)", b, True) for b in blocks if "int main(" in b]
     for job in jobs:
-        if compile_and_run(*job):
+        if compile_and_run(*job, schemas):
             passed += 1
         else:
             failed += 1

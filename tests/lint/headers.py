@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 root = sys.argv[1]
-roots = [os.path.join(root, d) for d in ("runtime/include", "runtime/testkit/include", "supervision/include")]
+roots = [os.path.join(root, d) for d in ("runtime/include", "runtime/testkit/include", "supervision/include", "codec/include")]
 headers = [os.path.relpath(os.path.join(folder, name), r) for r in roots for folder, _, names in os.walk(r) for name in names if name.endswith(".hpp")]
 
 

@@ -21,6 +21,7 @@ EDGES = {
     "run": {"runtime", "run"},
     "asio": {"runtime", "asio"},
     "supervision": {"runtime", "supervision"},
+    "codec": {"runtime", "codec"},
 }
 BANNED = [
     ("clock", re.compile(r"\b(steady_clock|system_clock|high_resolution_clock)::now\b"), "take the time from the System's Clock"),

@@ -19,11 +19,12 @@ def run(*command, **options):
 with tempfile.TemporaryDirectory() as folder:
     prefix, work = os.path.join(folder, "prefix"), os.path.join(folder, "work")
     shutil.copytree(os.path.join(here, kind), work)
-    shutil.copy(os.path.join(here, "consumer.cpp"), work)
+    for name in ("consumer.cpp", "messages.cpp", "ping.capnp"):
+        shutil.copy(os.path.join(here, name), work)
     if kind == "add_subdirectory":
         run("cmake", "-S", work, "-B", work + "/build", "-G", "Ninja", f"-DTROUPE_ROOT={root}", "-DCMAKE_BUILD_TYPE=Release",
             "-DCMAKE_CXX_COMPILER_LAUNCHER=ccache")
-        run("cmake", "--build", work + "/build", "--target", "consumer")
+        run("cmake", "--build", work + "/build", "--target", "consumer", "messages")
     else:
         run("cmake", "--install", build, "--prefix", prefix, stdout=subprocess.DEVNULL)
         if kind == "find_package":
@@ -34,3 +35,5 @@ with tempfile.TemporaryDirectory() as folder:
             # The prefix in the files is the configured one: told where it lies, pkg-config moves it.
             run("bash", "build.sh", cwd=work, env={**os.environ, "PKG_CONFIG_PATH": libdir, "PKG_CONFIG": "pkg-config --define-prefix"})
     run(work + "/build/consumer")
+    if kind != "pkg_config":
+        run(work + "/build/messages")

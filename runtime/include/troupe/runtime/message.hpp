@@ -12,6 +12,13 @@
 
 namespace troupe {
 
+/// Names a message's type for other processes and for what is stored: generated from a schema, as
+/// `troupe_schema` of the struct.
+struct SchemaId {
+  std::uint64_t value = 0;
+  friend constexpr auto operator<=>(const SchemaId&, const SchemaId&) = default;
+};
+
 /// Gives a reply type to a message that can't be edited:
 /// `template <> struct troupe::MessageTraits<X> { using Reply = int; };`
 template <class M>

@@ -1,0 +1,59 @@
+// The codec of a message: what wire and journal know of its bytes, which are Cap'n Proto's.
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <new>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include <troupe/runtime/message.hpp>
+
+namespace troupe::codec {
+
+/// What messages are made of: 8 bytes, aligned to as many.
+using Word = std::uint64_t;
+
+/// Bytes that are no such message, or a message that is too large to be encoded. Thread safety: a
+/// value.
+class CodecError : public std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+/// How a type is encoded: in Cap'n Proto's standard encoding with its stream framing, one segment.
+/// Generated as a member of each struct of a schema. Thread safety: any thread.
+struct Codec {
+  SchemaId schema{};
+  const char* name = nullptr;  ///< in C++, for people
+  /// The size of its encoding.
+  std::size_t (*words)(const void* message) = nullptr;
+  /// Encodes into exactly so many words.
+  void (*write)(const void* message, std::span<Word> out) = nullptr;
+  /// Decodes into a message that was constructed. Throws CodecError.
+  void (*read)(void* message, std::span<const Word> words) = nullptr;
+};
+
+template <class M>
+concept HasCodec = requires {
+  { M::troupe_codec } -> std::convertible_to<const Codec&>;
+};
+
+/// Throws CodecError when it is larger than 4 GiB.
+template <HasCodec M>
+std::vector<Word> encode(const M& message) {
+  std::vector<Word> words(M::troupe_codec.words(&message));
+  M::troupe_codec.write(&message, words);
+  return words;
+}
+/// Throws CodecError.
+template <HasCodec M>
+M decode(std::span<const Word> words) {
+  M message;
+  M::troupe_codec.read(&message, words);
+  return message;
+}
+
+}  // namespace troupe::codec
