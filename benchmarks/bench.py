@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Measures Troupe beside the floor, CAF and Erlang: fresh processes, interleaved, medians. Every figure: less is better.
 Each row says which of its gates it meets. One whose spread straddles CAF's median is repeated with 15 runs. `compile`,
-`idle` and `orders` as the first argument measure the compile budgets, an idle system, and the order-processing sample
-against its baseline."""
+`idle`, `orders` and `codec` as the first argument measure the compile budgets, an idle system, the order-processing sample
+against its baseline, and encoding against Cap'n Proto's own."""
 import argparse
 import os
 import shutil
@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 
-from rows import measure_rows, summary
+from rows import measure_rows, run_once, summary
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
@@ -52,6 +52,21 @@ def measure_orders(args):
         print("peak resident: " + ", ".join(f"{c:,} orders {p / 1e6:.1f} MB" for c, p in peaks.items()) + f"; {growth:.1f} bytes an order")
 
 
+def measure_codec(args):
+    """Encoding and decoding, and what each is allowed: a multiple of Cap'n Proto's own."""
+    values = {}
+    for _ in range(args.runs):
+        for name, value in run_once([os.path.join(args.build, "benchmarks/codec_bench")]).items():
+            values.setdefault(name, []).append(value)
+    medians = {name: statistics.median(v) for name, v in values.items()}
+    for name, v in values.items():
+        s = summary(v)
+        print(f"{name:16}{s['median']:.1f} ns [{s['min']:.1f}-{s['max']:.1f}]")
+    ratio = medians["encode"] / medians["encode_builder"]
+    print(f"    <= 1.2x the builder's time: {'met' if ratio <= 1.2 else 'missed'}: {ratio:.2f}x")
+    print(f"    decoding: {medians['decode'] / medians['decode_reader']:.2f}x the reader's time")
+
+
 STANDARD = "#include <atomic>\n#include <chrono>\n#include <compare>\n#include <functional>\n#include <memory>\n#include <optional>\n" \
            "#include <stdexcept>\n#include <stop_token>\n#include <string>\n#include <tuple>\n#include <utility>\n#include <vector>\n"
 
@@ -87,7 +102,7 @@ def measure_compile(args):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", nargs="?", default="rows", choices=["rows", "compile", "idle", "orders"])
+    parser.add_argument("what", nargs="?", default="rows", choices=["rows", "compile", "idle", "orders", "codec"])
     parser.add_argument("--only", help="workloads or rows, separated by commas")
     parser.add_argument("--workers", type=int, help="1 or 2; default: both. Some rows have only one of them")
     parser.add_argument("--peers", default="floor,caf,otp", help="of floor, caf, otp")
@@ -98,7 +113,7 @@ def main():
     if args.what == "idle":
         subprocess.run([os.path.join(args.build, "benchmarks/idle_bench")], check=True)
     else:
-        {"rows": measure_rows, "compile": measure_compile, "orders": measure_orders}[args.what](args)
+        {"rows": measure_rows, "compile": measure_compile, "orders": measure_orders, "codec": measure_codec}[args.what](args)
 
 
 if __name__ == "__main__":
