@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include <troupe/codec/capnp_in_cpp20.hpp>
+
 #include <capnp/message.h>
 #include <capnp/serialize.h>
 

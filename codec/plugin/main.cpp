@@ -7,6 +7,8 @@
 #include <fstream>
 #include <iostream>
 
+#include <troupe/codec/capnp_in_cpp20.hpp>
+
 #include <capnp/serialize.h>
 #include <kj/exception.h>
 

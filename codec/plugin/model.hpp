@@ -11,6 +11,8 @@
 #include <variant>
 #include <vector>
 
+#include <troupe/codec/capnp_in_cpp20.hpp>
+
 #include <capnp/schema.capnp.h>
 
 namespace troupe::codec {

@@ -11,6 +11,8 @@
 #include <optional>
 #include <type_traits>
 
+#include <troupe/codec/capnp_in_cpp20.hpp>
+
 #include <capnp/any.h>  // lint:allow(foreign_type) generated sources include this, users do not
 #include <troupe/codec/codec.hpp>
 
