@@ -1,7 +1,6 @@
 #include "declaration_order.hpp"
 
 #include <algorithm>
-#include <map>
 #include <set>
 
 namespace troupe::codec {
@@ -15,7 +14,7 @@ struct Need {
 };
 struct Needs {
   std::vector<Need> complete;   ///< is a member
-  std::vector<Need> mentioned;  ///< is in a list, replies, is a protocol's message
+  std::vector<Need> mentioned;  ///< is in a list, a reply, a protocol's message, nested
 };
 
 void add_group(const Group& group, const std::string& where, Needs& needs);
@@ -35,113 +34,93 @@ void add_group(const Group& group, const std::string& where, Needs& needs) {
   for (const Alternative& a : group.alternatives) add_field(a.field, where, needs);
 }
 
+Needs needs_of(const Struct& s) {
+  Needs needs;
+  add_group(s.body, s.schema_name, needs);
+  for (const std::uint64_t id : s.mentioned) needs.mentioned.push_back({id, s.schema_name});
+  for (const std::uint64_t id : s.declared) needs.mentioned.push_back({id, s.schema_name});
+  return needs;
+}
+
 class Order {
  public:
-  Order(Model& model, const Request& request) : model_(model), request_(request) {}
+  explicit Order(Model& model) : model_(model) {}
 
-  std::vector<std::uint64_t> of(const std::vector<std::uint64_t>& declared) {
-    Scope scope{{declared.begin(), declared.end()}, {}, {}, {}};
-    for (const std::uint64_t id : declared) {  // an enumeration needs nothing
-      if (model_.enumeration(id) != nullptr) visit(scope, {id, {}});
+  void set(const std::vector<std::uint64_t>& declared) {
+    add(declared);
+    for (const std::uint64_t id : own_) {  // an enumeration needs nothing
+      if (model_.enumeration(id) != nullptr) visit({id, {}});
     }
-    for (const std::uint64_t id : declared) visit(scope, {id, {}});
-    declare_ahead(scope);
-    return scope.order;
+    for (const std::uint64_t id : own_) visit({id, {}});
+    declare_ahead();
   }
 
  private:
-  struct Scope {
-    std::set<std::uint64_t> declared;
-    std::set<std::uint64_t> begun;
-    std::set<std::uint64_t> done;
-    std::vector<std::uint64_t> order;
-  };
+  void add(const std::vector<std::uint64_t>& declared) {
+    for (const std::uint64_t id : declared) {
+      const Struct* s = model_.structure(id);
+      if (s == nullptr && model_.enumeration(id) == nullptr) continue;  // a constant
+      own_.push_back(id);
+      if (s != nullptr) add(s->declared);
+    }
+  }
+  [[nodiscard]] bool is_own(std::uint64_t id) const {
+    return std::find(own_.begin(), own_.end(), id) != own_.end();
+  }
 
-  void visit(Scope& scope, const Need& need) {
-    const std::uint64_t id = need.type;
-    if (scope.done.count(id) != 0 || !is_type(id)) return;
-    if (!scope.begun.insert(id).second)
+  void visit(const Need& need) {
+    if (done_.count(need.type) != 0) return;
+    if (!begun_.insert(need.type).second)
       throw SchemaError(need.where, "a struct can't hold itself: make it a List");
-    for (const Need& n : needs_of(id).complete) {
-      if (const std::uint64_t other = sibling(scope, n.type); other != 0 && other != id)
-        visit(scope, {other, n.where});
-      else if (n.type == id)
-        throw SchemaError(n.where, "a struct can't hold itself: make it a List");
+    if (const Struct* s = model_.structure(need.type)) {
+      const Needs needs = needs_of(*s);
+      for (const Need& n : needs.complete) {
+        if (is_own(n.type)) visit(n);
+      }
+      for (const Need& n : needs.mentioned) {  // better before, but for rings
+        if (is_own(n.type) && begun_.count(n.type) == 0 && !needs_begun(n.type)) visit(n);
+      }
     }
-    for (const Need& n : needs_of(id).mentioned) {  // better before, but for rings
-      const std::uint64_t other = sibling(scope, n.type);
-      if (other != 0 && scope.begun.count(other) == 0 && !needs_begun(scope, other))
-        visit(scope, {other, n.where});
-    }
-    if (Struct* s = model_.structure(id)) s->order = of(request_.declared_in(id));
-    scope.done.insert(id);
-    scope.order.push_back(id);
+    done_.insert(need.type);
+    model_.order.push_back(need.type);
   }
 
   /// Whether it can't be complete before one of those that are begun is.
-  [[nodiscard]] bool needs_begun(const Scope& scope, std::uint64_t id,
-                                 std::set<std::uint64_t> seen = {}) const {
-    if (!seen.insert(id).second) return false;
-    for (const Need& n : needs_of(id).complete) {
-      const std::uint64_t other = sibling(scope, n.type);
-      if (other == 0 || other == id || scope.done.count(other) != 0) continue;
-      if (scope.begun.count(other) != 0 || needs_begun(scope, other, seen)) return true;
+  [[nodiscard]] bool needs_begun(std::uint64_t id, std::set<std::uint64_t> seen = {}) const {
+    const Struct* s = model_.structure(id);
+    if (s == nullptr || !seen.insert(id).second) return false;
+    for (const Need& n : needs_of(*s).complete) {
+      if (!is_own(n.type) || done_.count(n.type) != 0) continue;
+      if (begun_.count(n.type) != 0 || needs_begun(n.type, seen)) return true;
     }
     return false;
   }
 
   /// What is mentioned before it is printed.
-  void declare_ahead(const Scope& scope) {
+  void declare_ahead() {
     std::set<std::uint64_t> printed;
-    for (const std::uint64_t id : scope.order) {
+    for (const std::uint64_t id : model_.order) {
       printed.insert(id);
-      for (const Need& n : needs_of(id).mentioned) {
-        const std::uint64_t other = sibling(scope, n.type);
-        if (other == 0 || printed.count(other) != 0) continue;
-        if (other != n.type)
-          throw SchemaError(n.where, "declare `" + request_.schema_name(other) +
-                                         "` before, or move `" + request_.schema_name(n.type) +
-                                         "` out of it");
-        if (std::find(model_.ahead.begin(), model_.ahead.end(), other) == model_.ahead.end())
-          model_.ahead.push_back(other);
+      const Struct* s = model_.structure(id);
+      if (s == nullptr) continue;
+      for (const Need& n : needs_of(*s).mentioned) {
+        if (is_own(n.type) && printed.count(n.type) == 0 &&
+            std::find(model_.ahead.begin(), model_.ahead.end(), n.type) == model_.ahead.end())
+          model_.ahead.push_back(n.type);
       }
     }
   }
 
-  [[nodiscard]] bool is_type(std::uint64_t id) const {
-    return model_.structure(id) != nullptr || model_.enumeration(id) != nullptr;
-  }
-
-  /// Of a struct and of all that is declared within it.
-  [[nodiscard]] Needs needs_of(std::uint64_t id) const {
-    Needs needs;
-    const Struct* s = model_.structure(id);
-    if (s == nullptr) return needs;
-    add_group(s->body, s->schema_name, needs);
-    for (const std::uint64_t m : s->mentioned) needs.mentioned.push_back({m, s->schema_name});
-    for (const std::uint64_t nested : request_.declared_in(id)) {
-      Needs inner = needs_of(nested);
-      needs.complete.insert(needs.complete.end(), inner.complete.begin(), inner.complete.end());
-      needs.mentioned.insert(needs.mentioned.end(), inner.mentioned.begin(), inner.mentioned.end());
-    }
-    return needs;
-  }
-
-  /// The declaration of this scope that the type is, or lies in; 0: of no such.
-  [[nodiscard]] std::uint64_t sibling(const Scope& scope, std::uint64_t type) const {
-    for (std::uint64_t id = type; !request_.node(id).isFile(); id = request_.node(id).getScopeId())
-      if (scope.declared.count(id) != 0) return id;
-    return 0;
-  }
-
   Model& model_;
-  const Request& request_;
+  std::vector<std::uint64_t> own_;
+  std::set<std::uint64_t> begun_;
+  std::set<std::uint64_t> done_;
 };
 
 }  // namespace
 
-void set_order(Model& model, const std::vector<std::uint64_t>& declared, const Request& request) {
-  model.order = Order{model, request}.of(declared);
+void set_order(Model& model, const std::vector<std::uint64_t>& declared) {
+  Order{model}.set(declared);
 }
 
 }  // namespace troupe::codec

@@ -215,19 +215,16 @@ class PrintEmitter {
 };
 
 template <class Each>
-void each_struct(const Model& model, const std::vector<std::uint64_t>& order, const Each& each) {
-  for (const std::uint64_t id : order) {
+void each_struct(const Model& model, const Each& each) {
+  for (const std::uint64_t id : model.order) {
     const Struct* s = model.structure(id);
-    if (s == nullptr) continue;
-    each_struct(model, s->order, each);
-    if (!s->is_protocol) each(*s);
+    if (s != nullptr && !s->is_protocol) each(*s);
   }
 }
 template <class Each>
-void each_enum(const Model& model, const std::vector<std::uint64_t>& order, const Each& each) {
-  for (const std::uint64_t id : order) {
+void each_enum(const Model& model, const Each& each) {
+  for (const std::uint64_t id : model.order) {
     if (const Enum* e = model.enumeration(id)) each(*e);
-    if (const Struct* s = model.structure(id)) each_enum(model, s->order, each);
   }
 }
 
@@ -248,7 +245,7 @@ std::string emit_codec_header(const Model& model) {
   t.line();
   t.line("namespace troupe::codec {");
   t.line();
-  each_struct(model, model.order, [&](const Struct& s) {
+  each_struct(model, [&](const Struct& s) {
     t.line("template <>");
     t.open("struct Layout<" + s.full_name + "> {");
     t.line("static constexpr std::uint32_t data_words = " + number(s.data_words) + ";");
@@ -274,7 +271,7 @@ std::string emit_codec(const Model& model) {
   t.line();
   t.line("namespace troupe::codec {");
   t.line();
-  each_struct(model, model.order, [&](const Struct& s) {
+  each_struct(model, [&](const Struct& s) {
     LayoutEmitter{s, t}.emit();
     t.line();
   });
@@ -282,17 +279,17 @@ std::string emit_codec(const Model& model) {
   t.line();
   t.line("namespace " + model.cpp_namespace + " {");
   t.line();
-  each_struct(model, model.order, [&](const Struct& s) {
-    t.line("const troupe::codec::Codec " + s.full_name.substr(2 + model.cpp_namespace.size() + 2) +
+  each_struct(model, [&](const Struct& s) {
+    t.line("const troupe::codec::Codec " + without_namespace(s.full_name) +
            "::troupe_codec = troupe::codec::struct_codec<" + s.full_name + ">(" +
-           quoted(s.full_name.substr(2)) + ");");
+           quoted(model.cpp_namespace + "::" + s.schema_name) + ");");
   });
   t.line();
-  each_enum(model, model.order, [&](const Enum& e) {
+  each_enum(model, [&](const Enum& e) {
     PrintEmitter{t}.enumeration(e);
     t.line();
   });
-  each_struct(model, model.order, [&](const Struct& s) {
+  each_struct(model, [&](const Struct& s) {
     PrintEmitter{t}.structure(s);
     t.line();
   });

@@ -3,6 +3,7 @@
 #include <set>
 
 #include "emit.hpp"
+#include "names.hpp"
 #include "text.hpp"
 
 namespace troupe::codec {
@@ -37,7 +38,7 @@ class TypesEmitter {
     t_.line("namespace " + model_.cpp_namespace + " {");
     t_.line();
     for (const std::uint64_t id : model_.ahead)
-      t_.line("struct " + model_.structure(id)->name + ";");
+      t_.line("struct " + without_namespace(model_.structure(id)->full_name) + ";");
     if (!model_.ahead.empty()) t_.line();
     for (const Constant& c : model_.constants) {
       t_.doc(c.doc);
@@ -62,19 +63,17 @@ class TypesEmitter {
     }
   }
 
-  /// Of a declaration and of what is declared within it.
   void to_string_of(std::uint64_t id) {
     if (const Enum* e = model_.enumeration(id)) {
       t_.line("[[nodiscard]] std::string to_string(" + spelled(e->full_name) + " value);");
     } else if (const Struct* s = model_.structure(id); s != nullptr && !s->is_protocol) {
       t_.line("[[nodiscard]] std::string to_string(const " + spelled(s->full_name) + "& value);");
-      for (const std::uint64_t nested : s->order) to_string_of(nested);
     }
   }
 
   void enumeration(const Enum& e) {
     t_.doc(e.doc);
-    t_.open("enum class " + e.name + " : std::uint16_t {");
+    t_.open("enum class " + without_namespace(e.full_name) + " : std::uint16_t {");
     for (const Enum::Value& v : e.values) {
       t_.doc(v.doc);
       t_.line(v.name + ",");
@@ -86,61 +85,82 @@ class TypesEmitter {
     t_.doc(s.doc);
     std::string messages;
     for (const std::string& m : s.protocol) messages += (messages.empty() ? "" : ", ") + spelled(m);
-    t_.line("struct " + s.name + " : troupe::Protocol<" + messages + "> {};");
+    t_.line("struct " + without_namespace(s.full_name) + " : troupe::Protocol<" + messages +
+            "> {};");
   }
 
   void structure(const Struct& s) {
+    const std::string name = without_namespace(s.full_name);
+    types_within(s.body, name);
     t_.doc(s.doc);
-    t_.open("struct " + s.name + " {");
-    for (const std::uint64_t id : s.order) {
-      declaration(id);
-      t_.line();
-    }
+    t_.open("struct " + name + " {");
+    for (const std::uint64_t id : s.declared) alias_of_declared(id);
     if (!s.reply.empty()) t_.line("using Reply = " + spelled(s.reply) + ";");
     t_.line("static constexpr troupe::SchemaId troupe_schema{" + hexadecimal(s.id) + "};");
     t_.line("static const troupe::codec::Codec troupe_codec;");
+    if (!s.body.fields.empty() || !s.body.alternatives.empty()) t_.line();
+    members(s.body, name);
     t_.line();
-    members(s.body);
-    t_.line();
-    t_.line("bool operator==(const " + s.name + "&) const = default;");
+    t_.line("bool operator==(const " + name + "&) const = default;");
     t_.close("};");
   }
 
-  void members(const Group& group) {
+  void alias_of_declared(std::uint64_t id) {
+    const Struct* s = model_.structure(id);
+    const Enum* e = model_.enumeration(id);
+    if (s != nullptr) t_.line("using " + s->name + " = " + without_namespace(s->full_name) + ";");
+    if (e != nullptr) t_.line("using " + e->name + " = " + without_namespace(e->full_name) + ";");
+  }
+
+  /// Groups and alternatives are printed before the struct they belong to, which has aliases of
+  /// them: within it they would not be complete, and no variant or optional could be made of them.
+  void types_within(const Group& group, const std::string& outer) {
     for (const Field& f : group.fields) {
-      if (f.group != nullptr) group_type(*f.group, f.doc);
+      if (f.group == nullptr) continue;
+      const std::string name = outer + "_" + f.group->type_name;
+      types_within(*f.group, name);
+      inner_struct(name, f.doc, [&] { members(*f.group, name); });
     }
-    for (const Alternative& a : group.alternatives) alternative(a);
+    for (const Alternative& a : group.alternatives) {
+      const std::string name = outer + "_" + a.type_name;
+      if (a.field.group != nullptr) types_within(*a.field.group, name);
+      inner_struct(name, a.field.doc, [&] {
+        if (a.field.group != nullptr) {
+          members(*a.field.group, name);
+        } else if (!a.is_empty()) {
+          t_.line(member(a.field, "value"));
+        }
+      });
+    }
+  }
+
+  template <class Members>
+  void inner_struct(const std::string& name, const std::vector<std::string>& doc,
+                    const Members& print_members) {
+    t_.doc(doc);
+    t_.open("struct " + name + " {");
+    print_members();
+    t_.line("bool operator==(const " + name + "&) const = default;");
+    t_.close("};");
+  }
+
+  void members(const Group& group, const std::string& outer) {
+    std::string alternatives;
+    for (const Field& f : group.fields) {
+      if (f.group != nullptr) alias(f.group->type_name, outer);
+    }
+    for (const Alternative& a : group.alternatives) {
+      alias(a.type_name, outer);
+      alternatives += (alternatives.empty() ? "" : ", ") + a.type_name;
+    }
     for (const Field& f : group.fields) {
       t_.doc(f.group != nullptr ? std::vector<std::string>{} : f.doc);
       t_.line(member(f));
     }
-    if (group.alternatives.empty()) return;
-    std::string types;
-    for (const Alternative& a : group.alternatives)
-      types += (types.empty() ? "" : ", ") + a.type_name;
-    t_.line("std::variant<" + types + "> which{};");
+    if (!alternatives.empty()) t_.line("std::variant<" + alternatives + "> which{};");
   }
-
-  void group_type(const Group& group, const std::vector<std::string>& doc) {
-    t_.doc(doc);
-    t_.open("struct " + group.type_name + " {");
-    members(group);
-    t_.line("bool operator==(const " + group.type_name + "&) const = default;");
-    t_.close("};");
-  }
-
-  /// A struct of its own, so that `std::get<Payment::Card>(payment.which)` says what it is.
-  void alternative(const Alternative& a) {
-    t_.doc(a.field.doc);
-    t_.open("struct " + a.type_name + " {");
-    if (a.field.group != nullptr) {
-      members(*a.field.group);
-    } else if (!a.is_empty()) {
-      t_.line(member(a.field, "value"));
-    }
-    t_.line("bool operator==(const " + a.type_name + "&) const = default;");
-    t_.close("};");
+  void alias(const std::string& name, const std::string& outer) {
+    t_.line("using " + name + " = " + outer + "_" + name + ";");
   }
 
   [[nodiscard]] std::string member(const Field& f) const { return member(f, f.name); }
@@ -175,8 +195,7 @@ class TypesEmitter {
       collect_inner_names(s->body);
     }
     for (const auto& e : model_.enums) {
-      const std::string within = "::" + model_.cpp_namespace + "::" + e->name;
-      if (e->full_name != within) inner_names_.insert(e->name);
+      if (without_namespace(e->full_name) != e->name) inner_names_.insert(e->name);
     }
   }
   void collect_inner_names(const Group& group) {

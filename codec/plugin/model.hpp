@@ -120,7 +120,7 @@ struct Constant {
 struct Struct {
   std::uint64_t id = 0;
   std::string name;         ///< "Item"
-  std::string full_name;    ///< "::shop::Order::Item"
+  std::string full_name;    ///< "::shop::Order_Item"
   std::string schema_name;  ///< "Order.Item"
   std::vector<std::string> doc;
   Group body;
@@ -130,7 +130,7 @@ struct Struct {
   std::vector<std::string> protocol;  ///< the messages of a protocol, in C++
   bool is_protocol = false;
   std::vector<std::uint64_t> mentioned;  ///< its reply, its messages: declared ahead of it
-  std::vector<std::uint64_t> order;      ///< declared in it, in the order to print
+  std::vector<std::uint64_t> declared;   ///< structs and enums within it
 };
 
 /// One schema file.
@@ -139,7 +139,7 @@ struct Model {
   std::string cpp_namespace;
   std::vector<std::string> doc;
   std::vector<std::string> imports;  ///< schema files
-  std::vector<std::uint64_t> order;  ///< its own structs and enums, in the order to print
+  std::vector<std::uint64_t> order;  ///< all its structs and enums, in the order to print
   std::vector<std::uint64_t> ahead;  ///< structs that are used before they are complete
   std::vector<Constant> constants;
   std::vector<std::unique_ptr<Struct>> structs;  ///< of imported files too

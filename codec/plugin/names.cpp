@@ -135,6 +135,10 @@ std::string upper_camel_case(std::string_view name) {
   return result;
 }
 
+std::string without_namespace(std::string_view full_name) {
+  return std::string{full_name.substr(full_name.rfind(':') + 1)};
+}
+
 std::string quoted(std::string_view text) {
   std::string result = "\"";
   for (const char c : text) {

@@ -10,6 +10,8 @@ namespace troupe::codec {
 [[nodiscard]] std::string snake_case(std::string_view name);
 /// `itemCount` as `ItemCount`.
 [[nodiscard]] std::string upper_camel_case(std::string_view name);
+/// "Order_Item" of "::shop::Order_Item".
+[[nodiscard]] std::string without_namespace(std::string_view full_name);
 /// A string literal with this content.
 [[nodiscard]] std::string quoted(std::string_view text);
 

@@ -32,6 +32,11 @@ const std::map<std::string, std::string> scalar_replies{{"Void", "void"},
                                                         {"Text", "std::string"},
                                                         {"Data", "std::vector<std::byte>"}};
 
+/// "Item" of "Order.Item".
+std::string last_part(const std::string& schema_name) {
+  return schema_name.substr(schema_name.rfind('.') + 1);
+}
+
 class ModelReader {
  public:
   explicit ModelReader(capnp::schema::CodeGeneratorRequest::Reader request) : request_(request) {}
@@ -42,7 +47,7 @@ class ModelReader {
     model_.doc = request_.doc(file.getId());
     for (const std::uint64_t id : request_.declared_in(file.getId())) read_declaration(id);
     while (!wanted_.empty()) read_wanted(*wanted_.begin());  // of imported files
-    set_order(model_, request_.declared_in(file.getId()), request_);
+    set_order(model_, request_.declared_in(file.getId()));
     std::set<std::uint64_t> used;
     for (const auto& s : model_.structs) used.insert(request_.file_of(s->id));
     for (const auto& e : model_.enums) used.insert(request_.file_of(e->id));
@@ -86,7 +91,7 @@ class ModelReader {
     auto e = std::make_unique<Enum>();
     e->id = node.getId();
     e->full_name = request_.cpp_name(e->id);
-    e->name = e->full_name.substr(e->full_name.rfind(':') + 1);
+    e->name = last_part(request_.schema_name(e->id));
     e->doc = request_.doc(e->id);
     std::uint32_t at = 0;
     for (auto value : node.getEnum().getEnumerants())
@@ -98,7 +103,7 @@ class ModelReader {
     const std::string where = request_.schema_name(node.getId());
     const Type type = read_type(node.getConst().getType(), where);
     Constant c;
-    c.name = snake_case(where.substr(where.rfind('.') + 1));
+    c.name = snake_case(last_part(where));
     c.doc = request_.doc(node.getId());
     c.type = type.kind == Kind::text ? "std::string_view" : type.cpp();
     c.value = expression(node.getConst().getValue(), c.type);
@@ -114,7 +119,10 @@ class ModelReader {
     s->id = node.getId();
     s->schema_name = request_.schema_name(s->id);
     s->full_name = request_.cpp_name(s->id);
-    s->name = s->full_name.substr(s->full_name.rfind(':') + 1);
+    s->name = last_part(s->schema_name);
+    for (const std::uint64_t nested : request_.declared_in(s->id)) {
+      if (!request_.node(nested).isConst()) s->declared.push_back(nested);
+    }
     s->doc = request_.doc(s->id);
     s->data_words = node.getStruct().getDataWordCount();
     s->pointers = node.getStruct().getPointerCount();
@@ -189,8 +197,8 @@ class ModelReader {
         throw SchemaError(where + "." + schema_name, "`" + name + "` is twice in C++: rename one");
     };
     for (const std::uint64_t id : request_.declared_in(node.getId())) {
-      const std::string name = request_.schema_name(id);
-      add(name.substr(name.rfind('.') + 1), name.substr(name.rfind('.') + 1));
+      const std::string name = last_part(request_.schema_name(id));
+      add(name, name);
     }
     for (const Field& f : group.fields) {
       add(f.name, f.schema_name);

@@ -66,9 +66,8 @@ std::string Request::cpp_namespace(std::uint64_t file) const {
 
 std::string Request::cpp_name(std::uint64_t id) const {
   const Node& n = node(id);
-  const std::string outer = node(n.getScopeId()).isFile() ? "::" + cpp_namespace(n.getScopeId())
-                                                          : cpp_name(n.getScopeId());
-  return outer + "::" + own_name(n);
+  return node(n.getScopeId()).isFile() ? "::" + cpp_namespace(n.getScopeId()) + "::" + own_name(n)
+                                       : cpp_name(n.getScopeId()) + "_" + own_name(n);
 }
 
 std::uint64_t Request::find_below(const std::string& name, std::uint64_t scope) const {

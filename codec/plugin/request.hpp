@@ -30,7 +30,7 @@ class Request {
   [[nodiscard]] std::vector<std::uint64_t> declared_in(std::uint64_t id) const;
   /// "Order.Item": without the file.
   [[nodiscard]] std::string schema_name(std::uint64_t id) const;
-  /// "::shop::Order::Item". Throws SchemaError.
+  /// "::shop::Order_Item", which is Order::Item too. Throws SchemaError.
   [[nodiscard]] std::string cpp_name(std::uint64_t id) const;
   [[nodiscard]] std::string cpp_namespace(std::uint64_t file) const;
   /// The struct or enum called that, as seen from a declaration; 0: there is none. Throws
