@@ -421,6 +421,7 @@ void ThreadExecutor::timers_changed() {
 
 void ThreadExecutor::serve() {
   StallWatch stalls(*core_);
+  stalls.something_ran();  // perhaps: workers may have run and gone to sleep before this thread
   while (!stopping_.load(std::memory_order_seq_cst)) {
     const std::uint32_t seen = service_word_.load(std::memory_order_seq_cst);
     const bool fired = core_->timers().fire_due(core_->now());
