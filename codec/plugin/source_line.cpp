@@ -69,7 +69,8 @@ bool is_declaration(const std::vector<Token>& all, std::size_t at) {
 
 /// Whether a group's name stands here, or a union's: what is in it is of a path of its own.
 bool is_group(const std::vector<Token>& all, std::size_t at) {
-  const std::string_view kind = at + 2 < all.size() ? all[at + 2].text : "";
+  if (at + 2 >= all.size()) return false;
+  const std::string_view kind = all[at + 2].text;
   return all[at + 1].text == ":" && (kind == "group" || kind == "union");
 }
 

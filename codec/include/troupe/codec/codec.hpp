@@ -27,10 +27,11 @@ class CodecError : public std::runtime_error {
 /// Generated as a member of each struct of a schema. Thread safety: any thread.
 struct Codec {
   SchemaId schema{};
-  const char* name = nullptr;  ///< in C++, for people
-  /// The size of its encoding.
+  const char* name = nullptr;  ///< for people: "shop::Order.Item"
+  /// The size of its encoding. Throws CodecError when that is larger than 4 GiB, or a union holds
+  /// nothing.
   std::size_t (*words)(const void* message) = nullptr;
-  /// Encodes into exactly so many words.
+  /// Encodes into exactly so many words. Throws CodecError when a list has 2^29 elements or more.
   void (*write)(const void* message, std::span<Word> out) = nullptr;
   /// Decodes into a message that was constructed. Throws CodecError.
   void (*read)(void* message, std::span<const Word> words) = nullptr;
@@ -41,7 +42,7 @@ concept HasCodec = requires {
   { M::troupe_codec } -> std::convertible_to<const Codec&>;
 };
 
-/// Throws CodecError when it is larger than 4 GiB.
+/// Throws CodecError where it can't be encoded: see Codec.
 template <HasCodec M>
 std::vector<Word> encode(const M& message) {
   std::vector<Word> words(M::troupe_codec.words(&message));

@@ -210,7 +210,7 @@ class Body {
 };
 
 /// The elements of a list as structs, which each list but one of bits can be read as: a pointer is
-/// one with a pointer. Throws kj::Exception for others.
+/// one with a pointer. Throws CodecError for bits, kj::Exception for what is no list.
 capnp::List<capnp::AnyStruct>::Reader structs_of(capnp::AnyPointer::Reader p);
 
 // Each leaves the value as it is where the pointer is null: it is the default then.
