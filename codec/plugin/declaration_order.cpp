@@ -14,7 +14,7 @@ struct Need {
 };
 struct Needs {
   std::vector<Need> complete;   ///< is a member
-  std::vector<Need> mentioned;  ///< is in a list, a reply, a protocol's message, nested
+  std::vector<Need> mentioned;  ///< is in a list, a ref, a reply, a protocol's message, nested
 };
 
 void add_group(const Group& group, const std::string& where, Needs& needs);
@@ -25,8 +25,8 @@ void add_field(const Field& field, const std::string& where, Needs& needs) {
   const Type* type = &field.type;
   while (type->kind == Kind::list) type = type->element.get();
   if (type->id == 0) return;
-  const bool is_in_list = field.type.kind == Kind::list;
-  (is_in_list ? needs.mentioned : needs.complete).push_back({type->id, here});
+  const bool is_mentioned = field.type.kind == Kind::list || type->kind == Kind::ref;
+  (is_mentioned ? needs.mentioned : needs.complete).push_back({type->id, here});
 }
 
 void add_group(const Group& group, const std::string& where, Needs& needs) {

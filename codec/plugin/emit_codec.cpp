@@ -13,7 +13,7 @@ std::string bits(const Field& f) {
   return f.default_bits == 0 ? "" : ", " + number(f.default_bits) + "u";
 }
 bool is_left_out_when_empty(const Field& f) {
-  return f.type.kind != Kind::structure && f.default_text.empty();
+  return f.type.kind != Kind::structure && f.type.kind != Kind::ref && f.default_text.empty();
 }
 
 /// Prints, for each field, what a struct's three functions do about it.
@@ -239,7 +239,7 @@ std::string emit_codec_header(const Model& model) {
   t.line(first_line(model));
   t.line("#pragma once");
   t.line();
-  t.line("#include <troupe/codec/layout.hpp>");
+  t.line(std::string{"#include <troupe/codec/"} + (model.has_refs ? "ref" : "layout") + ".hpp>");
   t.line();
   t.line("#include \"" + model.file + ".hpp\"");
   t.line();

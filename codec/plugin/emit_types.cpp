@@ -31,6 +31,7 @@ class TypesEmitter {
     t_.line();
     t_.line("#include <troupe/codec/codec.hpp>");
     t_.line("#include <troupe/runtime/protocol.hpp>");
+    if (model_.has_refs) t_.line("#include <troupe/runtime/ref.hpp>");
     if (!model_.imports.empty()) t_.line();
     for (const std::string& i : model_.imports)
       t_.line("#include \"" + import_path(model_, i, ".hpp") + "\"");
@@ -173,6 +174,7 @@ class TypesEmitter {
     while (element->kind == Kind::list) element = element->element.get();
     // A list of what is not complete yet can't be initialised here.
     const bool is_ahead =
+        element->kind == Kind::structure &&
         std::find(model_.ahead.begin(), model_.ahead.end(), element->id) != model_.ahead.end();
     return type + " " + name + (is_ahead && f.type.kind == Kind::list ? ";" : "{};");
   }

@@ -39,6 +39,7 @@ std::string Type::cpp() const {
     case Kind::list: return "std::vector<" + element->cpp() + ">";
     case Kind::enumeration:
     case Kind::structure: return name;
+    case Kind::ref: return "troupe::Ref<" + name + ">";
   }
   return {};
 }

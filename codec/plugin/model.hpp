@@ -48,13 +48,14 @@ enum class Kind : std::uint8_t {
   text,
   data,
   list,
-  structure
+  structure,
+  ref
 };
 
 /// Of a field, or of a list's elements.
 struct Type {
   Kind kind = Kind::nothing;
-  std::uint64_t id = 0;           ///< of a structure or an enumeration
+  std::uint64_t id = 0;           ///< of a structure, an enumeration, a ref's protocol
   std::string name;               ///< of the same, in C++
   std::unique_ptr<Type> element;  ///< of a list
 
@@ -142,6 +143,7 @@ struct Model {
   std::vector<std::uint64_t> order;  ///< all its structs and enums, in the order to print
   std::vector<std::uint64_t> ahead;  ///< structs that are used before they are complete
   std::vector<Constant> constants;
+  bool has_refs = false;
   std::vector<std::unique_ptr<Struct>> structs;  ///< of imported files too
   std::vector<std::unique_ptr<Enum>> enums;
 

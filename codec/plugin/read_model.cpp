@@ -273,6 +273,12 @@ class ModelReader {
         name_type(type, t.getEnum().getTypeId());
         break;
       case T::STRUCT:
+        if (t.getStruct().getTypeId() == ref_struct) {
+          type.kind = Kind::ref;
+          model_.has_refs = true;
+          name_type(type, protocol_of(t.getStruct(), where));
+          break;
+        }
         type.kind = Kind::structure;
         name_type(type, t.getStruct().getTypeId());
         break;
@@ -281,6 +287,21 @@ class ModelReader {
         throw SchemaError(where, "an AnyPointer has no type in C++: use a union, or Data");
     }
     return type;
+  }
+
+  /// Whose messages the actor takes.
+  [[nodiscard]] std::uint64_t protocol_of(capnp::schema::Type::Struct::Reader ref,
+                                          const std::string& where) const {
+    for (auto scope : ref.getBrand().getScopes()) {
+      if (scope.getScopeId() != ref_struct || !scope.isBind()) continue;
+      for (auto binding : scope.getBind()) {
+        if (!binding.isType() || !binding.getType().isStruct()) break;
+        const std::uint64_t id = binding.getType().getStruct().getTypeId();
+        if (annotation(request_.node(id), protocol_annotation)) return id;
+      }
+    }
+    throw SchemaError(where,
+                      "a Ref names a protocol: Ref(OrderDesk), a struct with $Troupe.protocol");
   }
 
   void name_type(Type& type, std::uint64_t id) {

@@ -49,7 +49,7 @@ Word* begin_message(std::span<Word> out, std::uint32_t data_words, std::uint32_t
   return out.data() + framing_words + 1;
 }
 
-void read_message(std::span<const Word> words, void* message,
+void read_message(std::span<const Word> words, troupe::detail::RefNames* refs, void* message,
                   void (*read)(void* message, const Body& root)) {
   capnp::ReaderOptions options;
   options.traversalLimitInWords = words.size() + empty_elements_max;  // each is read once
@@ -57,7 +57,7 @@ void read_message(std::span<const Word> words, void* message,
   try {
     capnp::FlatArrayMessageReader reader{
         {reinterpret_cast<const capnp::word*>(words.data()), words.size()}, options};
-    read(message, Body{reader.getRoot<capnp::AnyStruct>()});
+    read(message, Body{reader.getRoot<capnp::AnyStruct>(), refs});
   } catch (const kj::Exception& e) {
     throw CodecError(std::string{"this is no such message: "} + e.getDescription().cStr());
   }

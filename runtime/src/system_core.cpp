@@ -91,6 +91,14 @@ std::size_t SystemCore::stack_bytes() const noexcept {
   return options_.stack_bytes;
 }
 
+void SystemCore::set_ref_names(std::shared_ptr<RefNames> names) {
+  RefNames* none = nullptr;
+  if (!ref_names_seen_.compare_exchange_strong(none, names.get(), std::memory_order_acq_rel,
+                                               std::memory_order_relaxed))  // partner: ref_names
+    throw UsageError("this System is a node already");
+  ref_names_ = std::move(names);  // theirs who set it, once
+}
+
 std::uint64_t SystemCore::next_seed() {
   std::lock_guard guard(seeds_lock_);
   return seeds_.next();

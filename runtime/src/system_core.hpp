@@ -12,6 +12,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include <troupe/runtime/detail/ref_names.hpp>
 #include <troupe/runtime/system.hpp>
 
 #include "arena.hpp"
@@ -64,6 +65,11 @@ class SystemCore {
   void forget_abandoned() noexcept { care_.fetch_sub(1, std::memory_order_seq_cst); }
   [[nodiscard]] SystemGate& gate() noexcept { return *gate_; }
   [[nodiscard]] std::size_t stack_bytes() const noexcept;
+  /// Once. Throws UsageError the second time.
+  void set_ref_names(std::shared_ptr<RefNames> names);
+  [[nodiscard]] RefNames* ref_names() const noexcept {
+    return ref_names_seen_.load(std::memory_order_acquire);  // partner: set_ref_names
+  }
   std::uint64_t next_seed();
   double random_unit();
   void log(LogLevel level, std::string_view who, std::string_view text) const {
@@ -134,6 +140,8 @@ class SystemCore {
   Reaper reaper_;
   Delivery* delivery_ = nullptr;
   SystemGate* gate_;
+  std::shared_ptr<RefNames> ref_names_;
+  std::atomic<RefNames*> ref_names_seen_{nullptr};
   Random seeds_;
   SpinLock seeds_lock_;
   TimerService timers_;

@@ -103,3 +103,16 @@ struct CountOrders $Troupe.reply("UInt64") {}
 struct OrderDesk $Troupe.protocol(["Order", "Cancel", "CountOrders"]) {
   # Takes orders.
 }
+
+struct Assign $Troupe.reply("Void") {
+  # Says who serves an order: refs travel.
+  order @0 :Text;
+  desk @1 :Troupe.Ref(OrderDesk);
+  others @2 :List(Troupe.Ref(OrderDesk));
+  deputy @3 :Troupe.Ref(OrderDesk) $Troupe.optional;
+  next :union {
+    nobody @4 :Void;
+    dispatcher @5 :Troupe.Ref(Dispatcher);
+  }
+}
+struct Dispatcher $Troupe.protocol(["Assign"]) {}

@@ -10,7 +10,7 @@ import sys
 import tempfile
 
 root, build = sys.argv[1], sys.argv[2]
-roots = [os.path.join(root, d) for d in ("runtime/include", "runtime/testkit/include", "runtime/run/include", "runtime/asio/include", "supervision/include", "codec/include")]
+roots = [os.path.join(root, d) for d in ("runtime/include", "runtime/testkit/include", "runtime/run/include", "runtime/asio/include", "supervision/include", "codec/include", "codec/testkit/include")]
 libraries = [os.path.join(build, f) for f in ("codec/libtroupe_codec.a", "supervision/libtroupe_supervision.a", "runtime/testkit/libtroupe_testkit.a", "runtime/run/libtroupe_run.a", "runtime/asio/libtroupe_asio.a", "runtime/libtroupe_runtime.a")]
 PRELUDE = """#include <troupe/runtime/runtime.hpp>
 #include <troupe/supervision/supervision.hpp>

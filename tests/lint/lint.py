@@ -22,6 +22,7 @@ EDGES = {
     "asio": {"runtime", "asio"},
     "supervision": {"runtime", "supervision"},
     "codec": {"runtime", "codec"},
+    "codec_testkit": {"runtime", "testkit", "codec", "codec_testkit"},
 }
 BANNED = [
     ("clock", re.compile(r"\b(steady_clock|system_clock|high_resolution_clock)::now\b"), "take the time from the System's Clock"),
@@ -47,6 +48,8 @@ def module_of(path):
     for own in ("testkit", "run", "asio"):  # targets of their own below runtime/
         if path.startswith(f"runtime/{own}/"):
             return own
+    if path.startswith("codec/testkit/"):
+        return "codec_testkit"
     top = path.split("/")[0]
     return top if top in EDGES else None
 

@@ -13,3 +13,14 @@ annotation protocol @0xbc636b2fb64d1bad (struct) :List(Text);
 
 annotation optional @0x9e49eabe41922159 (field) :Void;
 # The field may be missing: a std::optional. For pointers: Text, Data, lists and structs.
+
+struct Ref @0xd1b8b3f6a57c20e9 (Protocol) {
+  # Names an actor that takes the messages of a protocol: `desk @3 :Troupe.Ref(OrderDesk)` is a troupe::Ref<OrderDesk>. It stays
+  # valid outside of its process; one of zeros names nobody.
+  node @0 :UInt64;
+  # The incarnation of its node: another one after each start.
+  actor @1 :UInt64;
+  # Which of the node's actors.
+  address @2 :Text;
+  # Where the node is reached.
+}

@@ -43,6 +43,7 @@ class SeededExecutor final : public troupe::detail::Executor,
 
   bool takes(const troupe::detail::Address& to, troupe::detail::Envelope* message,
              std::optional<Duration> delay) override {
+    if (seer_) seer_(to, *message);
     return taker_ && taker_(to, message, delay);
   }
   void post_message(std::uint32_t sender, troupe::detail::Cell& to,
@@ -55,6 +56,10 @@ class SeededExecutor final : public troupe::detail::Executor,
       std::function<bool(const troupe::detail::Address& to, troupe::detail::Envelope* message,
                          std::optional<Duration> delay)>;
   void take_with(Taker taker) { taker_ = std::move(taker); }
+  /// `seer` sees each message before that, and may replace its value.
+  using Seer =
+      std::function<void(const troupe::detail::Address& to, troupe::detail::Envelope& message)>;
+  void see_with(Seer seer) { seer_ = std::move(seer); }
 
   void ended(const Ref<>& who, const ExitReason& why) override;
 
@@ -89,6 +94,7 @@ class SeededExecutor final : public troupe::detail::Executor,
   std::deque<troupe::detail::BlockingJob*> jobs_;
   std::deque<std::function<void()>> aside_;
   Taker taker_;
+  Seer seer_;
   std::uint64_t trace_ = 14695981039346656037ull;
 };
 

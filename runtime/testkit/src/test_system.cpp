@@ -1,5 +1,6 @@
 #include <troupe/testkit/test_system.hpp>
 
+#include <troupe/runtime/error.hpp>
 #include <troupe/runtime/random.hpp>
 
 #include "seeded_executor.hpp"
@@ -50,6 +51,13 @@ bool TestSystem::run_until(const std::function<bool()>& over, Duration limit) {
 std::uint64_t TestSystem::trace_hash() const {
   const auto* seeded = dynamic_cast<const detail::SeededExecutor*>(&core().executor());
   return seeded == nullptr ? 0 : seeded->trace_hash();
+}
+
+void TestSystem::on_send(
+    std::function<void(const troupe::detail::Address& to, troupe::detail::Envelope&)> see) {
+  auto* seeded = dynamic_cast<detail::SeededExecutor*>(&core().executor());
+  if (seeded == nullptr) throw UsageError("on_send needs a seeded schedule");
+  seeded->see_with(std::move(see));
 }
 
 }  // namespace troupe::testkit

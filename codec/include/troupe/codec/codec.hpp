@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include <troupe/runtime/detail/ref_names.hpp>
 #include <troupe/runtime/message.hpp>
 
 namespace troupe::codec {
@@ -29,18 +30,20 @@ struct Codec {
   SchemaId schema{};
   const char* name = nullptr;  ///< for people: "shop::Order.Item"
   /// The size of its encoding. Throws CodecError when that is larger than 4 GiB, or a union holds
-  /// nothing.
+  /// nothing; UsageError for a ref to an actor of a System that is no node.
   std::size_t (*words)(const void* message) = nullptr;
   /// Encodes into exactly so many words. Throws CodecError when a list has 2^29 elements or more.
   void (*write)(const void* message, std::span<Word> out) = nullptr;
-  /// Decodes into a message that was constructed. Throws CodecError.
-  void (*read)(void* message, std::span<const Word> words) = nullptr;
+  /// Constructs a message there.
+  void (*construct)(void* where) = nullptr;
+  /// Decodes into a message that was constructed; `refs` finds the actors it names, where it has
+  /// refs. Throws CodecError.
+  void (*read)(void* message, std::span<const Word> words,
+               troupe::detail::RefNames* refs) = nullptr;
 };
 
 template <class M>
-concept HasCodec = requires {
-  { M::troupe_codec } -> std::convertible_to<const Codec&>;
-};
+concept HasCodec = troupe::detail::HasCodec<M>;
 
 /// Throws CodecError where it can't be encoded: see Codec.
 template <HasCodec M>
@@ -49,11 +52,18 @@ std::vector<Word> encode(const M& message) {
   M::troupe_codec.write(&message, words);
   return words;
 }
-/// Throws CodecError.
+/// Throws CodecError; also where it has a ref, which is read for a System.
 template <HasCodec M>
 M decode(std::span<const Word> words) {
   M message;
-  M::troupe_codec.read(&message, words);
+  M::troupe_codec.read(&message, words, nullptr);
+  return message;
+}
+/// Decodes for a System that is a node. Throws CodecError.
+template <HasCodec M>
+M decode(std::span<const Word> words, System& system) {
+  M message;
+  M::troupe_codec.read(&message, words, troupe::detail::ref_names(system));
   return message;
 }
 

@@ -181,12 +181,18 @@ Word* put_pointer(Word* pointer, Word* free, const std::vector<T>& list) {
 
 // ---- reading
 
+/// A pointer that came.
+struct Pointer {
+  capnp::AnyPointer::Reader to;
+  troupe::detail::RefNames* refs = nullptr;  ///< finds the actors that the message names
+};
+
 /// A struct that came: what its sender did not have reads as zero. Thread safety: one thread at a
 /// time, as its message.
 class Body {
  public:
-  explicit Body(capnp::AnyStruct::Reader s)
-      : data_(s.getDataSection()), pointers_(s.getPointerSection()) {}
+  Body(capnp::AnyStruct::Reader s, troupe::detail::RefNames* refs)
+      : data_(s.getDataSection()), pointers_(s.getPointerSection()), refs_(refs) {}
 
   template <Scalar T>
   [[nodiscard]] T get(std::uint32_t offset, std::uint64_t default_bits = 0) const noexcept {
@@ -200,13 +206,15 @@ class Body {
     const unsigned bit = is_there ? (data_.begin()[offset / 8] >> (offset % 8)) & 1u : 0u;
     return (bit ^ default_bit) != 0;
   }
-  [[nodiscard]] capnp::AnyPointer::Reader pointer(std::uint32_t index) const {
-    return index < pointers_.size() ? pointers_[index] : capnp::AnyPointer::Reader{};
+  [[nodiscard]] Pointer pointer(std::uint32_t index) const {
+    return {index < pointers_.size() ? pointers_[index] : capnp::AnyPointer::Reader{}, refs_};
   }
+  [[nodiscard]] troupe::detail::RefNames* refs() const noexcept { return refs_; }
 
  private:
   capnp::Data::Reader data_;
   capnp::List<capnp::AnyPointer>::Reader pointers_;
+  troupe::detail::RefNames* refs_;
 };
 
 /// The elements of a list as structs, which each list but one of bits can be read as: a pointer is
@@ -214,45 +222,45 @@ class Body {
 capnp::List<capnp::AnyStruct>::Reader structs_of(capnp::AnyPointer::Reader p);
 
 // Each leaves the value as it is where the pointer is null: it is the default then.
-inline void read_pointer(capnp::AnyPointer::Reader p, std::string& text) {
-  if (p.isNull()) return;
-  const auto t = p.getAs<capnp::Text>();
+inline void read_pointer(const Pointer& p, std::string& text) {
+  if (p.to.isNull()) return;
+  const auto t = p.to.getAs<capnp::Text>();
   text.assign(t.begin(), t.size());
 }
-inline void read_pointer(capnp::AnyPointer::Reader p, std::vector<std::byte>& data) {
-  if (p.isNull()) return;
-  const auto d = p.getAs<capnp::Data>();
+inline void read_pointer(const Pointer& p, std::vector<std::byte>& data) {
+  if (p.to.isNull()) return;
+  const auto d = p.to.getAs<capnp::Data>();
   const auto* first = reinterpret_cast<const std::byte*>(d.begin());
   data.assign(first, first + d.size());
 }
 template <Laid S>
-void read_pointer(capnp::AnyPointer::Reader p, S& s) {
-  if (!p.isNull()) Layout<S>::read(s, Body{p.getAs<capnp::AnyStruct>()});
+void read_pointer(const Pointer& p, S& s) {
+  if (!p.to.isNull()) Layout<S>::read(s, Body{p.to.getAs<capnp::AnyStruct>(), p.refs});
 }
 template <class T>
-void read_pointer(capnp::AnyPointer::Reader p, std::vector<T>& list) {
-  if (p.isNull()) return;
+void read_pointer(const Pointer& p, std::vector<T>& list) {
+  if (p.to.isNull()) return;
   list.clear();
   if constexpr (Scalar<T>) {
     using Stored = std::conditional_t<std::is_enum_v<T>, std::uint16_t, T>;
-    const auto items = p.getAs<capnp::List<Stored>>();
+    const auto items = p.to.getAs<capnp::List<Stored>>();
     list.reserve(items.size());
     for (const Stored e : items) list.push_back(static_cast<T>(e));
   } else {
-    const auto items = structs_of(p);
+    const auto items = structs_of(p.to);
     list.reserve(items.size());
     for (const capnp::AnyStruct::Reader e : items) {
       if constexpr (Laid<T>) {
-        Layout<T>::read(list.emplace_back(), Body{e});
+        Layout<T>::read(list.emplace_back(), Body{e, p.refs});
       } else {
-        read_pointer(Body{e}.pointer(0), list.emplace_back());
+        read_pointer(Body{e, p.refs}.pointer(0), list.emplace_back());
       }
     }
   }
 }
 template <class T>
-void read_pointer(capnp::AnyPointer::Reader p, std::optional<T>& value) {
-  if (!p.isNull()) read_pointer(p, value.emplace());
+void read_pointer(const Pointer& p, std::optional<T>& value) {
+  if (!p.to.isNull()) read_pointer(p, value.emplace());
 }
 
 // ---- messages
@@ -261,21 +269,23 @@ void read_pointer(capnp::AnyPointer::Reader p, std::optional<T>& value) {
 std::size_t message_words(std::size_t root_words);
 /// Writes the framing and the root pointer; the root is at the result. All of `out` is zero then.
 Word* begin_message(std::span<Word> out, std::uint32_t data_words, std::uint32_t pointers);
-void read_message(std::span<const Word> words, void* message,
+void read_message(std::span<const Word> words, troupe::detail::RefNames* refs, void* message,
                   void (*read)(void* message, const Body& root));
 
 /// The codec of a struct with a layout.
 template <Laid S>
 constexpr Codec struct_codec(const char* name) {
   using L = Layout<S>;
-  return {S::troupe_schema, name,
+  return {S::troupe_schema,
+          name,
           [](const void* m) { return message_words(words_of(*static_cast<const S*>(m))); },
           [](const void* m, std::span<Word> out) {
             Word* const root = begin_message(out, L::data_words, L::pointers);
             L::write(*static_cast<const S*>(m), root, root + L::data_words + L::pointers);
           },
-          [](void* m, std::span<const Word> words) {
-            read_message(words, m, [](void* message, const Body& root) {
+          [](void* where) { ::new (where) S; },
+          [](void* m, std::span<const Word> words, troupe::detail::RefNames* refs) {
+            read_message(words, refs, m, [](void* message, const Body& root) {
               L::read(*static_cast<S*>(message), root);
             });
           }};

@@ -35,6 +35,8 @@ void print_value(std::string& out, const T& value) {
     out += std::to_string(value);
   } else if constexpr (std::is_convertible_v<const T&, std::string_view>) {
     print_value(out, std::string_view{value});
+  } else if constexpr (requires { value.to_string(); }) {  // a ref
+    out += value.to_string();
   } else {
     out += to_string(value);
   }

@@ -10,6 +10,10 @@
 #include <type_traits>
 #include <utility>
 
+namespace troupe::codec {
+struct Codec;
+}
+
 namespace troupe {
 
 /// Names a message's type for other processes and for what is stored: generated from a schema, as
@@ -86,8 +90,8 @@ inline constexpr std::size_t message_align_max = 64;
 
 /// What the runtime knows of a message type: one constant per type, no RTTI.
 struct MessageType {
-  std::uint64_t
-      id;  ///< hash of the qualified name; 0: compare the address of this constant instead
+  /// That of its schema, or a hash of the qualified name; 0: compare the address of this constant.
+  std::uint64_t id;
   const char* name;
   std::uint32_t name_size;
   std::uint32_t size;
@@ -95,6 +99,7 @@ struct MessageType {
   bool influences_receive_timeout;
   void (*destroy)(void* message) noexcept;    ///< null when there is nothing to destroy
   std::string (*print)(const void* message);  ///< null where it has no to_string
+  const codec::Codec* codec;                  ///< null where it has no schema
 
   [[nodiscard]] std::string_view text() const noexcept { return {name, name_size}; }
 };
@@ -134,16 +139,43 @@ consteval bool influences_receive_timeout() {
 }
 
 template <class M>
+concept HasSchema = requires {
+  { M::troupe_schema } -> std::convertible_to<SchemaId>;
+};
+template <class M>
+concept HasCodec = HasSchema<M> && requires {
+  { M::troupe_codec } -> std::convertible_to<const codec::Codec&>;
+};
+template <class M>
+consteval std::uint64_t message_id() {
+  if constexpr (HasSchema<M>) {
+    return M::troupe_schema.value;
+  } else {
+    constexpr std::string_view name = type_name<M>();
+    return is_local_name(name) ? 0 : hash_name(name);
+  }
+}
+template <class M>
+consteval const codec::Codec* codec_of() {
+  if constexpr (HasCodec<M>) {
+    return &M::troupe_codec;
+  } else {
+    return nullptr;
+  }
+}
+
+template <class M>
 consteval MessageType describe_message() {
   constexpr std::string_view name = type_name<M>();
-  return {is_local_name(name) ? 0 : hash_name(name),
+  return {message_id<M>(),
           name.data(),
           static_cast<std::uint32_t>(name.size()),
           sizeof(M),
           alignof(M),
           influences_receive_timeout<M>(),
           std::is_trivially_destructible_v<M> ? nullptr : &destroy_message<M>,
-          printer_of<M>()};
+          printer_of<M>(),
+          codec_of<M>()};
 }
 
 template <class M>

@@ -44,6 +44,11 @@ class TestSystem : private detail::TestParts, public System {
   /// A hash of every send, delivery, turn, message taken, timer and end so far; 0 on threads
   /// (S141).
   [[nodiscard]] std::uint64_t trace_hash() const;
+
+  /// For test kits of other modules: sees each message when it is sent, a delayed one again when it
+  /// is due, and may replace its value. An empty function ends that. Throws UsageError on threads.
+  void on_send(
+      std::function<void(const troupe::detail::Address& to, troupe::detail::Envelope&)> see);
 };
 
 }  // namespace troupe::testkit
