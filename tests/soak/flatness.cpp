@@ -101,14 +101,16 @@ double resident_bytes() {
 }
 
 void fill_caches_of_this_thread() {
-  constexpr std::size_t blocks_of_each = 512;
-  constexpr std::size_t size_max = 1024;
+  constexpr std::size_t blocks_max = 512;
+  constexpr std::size_t kept_bytes_max = 256 * 1024;  // of one size; a sanitizer keeps half of it
+  constexpr std::size_t size_max = 64 * 1024;
   std::vector<std::unique_ptr<std::byte[]>> blocks;
-  blocks.reserve(blocks_of_each);
-  for (std::size_t size = 16; size <= size_max; size += size < 256 ? 16 : 64) {
-    for (std::size_t i = 0; i < blocks_of_each; ++i)
+  blocks.reserve(blocks_max);
+  for (std::size_t size = 16; size <= size_max;) {
+    for (std::size_t i = 0; i < std::min(blocks_max, kept_bytes_max / size); ++i)
       blocks.push_back(std::make_unique<std::byte[]>(size));
     blocks.clear();
+    size += size < 256 ? 16 : size < 1024 ? 64 : size / 8;
   }
 }
 
