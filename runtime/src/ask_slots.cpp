@@ -373,6 +373,13 @@ AskError why_reply_was_dropped() {
   return {AskErrorKind::no_reply, "the duty to answer was dropped"};
 }
 
+RequestPort kept(const RequestPort& port) noexcept {
+  const bool is_open =
+      port.slot != nullptr && port.slot->state(port.generation) == SlotState::pending;
+  if (is_open && !mutant("kept_duty_is_judged")) port.slot->set_kept();
+  return port;
+}
+
 void drop_reply(const RequestPort& port) noexcept {
   const AskError why = why_reply_was_dropped();
   fail_reply(port, why.kind, why.what);
@@ -384,6 +391,10 @@ void await_slot(const RequestPort& ask) {
   if (worker != nullptr) {
     if (worker->cell == nullptr || worker->turn == nullptr) {
       if (slot.is_over(ask.generation)) return;
+      if (worker->cell != nullptr)
+        throw UsageError(
+            "a constructor, a matcher, or what runs while an actor's object is destroyed may not "
+            "wait: begin in on_start");
       throw UsageError(
           "await on a thread of the System that runs no actor would block it for ever; use "
           "pipe_to_self");
@@ -475,7 +486,10 @@ std::size_t await_any_slot(const RequestPort* asks, std::size_t count) {
     Ask<void> any{open_slot(callee, no_timeout, reply_destroyer<void>())};
     any.port().slot->deadline.store(earliest.time_since_epoch().count(),
                                     std::memory_order_relaxed);  // this thread's own
-    waits_for(any.port(), {});  // a ring through one of several branches is none
+    waits_for(any.port(), {});
+    any.port().slot->asked.store(&message_type<AnyWait>,
+                                 std::memory_order_relaxed);  // published by show_wait
+    ::new (any.port().slot->value) AnyAsks{asks, count};      // for its own actor
     const Together together(asks, count, any.port());
     first = first_over(asks, count);
     if (first < count) return first;

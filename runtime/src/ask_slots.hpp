@@ -45,7 +45,8 @@ struct alignas(64) AskSlot : Command {
   std::atomic<SystemGate*> gate{nullptr};  ///< whose System the answer comes from
   // Whose answer it is, and to what: read by other threads, which look at the generation before and
   // after.
-  std::atomic<Cell*> callee{nullptr};
+  static constexpr std::uintptr_t callee_keeps_duty = 1;
+  std::atomic<std::uintptr_t> callee{0};      ///< a Cell*, and the bit above
   std::atomic<std::uint64_t> callee_life{0};  ///< generation << 32 | serial
   std::atomic<const MessageType*> asked{nullptr};
   std::atomic<AskSlot*> also{nullptr};  ///< a slot to complete with this one (await_any)
@@ -72,13 +73,28 @@ struct alignas(64) AskSlot : Command {
   // that the earlier one is over.
   [[nodiscard]] Address callee_address() const noexcept {
     const std::uint64_t life = callee_life.load(std::memory_order_acquire);  // partner: set_callee
-    return {callee.load(std::memory_order_acquire), static_cast<std::uint32_t>(life >> 32),
+    const std::uintptr_t cell = callee.load(std::memory_order_acquire) & ~callee_keeps_duty;
+    return {reinterpret_cast<Cell*>(cell), static_cast<std::uint32_t>(life >> 32),
             static_cast<std::uint32_t>(life)};
   }
   void set_callee(const Address& a) noexcept {
-    callee.store(a.cell, std::memory_order_release);  // partner: callee_address
+    callee.store(reinterpret_cast<std::uintptr_t>(a.cell),
+                 std::memory_order_release);  // partner: callee_address
     callee_life.store(std::uint64_t{a.generation} << 32 | a.serial, std::memory_order_release);
   }
+  /// The callee has the duty to answer as a value, which may be anywhere.
+  [[nodiscard]] bool is_kept() const noexcept {
+    return (callee.load(std::memory_order_acquire) & callee_keeps_duty) != 0;  // partner: set_kept
+  }
+  void set_kept() noexcept {
+    callee.fetch_or(callee_keeps_duty, std::memory_order_release);  // partner: is_kept
+  }
+};
+
+/// The asks of one await_any, of which its slot knows (in `value`, as it has no other).
+struct AnyAsks {
+  const RequestPort* asks;
+  std::size_t count;
 };
 
 static_assert(sizeof(AskSlot) == 192, "three cache lines");

@@ -47,7 +47,7 @@ void Cell::begin_slowdown(const Address& target) {
   const RequestPort port = open_slot(target, options.slow_senders_for, reply_destroyer<void>());
   port.slot->asked.store(&message_type<Slowdown>, std::memory_order_relaxed);  // as in new_request
   extension->back_pressure->slowdown = port;
-  waits_for.store(port.slot, std::memory_order_seq_cst);  // pair: closes_ring of another actor
+  show_wait(port.slot, true);
   if (closes_ring(port, nullptr)) {
     end_slowdown();
     return;
@@ -63,7 +63,7 @@ void Cell::begin_slowdown(const Address& target) {
 void Cell::end_slowdown() {
   BackPressure* b = extension.seen_by_reaper()->back_pressure.seen_by_reaper();
   if (b == nullptr || b->slowdown.slot == nullptr) return;
-  waits_for.store(nullptr, std::memory_order_relaxed);  // a hint to others
+  waits_for.store(0, std::memory_order_relaxed);  // a hint to others
   release_slot(std::exchange(b->slowdown, {}));
 }
 

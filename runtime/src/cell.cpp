@@ -141,7 +141,10 @@ bool Cell::is_pinned_elsewhere(const Worker& worker) const noexcept {
 [[gnu::noinline]] Cell::Next Cell::before_messages(Worker& worker) {
   if (extension != nullptr && extension->first_ready != nullptr) return resume_ready(worker);
   switch (phase.load(std::memory_order_relaxed)) {  // the owner's own write
-    case Phase::free: bounce_all(DropReason::no_actor); return sleep();
+    case Phase::free:
+      if (bounce_some()) return sleep();
+      yield();
+      return Next::left;
     case Phase::starting:
       if (waiting() != nullptr) break;
       start();
@@ -202,41 +205,9 @@ void end_message(Envelope* e) noexcept {
   if ((e->flags & is_dummy) == 0) free_block(e->size_class, e);
 }
 
-namespace {
-
-RequestPort take_port(Envelope* e) noexcept {
-  return (e->flags & is_request) != 0 ? std::exchange(static_cast<RequestEnvelope*>(e)->port, {})
-                                      : RequestPort{};
-}
-
-}  // namespace
-
 void destroy_envelope(Envelope* e) noexcept {
   const RequestPort port = take_port(e);
   if (port.slot != nullptr) drop_reply(port);
-  end_message(e);
-}
-
-/// The address of the actor of this generation; one that lived long ago has no serial any more.
-Address Cell::address_of_life(std::uint32_t life) noexcept {
-  const std::uint32_t own = own_generation();
-  const bool is_known = life == own || (is(Phase::free) && (life & ~has_locked_lane) + 1 == own);
-  return {this, life, is_known ? serial : 0};
-}
-
-void Cell::bounce(Envelope* e, DropReason reason) {
-  const RequestPort port = take_port(e);
-  if ((e->flags & (is_notice | is_timer_tick)) == 0) {
-    core().dead_letters().add(
-        {Ref<>{e->from}, Ref<>{address_of_life(e->to_generation)}, e->type->text(), reason});
-  }
-  if ((e->flags & is_timer_tick) != 0) {
-    TimerRecord* timer = static_cast<TickEnvelope*>(e)->timer;
-    timer->tick_waits = false;
-    if (timer->cancelled) release_timer(timer);
-  }
-  if (port.slot != nullptr && !mutant("bounced_request_is_forgotten"))
-    fail_reply(port, AskErrorKind::receiver_down, "the actor has ended");
   end_message(e);
 }
 
@@ -259,6 +230,7 @@ Worker& Cell::deliver(Envelope* e, Worker& worker) {
     timer->tick_waits = false;
     const bool is_over = timer->cancelled;
     timer->is_handled = true;
+    timer->missed_before = std::exchange(timer->missed, 0);
     if (is_over || timer->period == Duration::zero()) drop_timer(*this, timer);
     if (is_over && !mutant("stale_tick_is_delivered")) {
       core().count_drop(DropReason::cancelled_tick);
@@ -322,6 +294,7 @@ struct Passage {
   CellTurn& turn;
   const Invocation& invocation;
   Handling handling;
+  bool has_arrived = false;
 };
 /// The part from one middleware on.
 struct Level {
@@ -335,6 +308,7 @@ struct Level {
     Passage& p = level.passage;
     const auto& all = p.cell.core().options().middleware;
     if (level.at == all.size()) {
+      p.has_arrived = true;
       call_handler(p.cell, p.turn, p.invocation);
     } else {
       Level inner{p, level.at + 1};
@@ -359,6 +333,9 @@ struct Level {
       std::coroutine_handle<>::from_address(task).destroy();
     throw;
   }
+  if (!passage.has_arrived && (e.flags & is_notice) == 0)
+    cell.core().dead_letters().add(
+        {passage.handling.sender, passage.handling.actor, e.type->text(), DropReason::turned_away});
 }
 
 [[gnu::always_inline]] inline void invoke(Cell& cell, const Worker& worker, CellTurn& turn,
@@ -536,6 +513,14 @@ Worker& Cell::handle_message(Envelope* e, Worker& worker) {
 
 /// What the user sees of a command.
 void Cell::handle_notice(Envelope* e) {
+  if (same_type(e->type, &message_type<Poison>)) {
+    end_message(e);
+    StopCommand stop;
+    stop.why = ExitReason::shutdown();
+    stop.own_limit = true;
+    request_stop(stop);
+    return;
+  }
   if (is_called_off(*e)) {
     end_message(e);
     return;
@@ -581,10 +566,6 @@ void Cell::append_notice(Envelope* e) {
     return;
   }
   Mailbox::push(in, e);  // the token is ours: nobody else can take it
-}
-
-void Cell::bounce_all(DropReason reason) {
-  while (Envelope* e = pop()) bounce(e, reason);
 }
 
 }  // namespace troupe::detail

@@ -22,6 +22,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "arena.hpp"
@@ -104,8 +105,14 @@ struct TaskTurn final : CellTurn {
   void* resume_at = nullptr;  ///< the innermost coroutine that waits; null: none does
 };
 
-/// What a slowed sender waits for, where others ask what (System::why).
-struct Slowdown {};
+// What is waited for that is no answer, where others ask what (System::why).
+struct Slowdown {};     ///< a slowed sender
+struct LentWait {};     ///< a blocking call, or an operation of others
+struct MessageWait {};  ///< a process in receive
+struct AnyWait {};      ///< await_any
+
+/// In Cell::waits_for: it takes messages meanwhile.
+inline constexpr std::uintptr_t takes_messages_meanwhile = 1;
 
 struct Cell final : Runnable {
   // ---- line 0: what senders read and write
@@ -120,7 +127,8 @@ struct Cell final : Runnable {
   std::uint32_t serial = 0;
   // ---- line 1: the owner's
   Mailbox::Outlet out;
-  std::atomic<AskSlot*> waits_for{nullptr};  ///< whose answer keeps this actor from taking messages
+  /// Whose answer this actor waits for: an AskSlot*, and the bit below.
+  std::atomic<std::uintptr_t> waits_for{0};
   MadeOnce<CellExtension> extension;
   std::atomic<Cell*> parent{nullptr};  ///< set at spawn; read by the shutdown too
   Cell* next_sibling = nullptr;        ///< or next free cell
@@ -227,7 +235,7 @@ struct Cell final : Runnable {
   void run_turn_end(CellTurn& turn);
   void turn_failed(CellTurn& turn, std::exception_ptr error);
   void bounce(Envelope* e, DropReason reason);
-  void bounce_all(DropReason reason);
+  bool bounce_some();
   void append_notice(Envelope* e);
 
   // waiting.cpp: handlers that wait, as fibers and as coroutines
@@ -249,7 +257,11 @@ struct Cell final : Runnable {
   [[nodiscard]] bool may_close_ring(const RequestPort& port) const noexcept;
   bool refuse_cycle(const RequestPort& port);
   void wait_behind_writer();
-  bool closes_ring(const RequestPort& port, std::vector<Address>* path);
+  /// What is seen of its waits: what keeps it from taking messages, or does not.
+  void show_wait(AskSlot* slot, bool keeps_from_messages) noexcept;
+  bool closes_ring(const RequestPort& port, std::vector<Address>* path, Address* any = nullptr);
+  bool refuse_any(const RequestPort& port);
+  void look_at_rings();
   [[nodiscard]] bool takes_messages_now() const noexcept;
 
   // back_pressure.cpp
@@ -304,6 +316,7 @@ struct Cell final : Runnable {
   void handle_unlink(LinkCommand& unlink);
   void handle_timer(TimerRecord& timer);
   Envelope* copy_of_tick(TimerRecord& timer);
+  [[nodiscard]] TimerRecord* timer_of(const Envelope& tick) noexcept;
   void tick_done(Envelope* e);
   void handle_child(ChildCommand& notice);
   void report_stall(Duration at_least);
@@ -347,6 +360,10 @@ void send_command(Cell& to, Command* command);
 /// From a worker of the cell's System, or (null) from a thread that has entered its gate. What goes
 /// in another lane is not ordered with what the sender tells.
 void put_command(SystemCore& core, Worker* worker, Cell& to, Command* command, std::uint32_t lane);
+inline RequestPort take_port(Envelope* e) noexcept {
+  return (e->flags & is_request) != 0 ? std::exchange(static_cast<RequestEnvelope*>(e)->port, {})
+                                      : RequestPort{};
+}
 void destroy_envelope(Envelope* e) noexcept;
 /// The message is done with; its memory too, unless the mailbox still needs it.
 void end_message(Envelope* e) noexcept;

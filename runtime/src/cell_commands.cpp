@@ -86,6 +86,7 @@ void Cell::handle(Command* command) {
     case CommandKind::report_stall:
       report_stall(static_cast<ReportStallCommand&>(*command).at_least);
       break;
+    case CommandKind::look_at_rings: look_at_rings(); break;
     case CommandKind::slowdown:
       handle_slowdown(static_cast<SlowdownCommand&>(*command).sender);
       break;
@@ -166,6 +167,7 @@ void delete_command(Command* command) noexcept {
     case CommandKind::slowdown: delete static_cast<SlowdownCommand*>(command); break;
     case CommandKind::run: delete static_cast<RunCommand*>(command); break;
     case CommandKind::child_abandoned: delete static_cast<ChildCommand*>(command); break;
+    case CommandKind::look_at_rings:
     case CommandKind::kill: delete command; break;
     default: break;  // embedded in a record that lives on
   }
@@ -315,15 +317,22 @@ void Cell::handle_timer(TimerRecord& timer) {
 
 /// A tick has been handled: where the delay is fixed the next period begins.
 void Cell::tick_done(Envelope* e) {
-  if ((e->flags & is_timer_tick) == 0 || is(Phase::ending)) return;
-  const std::uint64_t token = static_cast<TickEnvelope*>(e)->token;
-  for (TimerRecord* t = ext().timers; t != nullptr; t = t->following_timer) {
-    if (t->token != token || t->purpose != TimerPurpose::tick) continue;
-    t->is_handled = false;
-    if (t->after_completion && !t->armed)
-      arm_cell_timer(*this, *t, deadline_after(core().now(), t->period));
-    return;
-  }
+  if (is(Phase::ending)) return;
+  TimerRecord* t = timer_of(*e);
+  if (t == nullptr) return;
+  t->is_handled = false;
+  if (t->after_completion && !t->armed)
+    arm_cell_timer(*this, *t, deadline_after(core().now(), t->period));
+}
+
+/// The timer that a tick is of; null: it is no tick, or its timer is gone.
+TimerRecord* Cell::timer_of(const Envelope& tick) noexcept {
+  if ((tick.flags & is_timer_tick) == 0 || extension == nullptr) return nullptr;
+  const std::uint64_t token = static_cast<const TickEnvelope&>(tick).token;
+  TimerRecord* t = extension->timers;
+  while (t != nullptr && (t->token != token || t->purpose != TimerPurpose::tick))
+    t = t->following_timer;
+  return t;
 }
 
 void arm_cell_timer(Cell& cell, TimerRecord& timer, TimePoint due) {

@@ -373,7 +373,7 @@ void Cell::rebuild() {
     *reinterpret_cast<void**>(reinterpret_cast<std::byte*>(this) + cell_header_bytes) =
         ::operator new (t.size, std::align_val_t{t.align});
   }
-  if (mutant("restart_loses_mail")) bounce_all(DropReason::ended);
+  if (mutant("restart_loses_mail")) bounce_some();
   set(Phase::starting);
   void* memory = object();
   try {
@@ -479,11 +479,16 @@ Cell::Next Cell::terminate() {
     gone->why = why;
     send_command(*boss, gone);  // the parent puts the cell on the free list
   }
+  // Who takes it before the token is given up leaves it to this turn, as where a stale push wakes
+  // it.
+  if (boss == nullptr && (!was_abandoned || leave_family())) system.give_cell(*this);
   do {
     if (Mailbox::has_commands(out)) handle_commands();
-    bounce_all(DropReason::ended);
+    if (!bounce_some()) {
+      yield();
+      break;
+    }
   } while (sleep() == Next::go_on);
-  if (boss == nullptr && (!was_abandoned || leave_family())) system.give_cell(*this);
   return Next::left;
 }
 

@@ -33,8 +33,9 @@ enum class CommandKind : std::uint8_t {
   run,
   urgent,  ///< a message ahead of the mail
   report_stall,
-  slowdown,  ///< a sender waits until less mail waits
-  answered,  ///< an ask of this actor is over
+  slowdown,       ///< a sender waits until less mail waits
+  look_at_rings,  ///< somebody waits for this actor, which waits for one of several answers
+  answered,       ///< an ask of this actor is over
   timer,
 };
 
@@ -52,6 +53,9 @@ struct StopCommand : Command {
   bool for_good = false;          ///< no verdict is to be waited for: there is nobody to give it
   RequestPort waiter;
 };
+
+/// A notice that stops who takes it (S46).
+struct Poison {};
 
 /// A message sent by tell_urgent.
 struct UrgentCommand : Command {

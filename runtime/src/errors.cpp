@@ -99,7 +99,7 @@ std::string_view label_of(DropReason reason) noexcept {
   constexpr std::string_view labels[drop_reasons] = {
       "no_actor",       "ended",       "foreign_system", "system_stopped", "mailbox_full",
       "expired",        "unhandled",   "stashed",        "held_too_many",  "late_reply",
-      "cancelled_tick", "over_budget", "abandoned"};
+      "cancelled_tick", "over_budget", "abandoned",      "turned_away"};
   return labels[static_cast<std::size_t>(reason)];
 }
 
@@ -119,6 +119,7 @@ std::string_view to_string(DropReason reason) noexcept {
     case DropReason::cancelled_tick: return "the timer was cancelled";
     case DropReason::over_budget: return "the memory budget was used up (memory_max)";
     case DropReason::abandoned: return "its sender was killed and is abandoned";
+    case DropReason::turned_away: return "a middleware did not pass it on";
   }
   return "unknown";
 }

@@ -91,6 +91,12 @@ std::string in_words(Duration at_least) {
 
 }  // namespace
 
+std::string SystemCore::handler_of(const Cell& cell) const {
+  const std::map<const Cell*, Handling> all = running_handlers(*this, now());
+  const auto found = all.find(&cell);
+  return found != all.end() ? found->second.message : std::string();
+}
+
 std::vector<ActorInfo> SystemCore::list_actors() {
   const TimePoint at = now();
   const std::map<const Cell*, Handling> handled = running_handlers(*this, at);
@@ -112,7 +118,7 @@ std::vector<ActorInfo> SystemCore::list_actors() {
       info.handling = found->second.message;
       info.at_least = found->second.at_least;
     }
-    if (cell.waits_for.load(std::memory_order_relaxed) != nullptr) {  // as above
+    if (cell.waits_for.load(std::memory_order_relaxed) != 0) {  // as above
       info.waits_for = why(info.ref.address());
       if (const auto since = waits_since(cell))
         info.at_least = std::max(at - *since, Duration::zero());

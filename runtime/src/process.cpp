@@ -16,6 +16,7 @@ void begin_process(Cell& self) {
 }
 
 void report_unread(Cell& self, const MessageType& type, std::size_t count) {
+  ProcessWait::received(count);
   if (same_type(&type, &message_type<Terminated>) || same_type(&type, &message_type<Down>) ||
       same_type(&type, &message_type<Exit>))
     return;
@@ -29,6 +30,7 @@ void ProcessWait::wait(Cell& self, const MessageType* const* wanted, std::size_t
       !deadline || *deadline == TimePoint::max() ? no_timeout : *deadline - self.core().now();
   const RequestPort port = open_slot({}, std::max(left, Duration::zero()), reply_destroyer<void>());
   const Ask<void> woken{port};
+  port.slot->asked.store(&message_type<MessageWait>, std::memory_order_relaxed);  // for a look
   waker_ = port;
   wanted_ = wanted;
   count_ = count;
@@ -39,7 +41,15 @@ void ProcessWait::wait(Cell& self, const MessageType* const* wanted, std::size_t
   self.wait_for_message(port, !deadline);
 }
 
+void ProcessWait::received(std::size_t messages) {
+  Cell& self = *Worker::current()->cell;
+  const std::uint32_t taken = self.taken.load(std::memory_order_relaxed);  // the owner's
+  self.taken.store(taken + static_cast<std::uint32_t>(messages),
+                   std::memory_order_relaxed);  // a figure for reports
+}
+
 void ProcessWait::came(const MessageType& type) {
+  if (!mutant("process_hides_its_mail")) received(~std::size_t{0});  // one less
   if (waker_.slot == nullptr) return;
   const bool is_wanted = std::any_of(wanted_, wanted_ + count_, [&](const MessageType* wanted) {
     return same_type(wanted, &type);

@@ -239,15 +239,16 @@ void SystemCore::list_survivors(ShutdownReport& report) {
       s.doing = "abandoned: its handler of " + stuck->second + " does not return";
     } else if (const Frame* frame = cell.waiting()) {
       const Address callee = frame->waits_for.slot->callee_address();
-      s.doing = std::string("its handler of ") +
-                std::string(static_cast<CellTurn*>(frame->turn)->what) + " waits for " +
+      s.doing = std::string("its handler of ") + static_cast<CellTurn*>(frame->turn)->name() +
+                " waits for " +
                 (frame->lent              ? "a blocking call"
                  : callee.cell != nullptr ? "an answer from " + print(callee)
                                           : "an answer");
     } else if (phase == Phase::ending && e != nullptr && e->child_count > 0) {
       s.doing = "waits for " + std::to_string(e->child_count) + " children to end";
     } else {
-      s.doing = "runs, or has its turn still to come";
+      const std::string handling = handler_of(cell);
+      s.doing = handling.empty() ? "has its turn still to come" : "in a handler for " + handling;
     }
     report.survivors.push_back(std::move(s));
   });

@@ -63,7 +63,8 @@ void StallWatch::look_at_mailboxes(TimePoint now, bool busy) {
   core_.for_each_cell([&](Cell& cell) {
     // Relaxed: a look, which decides nothing. A message for an actor that waits wakes nobody, so
     // while one waits there is something to look for.
-    if (cell.waits_for.load(std::memory_order_relaxed) != nullptr) goes_on_looking_ = true;
+    const std::uintptr_t waits = cell.waits_for.load(std::memory_order_relaxed);
+    if (waits != 0 && (waits & takes_messages_meanwhile) == 0) goes_on_looking_ = true;
     const std::uint32_t taken = cell.taken.load(std::memory_order_relaxed);
     const std::uint32_t came = messages_came(cell);
     if (cell.phase.load(std::memory_order_relaxed) == Phase::free || came == taken) return;
@@ -97,9 +98,13 @@ void Cell::report_stall(Duration at_least) {
   } else if (const auto* e = static_cast<Envelope*>(Mailbox::peek(out))) {
     waiting_type = e->type;
   }
-  if (waiting_type == nullptr) return;  // it was taken meanwhile
-  core().report_stall(
-      {Stall::Kind::queued, Ref<>{address()}, std::string(waiting_type->text()), at_least});
+  const bool is_process = own_type().turns == TurnsKind::process;
+  if (waiting_type == nullptr && !(is_process && detail::mailbox_length(*this) > 0))
+    return;  // it was taken meanwhile
+  core().report_stall({Stall::Kind::queued, Ref<>{address()},
+                       waiting_type != nullptr ? std::string(waiting_type->text())
+                                               : "that its receive does not take",
+                       at_least});
 }
 
 void SystemCore::report_stall(const Stall& stall) {

@@ -53,6 +53,9 @@ std::optional<detail::Address> System::find_address(std::string_view path) {
 Ask<void> System::stop(const Ref<>& actor, Duration deadline) {
   return detail::stop_and_wait(actor.address(), deadline);
 }
+Sent System::poison(const Ref<>& actor) {
+  return detail::poison_actor(actor.address());
+}
 void System::kill(const Ref<>& actor) {
   detail::kill_actor(actor.address());
 }

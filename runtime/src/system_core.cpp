@@ -112,7 +112,7 @@ double SystemCore::random_unit() {
 // ---- cells
 
 Cell* SystemCore::take_cell(std::size_t cell_class) {
-  Worker* worker = Worker::current();
+  Worker* worker = Worker::current_here();
   std::vector<Cell*>* own =
       worker != nullptr && &worker->core == this ? &worker->free_cells[cell_class] : nullptr;
   std::vector<Cell*> few;
@@ -166,7 +166,7 @@ Cell* SystemCore::take_cell(std::size_t cell_class) {
 void SystemCore::give_cell(Cell& cell) {
   if (cell.generation.load(std::memory_order_relaxed) == generation_max)
     return;  // would wrap: this slot is retired
-  Worker* worker = Worker::current();
+  Worker* worker = Worker::current_here();
   if (worker == nullptr || &worker->core != this) {
     std::lock_guard guard(cells_lock_);
     free_cells_[cell.cell_class].push_back(&cell);
@@ -194,7 +194,7 @@ void SystemCore::for_each_cell(const std::function<void(Cell&)>& f) {
 }
 
 void SystemCore::actor_spawned(Cell& cell) {
-  Worker* worker = Worker::current();
+  Worker* worker = Worker::current_here();
   if (worker != nullptr && &worker->core == this) {
     Counters::add(worker->counters.spawned);
   } else {
@@ -207,7 +207,7 @@ void SystemCore::actor_ended(Cell& cell, const std::string& name, const ExitReas
   if (is_observed()) observe([&](Observer& o) { o.ended(Ref<>{cell.last_address()}, why); });
   guardian_ended(cell, name, why, !cell.extension->ended_by_request);
   // seq_cst, as the load below: of two last actors at least one sees that none is left.
-  Worker::current()->counters.ended.fetch_add(1, std::memory_order_seq_cst);
+  Worker::current_here()->counters.ended.fetch_add(1, std::memory_order_seq_cst);
   if (counting_down_.load(std::memory_order_seq_cst) && actor_count() == 0) {
     shutdown_word_.fetch_add(1, std::memory_order_seq_cst);
     futex_wake_all(shutdown_word_);

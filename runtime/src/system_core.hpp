@@ -95,6 +95,8 @@ class SystemCore {
   // ---- introspection
   [[nodiscard]] std::vector<ActorInfo> list_actors();
   [[nodiscard]] std::string print_tree();
+  /// What a worker handles for an actor; empty: none is seen to.
+  [[nodiscard]] std::string handler_of(const Cell& cell) const;
   /// A walk over all actors.
   [[nodiscard]] WaitingMail waiting_mail();
   void report_stall(const Stall& stall);

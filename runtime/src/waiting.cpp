@@ -63,12 +63,25 @@ void after_suspension(void* argument) {
 
 }  // namespace
 
+namespace {
+bool is_any(const RequestPort& port) noexcept {
+  return port.slot->asked.load(std::memory_order_relaxed) == &message_type<AnyWait>;  // see there
+}
+}  // namespace
+
 /// No where the actor that is asked waits for nobody, as is usual.
 [[gnu::always_inline]] inline bool Cell::may_close_ring(const RequestPort& port) const noexcept {
   const Cell* callee = port.slot->callee_address().cell;
+  if (callee == nullptr) return is_any(port);
   return callee == this ||
-         (callee != nullptr &&
-          callee->waits_for.load(std::memory_order_seq_cst) != nullptr);  // pair: link_frame
+         callee->waits_for.load(std::memory_order_seq_cst) != 0;  // pair: link_frame
+}
+
+void Cell::show_wait(AskSlot* slot, bool keeps_from_messages) noexcept {
+  const auto shown = reinterpret_cast<std::uintptr_t>(slot);
+  // Pair: refuse_cycle of another actor.
+  waits_for.store(keeps_from_messages ? shown : shown | takes_messages_meanwhile,
+                  std::memory_order_seq_cst);
 }
 
 /// False: the ask is over, because waiting for it would have closed a ring.
@@ -79,11 +92,13 @@ void after_suspension(void* argument) {
   const bool takes_none = own_type().turns != TurnsKind::reentrant || !is(Phase::running);
   const bool reads_on = own_type().turns == TurnsKind::readers_together && turn.is_reader;
   if (takes_none && !reads_on && !frame.lent && !frame.is_idle) {
-    waits_for.store(port.slot, std::memory_order_seq_cst);  // pair: refuse_cycle of another actor
+    show_wait(port.slot, true);
     if (may_close_ring(port) && refuse_cycle(port)) {
-      waits_for.store(nullptr, std::memory_order_relaxed);  // a hint to others
+      waits_for.store(0, std::memory_order_relaxed);  // a hint to others
       return false;
     }
+  } else {
+    show_wait(port.slot, false);
   }
   frame.turn = &turn;
   frame.left = &worker;
@@ -147,7 +162,11 @@ void Cell::unlink_frame(Frame& frame) {
   (frame.previous != nullptr ? frame.previous->following : e.frames) = frame.following;
   if (frame.following != nullptr) frame.following->previous = frame.previous;
   if (frame.waits_for.slot->frame == &frame) frame.waits_for.slot->frame = nullptr;
-  waits_for.store(nullptr, std::memory_order_relaxed);  // a hint to others
+  if (e.frames == nullptr) [[likely]] {
+    waits_for.store(0, std::memory_order_relaxed);  // a hint to others
+  } else {
+    show_wait(e.frames->waits_for.slot, false);
+  }
 }
 
 void Cell::make_ready(Frame& frame) {
@@ -224,25 +243,47 @@ namespace {
 constexpr int ring_length_max = 1000;
 
 /// The actor that the answer to `port` comes from, if the ask is still open; read from any thread.
-Address callee_of_open(const RequestPort& port) noexcept {
-  const Address callee = port.slot->callee_address();
-  return port.slot->state(port.generation) == SlotState::pending ? callee : Address{};
+struct Callee {
+  Address actor;
+  bool is_kept = false;  ///< it has the duty as a value: the answer may come from anywhere
+};
+Callee callee_of_open(const RequestPort& port) noexcept {
+  const Callee callee{port.slot->callee_address(), port.slot->is_kept()};
+  return port.slot->state(port.generation) == SlotState::pending ? callee : Callee{};
 }
 
-/// What an actor waits for, if it takes no messages meanwhile. A look from outside.
-RequestPort waits_of(const Cell& cell) noexcept {
-  AskSlot* slot = cell.waits_for.load(std::memory_order_seq_cst);  // pair: link_frame
+/// What an actor waits for. A look from outside.
+struct Wait {
+  RequestPort port;  ///< empty: for nothing
+  bool takes_messages = false;
+};
+Wait wait_of(const Cell& cell) noexcept {
+  const std::uintptr_t shown = cell.waits_for.load(std::memory_order_seq_cst);  // pair: show_wait
+  auto* slot = reinterpret_cast<AskSlot*>(shown & ~takes_messages_meanwhile);
   if (slot == nullptr) return {};
   const RequestPort port{slot, slot->generation()};
   // Of this life of the slot, and what is read of it after: the store that opened it comes before.
-  if (slot->state(port.generation) != SlotState::pending) return {};
-  return slot->asked_by() == &cell ? port : RequestPort{};
+  if (slot->state(port.generation) != SlotState::pending || slot->asked_by() != &cell) return {};
+  return {port, (shown & takes_messages_meanwhile) != 0};
+}
+/// What keeps an actor from taking messages.
+RequestPort waits_of(const Cell& cell) noexcept {
+  const Wait wait = wait_of(cell);
+  return wait.takes_messages ? RequestPort{} : wait.port;
+}
+
+std::string_view what_is_awaited(const MessageType& asked) noexcept {
+  if (&asked == &message_type<Slowdown>) return "room in the mailbox";
+  if (&asked == &message_type<LentWait>) return "a blocking call or an operation outside";
+  if (&asked == &message_type<MessageWait>) return "a message";
+  if (&asked == &message_type<AnyWait>) return "the first of several answers";
+  return {};
 }
 
 }  // namespace
 
 std::optional<TimePoint> waits_since(const Cell& cell) noexcept {
-  const RequestPort port = waits_of(cell);
+  const RequestPort port = wait_of(cell).port;
   if (port.slot == nullptr) return std::nullopt;
   // Acquire: one that is rough no more has its new begin (partner: the store in begins_now).
   if (port.slot->is_rough.load(std::memory_order_acquire)) return std::nullopt;
@@ -254,17 +295,19 @@ std::optional<TimePoint> waits_since(const Cell& cell) noexcept {
 }
 
 /// Whether whoever is to answer `port` waits, over others or not, for this actor. Writes down who
-/// is on the way, if asked to. Ends slowdowns on it, which are no part of any ring.
-bool Cell::closes_ring(const RequestPort& port, std::vector<Address>* path) {
+/// is on the way, if asked to, and who waits for one of several answers there: whether he is part
+/// of a ring only he can say. Ends slowdowns on it, which are no part of any ring.
+bool Cell::closes_ring(const RequestPort& port, std::vector<Address>* path, Address* any) {
   RequestPort at = port;
   for (int i = 0; i < ring_length_max; ++i) {
-    const Address callee = callee_of_open(at);
-    if (callee.cell == nullptr || mutant("ring_is_not_seen")) return false;
+    const auto [callee, is_kept] = callee_of_open(at);
+    if (callee.cell == nullptr || is_kept || mutant("ring_is_not_seen")) return false;
     if (path != nullptr) path->push_back(callee);
     if (callee.cell == this) return callee.generation == own_generation();
     at = waits_of(*callee.cell);
     if (at.slot == nullptr) return false;
     const MessageType* asked = at.slot->asked.load(std::memory_order_relaxed);  // published with it
+    if (asked == &message_type<AnyWait> && any != nullptr) *any = callee;
     if (asked == &message_type<Slowdown> && !mutant("slowdown_is_not_lifted")) {
       go_on(at);
       return false;
@@ -273,17 +316,55 @@ bool Cell::closes_ring(const RequestPort& port, std::vector<Address>* path) {
   return false;
 }
 
+namespace {
+std::string ring_in_words(const Address& first, const std::vector<Address>& path) {
+  std::string text = "waiting would close a ring: " + print(first);
+  for (const Address& a : path) text += " -> " + print(a);
+  return text;
+}
+}  // namespace
+
 /// Fails the ask if waiting for it would close a ring (S138). It was published before that this
 /// actor waits: of two that close a ring one sees the other.
 bool Cell::refuse_cycle(const RequestPort& port) {
-  if (!closes_ring(port, nullptr)) [[likely]]
+  if (is_any(port)) return refuse_any(port);
+  Address any;
+  if (!closes_ring(port, nullptr, &any)) [[likely]] {
+    if (any.cell != nullptr) {
+      auto* look = new Command;
+      look->kind = CommandKind::look_at_rings;
+      look->to_generation = any.generation;
+      send_command(*any.cell, look);
+    }
     return false;
+  }
   std::vector<Address> path;
   if (!closes_ring(port, &path)) return false;  // it opened meanwhile
-  std::string text = "waiting would close a ring: " + print(address());
-  for (const Address& a : path) text += " -> " + print(a);
-  fail_reply(port, AskErrorKind::cycle, text);
+  fail_reply(port, AskErrorKind::cycle, ring_in_words(address(), path));
   return true;
+}
+
+/// await_any closes a ring if all its branches do. A ring through the await_any of two actors is
+/// not seen.
+bool Cell::refuse_any(const RequestPort& port) {
+  const auto& [asks, count] = *std::launder(reinterpret_cast<AnyAsks*>(port.slot->value));
+  std::vector<Address> path;
+  for (std::size_t i = 0; i < count; ++i) {
+    path.clear();
+    if (!closes_ring(asks[i], &path)) return false;
+  }
+  const std::string text = ring_in_words(address(), path);
+  for (std::size_t i = 0; i < count; ++i) fail_reply(asks[i], AskErrorKind::cycle, text);
+  return true;
+}
+
+/// Somebody who waits for this actor has found it waiting for one of several answers.
+void Cell::look_at_rings() {
+  if (extension == nullptr || mutant("ring_through_any_is_not_seen")) return;
+  for (Frame* frame = extension->frames; frame != nullptr; frame = frame->following) {
+    if (frame->is_ready || !is_any(frame->waits_for)) continue;
+    refuse_any(frame->waits_for);
+  }
 }
 
 /// Readers wait and a writer is next: from here on what the readers wait for keeps this actor from
@@ -293,10 +374,10 @@ void Cell::wait_behind_writer() {
   if (own_type().turns != TurnsKind::readers_together || mutant("writer_hides_a_ring")) return;
   Frame* newest = extension->frames;
   while (newest != nullptr && newest->lent) newest = newest->following;
-  if (newest == nullptr || waits_for.load(std::memory_order_relaxed) != nullptr)
-    return;  // the owner's
-  waits_for.store(newest->waits_for.slot,
-                  std::memory_order_seq_cst);  // pair: refuse_cycle of another actor
+  const std::uintptr_t shown = waits_for.load(std::memory_order_relaxed);  // the owner's
+  const bool is_shown = shown != 0 && (shown & takes_messages_meanwhile) == 0;
+  if (newest == nullptr || is_shown) return;
+  show_wait(newest->waits_for.slot, true);
   for (Frame* frame = newest; frame != nullptr; frame = frame->following) {
     if (!frame->lent && !frame->is_ready) refuse_cycle(frame->waits_for);
   }
@@ -306,17 +387,18 @@ std::string why(const Address& actor) {
   std::string text = print(actor);
   Cell* cell = actor.cell;
   for (int i = 0; i < ring_length_max && cell != nullptr; ++i) {
-    const RequestPort port = waits_of(*cell);
+    const auto [port, takes_messages] = wait_of(*cell);
     if (port.slot == nullptr)
       return text + (i == 0 ? " waits for nobody" : ", which waits for nobody");
     const MessageType* asked = port.slot->asked.load(std::memory_order_relaxed);  // a look
-    const Address callee = callee_of_open(port);
-    text += i == 0 ? " waits for " : ", which waits for ";
-    text += asked == nullptr                   ? "an answer"
-            : asked == &message_type<Slowdown> ? "room in the mailbox"
-                                               : "the answer to " + std::string(asked->text());
+    const auto [callee, is_kept] = callee_of_open(port);
+    text += i == 0 ? " waits " : ", which waits ";
+    text += takes_messages ? "and takes messages meanwhile, for " : "for ";
+    const std::string_view what = asked != nullptr ? what_is_awaited(*asked) : "an answer";
+    text += what.empty() ? "the answer to " + std::string(asked->text()) : std::string(what);
     if (callee.cell == nullptr) return text;
     text += " from " + print(callee);
+    if (is_kept) return text + ", which keeps the duty to answer";
     cell = callee.cell;
   }
   return text;

@@ -28,7 +28,8 @@ struct Note {
 
 struct Scope {  // shows that a frame was unwound
   troupe::Ref<Note> notes;
-  ~Scope() { notes.tell(Note{"unwound"}); }
+  int n = 0;
+  ~Scope() { notes.tell(Note{n == 0 ? "unwound" : "unwound " + std::to_string(n)}); }
 };
 
 template <bool IsReentrant>
@@ -37,7 +38,7 @@ class Waiter : public troupe::Actor<Run, Poke> {
   static constexpr auto turns = IsReentrant ? troupe::reentrant : troupe::exclusive;
   Waiter(troupe::Ref<Slow> slow, troupe::Ref<Note> notes) : slow_(slow), notes_(notes) {}
   int receive(const Run& m) {
-    Scope scope{notes_};
+    const Scope scope{notes_, IsReentrant ? m.n : 0};
     notes_.tell(Note{"waits " + std::to_string(m.n)});
     const int answer = slow_.ask(Slow{m.n}, 1h).await();
     notes_.tell(Note{"has " + std::to_string(m.n)});  // m is valid across the await
@@ -230,17 +231,18 @@ TEST_CASE("S139 kill cancels a wait: destructors run on the actor, then on_stop"
   });
 }
 
-TEST_CASE("S139 kill unwinds all frames of a reentrant actor", "[runtime]") {
+TEST_CASE("S137 S139 kill unwinds all frames of a reentrant actor, newest first", "[runtime]") {
   on_every_schedule([](TestSystem& system) {
     Probe<Slow> slow{system};
     Probe<Note> notes{system};
     auto waiter = system.spawn<Reentrant>(slow.ref(), notes.ref());
     std::vector<troupe::Ask<int>> asks;
-    for (int i = 0; i < 5; ++i) asks.push_back(waiter.ask(Run{i}, 1h));
+    for (int i = 1; i <= 5; ++i) asks.push_back(waiter.ask(Run{i}, 1h));
     system.settle();
-    for (int i = 0; i < 5; ++i) notes.expect<Note>();
+    for (int i = 1; i <= 5; ++i) REQUIRE(notes.expect<Note>().text == "waits " + std::to_string(i));
     system.kill(waiter);
-    for (int i = 0; i < 5; ++i) REQUIRE(notes.expect<Note>().text == "unwound");
+    for (int i = 5; i >= 1; --i)
+      REQUIRE(notes.expect<Note>().text == "unwound " + std::to_string(i));
     REQUIRE(notes.expect<Note>().text == "on_stop");
     for (auto& ask : asks) REQUIRE_FALSE(ask.try_await().has_value());
   });
@@ -356,7 +358,7 @@ TEST_CASE("an await where no handler runs, on a thread of the System, is an erro
     Probe<Slow> slow{system};
     Probe<Note> notes{system};
     system.stop(system.spawn<AwaitsInDestructor>(slow.ref(), notes.ref())).await();
-    REQUIRE_THAT(notes.expect<Note>().text, Catch::Contains("runs no actor"));
+    REQUIRE_THAT(notes.expect<Note>().text, Catch::Contains("object is destroyed may not wait"));
   });
 }
 

@@ -1,4 +1,6 @@
 // Rings of actors that wait for each other: seen at once, and told with their path.
+#include <atomic>
+
 #include <catch2/catch.hpp>
 #include <troupe/runtime/runtime.hpp>
 
@@ -152,7 +154,7 @@ TEST_CASE("S138 why: what an actor waits for, and what that waits for", "[runtim
     end.expect<Pass>();
     REQUIRE_THAT(system.why(a), Catch::Contains("/a waits for the answer to") &&
                                     Catch::Contains("from /b, which waits for the answer to") &&
-                                    Catch::EndsWith(", which waits for nobody"));
+                                    Catch::EndsWith(", which keeps the duty to answer"));
     end.reply<Pass>("done");
     REQUIRE(ask.await() == "done");
     system.settle();
@@ -216,5 +218,240 @@ TEST_CASE("S138 a reader that waits behind a writer, which waits for that reader
     REQUIRE_THAT(main.ask(Begin{}, troupe::no_timeout).await(),
                  Catch::Contains("waiting would close a ring") || Catch::Equals("read"));
     REQUIRE(main.ask(Read{}).await() == 1);
+  });
+}
+
+namespace {
+
+struct Keep {
+  using Reply = int;
+};
+struct Hand {
+  troupe::ReplyTo<int> reply;
+};
+struct AskBack {};
+struct Begun {
+  using Reply = int;
+};
+
+/// Asks a keeper, and can be asked itself once that is answered.
+class Asker : public troupe::Actor<Begun, Touch> {
+ public:
+  explicit Asker(troupe::Ref<Keep> keeper) : keeper_(keeper) {}
+  int receive(const Begun&) { return keeper_.ask(Keep{}, troupe::no_timeout).await(); }
+  int receive(const Touch&) { return 1; }
+
+ private:
+  troupe::Ref<Keep> keeper_;
+};
+/// Hands the duty to answer on, and then waits for who asked.
+class Keeper : public troupe::Actor<Keep, AskBack, troupe::Ref<Touch>> {
+ public:
+  Keeper(troupe::Ref<Hand> helper, std::atomic<int>& answer) : helper_(helper), answer_(answer) {}
+  void receive(const Keep&, troupe::ReplyTo<int> reply) {
+    helper_.tell(Hand{std::move(reply)});
+    self().tell(AskBack{});
+  }
+  void receive(const AskBack&) { answer_ = asker_.ask(Touch{}, troupe::no_timeout).await(); }
+  void receive(const troupe::Ref<Touch>& asker) { asker_ = asker; }
+
+ private:
+  troupe::Ref<Hand> helper_;
+  troupe::Ref<Touch> asker_;
+  std::atomic<int>& answer_;
+};
+
+}  // namespace
+
+TEST_CASE("S138 a kept ReplyTo is no edge: who has it may answer at any time", "[runtime]") {
+  on_every_schedule([](TestSystem& system) {
+    Probe<Hand> helper{system};
+    std::atomic<int> answer{0};
+    auto keeper = system.spawn<Keeper>({.name = "keeper"}, helper.ref(), std::ref(answer));
+    auto asker = system.spawn<Asker>({.name = "asker"}, keeper);
+    keeper.tell(troupe::Ref<Touch>{asker});
+    system.settle();
+    auto begun = asker.ask(Begun{}, troupe::no_timeout);
+    auto hand = helper.expect<Hand>();
+    system.settle();
+    REQUIRE_THAT(system.why(asker),
+                 Catch::EndsWith("from /keeper, which keeps the duty to answer"));
+    hand.reply(7);
+    REQUIRE(begun.await() == 7);
+    system.settle();
+    REQUIRE(answer == 1);
+  });
+}
+
+namespace {
+
+struct Rows {
+  using Reply = troupe::Stream<int>;
+};
+/// Writes more rows than its reader's credit, and says how that ended.
+class Writer : public troupe::Actor<Rows, Touch> {
+ public:
+  explicit Writer(std::atomic<bool>& refused) : refused_(refused) {}
+  void receive(const Rows&, troupe::StreamTo<int> out) {
+    for (int i = 0; i < 1000; ++i) {
+      const auto sent = out.send(i).try_await();
+      if (sent) continue;
+      if (sent.error().kind == troupe::AskErrorKind::cycle) refused_ = true;
+      return;
+    }
+  }
+  int receive(const Touch&) { return 1; }
+
+ private:
+  std::atomic<bool>& refused_;
+};
+/// Asks its writer something before it reads.
+class Reader : public troupe::Actor<Begun> {
+ public:
+  Reader(troupe::Ref<Rows, Touch> writer, std::atomic<bool>& refused)
+      : writer_(writer), refused_(refused) {}
+  int receive(const Begun&) {
+    auto rows = writer_.ask(Rows{}, troupe::no_timeout).await();
+    const auto touched = writer_.ask(Touch{}, troupe::no_timeout).try_await();
+    if (!touched && touched.error().kind == troupe::AskErrorKind::cycle) refused_ = true;
+    return touched ? *touched : 0;
+  }
+
+ private:
+  troupe::Ref<Rows, Touch> writer_;
+  std::atomic<bool>& refused_;
+};
+
+}  // namespace
+
+TEST_CASE("S138 a wait for credit is an edge: a reader that asks its writer first closes a ring",
+          "[runtime]") {
+  on_every_schedule([](TestSystem& system) {
+    std::atomic<bool> refused{false};
+    auto writer = system.spawn<Writer>(std::ref(refused));
+    auto reader = system.spawn<Reader>(writer, std::ref(refused));
+    const auto before = system.now();
+    static_cast<void>(reader.ask(Begun{}, troupe::no_timeout).try_await());
+    REQUIRE(refused);
+    REQUIRE(system.now() == before);
+  });
+}
+
+namespace {
+
+/// Stops who asks it, and waits for that.
+class Stopper : public troupe::Actor<Pass> {
+ public:
+  explicit Stopper(TestSystem& system) : system_(system) {}
+  std::string receive(const Pass&) {
+    const auto stopped = system_.stop(*system_.find<Pass>("/victim")).try_await();
+    return stopped ? "stopped" : std::string(troupe::to_string(stopped.error().kind));
+  }
+
+ private:
+  TestSystem& system_;
+};
+
+}  // namespace
+
+TEST_CASE("S138 the wait for a stop is an edge", "[runtime]") {
+  on_every_schedule([](TestSystem& system) {
+    auto stopper = system.spawn<Stopper>(std::ref(system));
+    auto victim = system.spawn<Patient>({.name = "victim"});
+    const auto before = system.now();
+    REQUIRE(victim.ask(Pass{{stopper}}, troupe::no_timeout).await() == "cycle of waits");
+    REQUIRE(system.now() == before);
+  });
+}
+
+TEST_CASE("S138 why: also of those that take messages while they wait", "[runtime]") {
+  on_every_schedule([](TestSystem& system) {
+    Probe<Pass> end{system};
+    auto a = system.spawn<Reentrant>({.name = "a"});
+    auto first = a.ask(Pass{{end.ref()}}, 1h);
+    auto second = a.ask(Pass{{end.ref()}}, 1h);
+    end.expect<Pass>();
+    end.reply<Pass>("done");
+    REQUIRE(first.await() == "done");
+    end.expect<Pass>();
+    system.settle();
+    REQUIRE_THAT(system.why(a),
+                 Catch::StartsWith("/a waits and takes messages meanwhile, for the answer to"));
+    end.reply<Pass>("done");
+    REQUIRE(second.await() == "done");
+    system.settle();
+    REQUIRE(system.why(a) == "/a waits for nobody");
+    auto listener = troupe::spawn_process(
+        system,
+        [](troupe::Process<Touch>& self) { self.receive([](Touch, troupe::ReplyTo<int>) {}); },
+        {.name = "listener"});
+    system.settle();
+    REQUIRE(system.why(listener) == "/listener waits and takes messages meanwhile, for a message");
+  });
+}
+
+namespace {
+
+class Borrower : public troupe::Actor<Begun> {
+ public:
+  explicit Borrower(TestSystem& system) : system_(system) {}
+  int receive(const Begun&) {
+    std::string why;
+    troupe::blocking([&] { why = system_.why(self()); });
+    return why.find("for a blocking call or an operation outside") != std::string::npos;
+  }
+
+ private:
+  TestSystem& system_;
+};
+
+}  // namespace
+
+TEST_CASE("S138 why: a blocking call is waited for too", "[runtime]") {
+  troupe::test::on_seeds([](TestSystem& system) {
+    auto borrower = system.spawn<Borrower>(std::ref(system));
+    REQUIRE(borrower.ask(Begun{}).await() == 1);
+  });
+}
+
+namespace {
+
+struct AskBoth {
+  std::vector<troupe::Ref<Pass>> others;
+  using Reply = std::string;
+};
+/// Waits for the first answer of several, and says what came of it.
+class Chooser : public troupe::Actor<AskBoth, Pass> {
+ public:
+  std::string receive(const AskBoth& m) {
+    std::vector<troupe::Ask<std::string>> asks;
+    for (const auto& other : m.others)
+      asks.push_back(other.ask(Pass{{self()}}, troupe::no_timeout));
+    auto& first = asks[troupe::await_any(asks)];
+    const auto result = first.try_await();
+    return result ? *result : result.error().what;
+  }
+  std::string receive(const Pass&) { return "chosen"; }
+};
+/// Answers at once.
+class Quick : public troupe::Actor<Pass> {
+ public:
+  std::string receive(const Pass&) { return "quick"; }
+};
+
+}  // namespace
+
+TEST_CASE("S138 await_any closes a ring only if all its branches do", "[runtime]") {
+  on_every_schedule([](TestSystem& system) {
+    auto chooser = system.spawn<Chooser>({.name = "chooser"});
+    auto a = system.spawn<Patient>({.name = "a"});
+    auto b = system.spawn<Patient>({.name = "b"});
+    auto quick = system.spawn<Quick>();
+    const auto before = system.now();
+    REQUIRE(chooser.ask(AskBoth{{a, quick}}, troupe::no_timeout).await() == "quick");
+    const std::string ring = chooser.ask(AskBoth{{a, b}}, troupe::no_timeout).await();
+    REQUIRE_THAT(ring, Catch::Contains("waiting would close a ring: "));
+    REQUIRE(system.now() == before);
+    REQUIRE(chooser.ask(AskBoth{{a, quick}}, troupe::no_timeout).await() == "quick");
   });
 }

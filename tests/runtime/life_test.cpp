@@ -1,6 +1,8 @@
 // The life of an actor: start, stop, kill, failure, children.
 #include <troupe/runtime/actor.hpp>
 
+#include <atomic>
+
 #include <catch2/catch.hpp>
 #include <troupe/runtime/runtime.hpp>
 
@@ -158,26 +160,122 @@ TEST_CASE("S40 each incarnation runs on_start first and on_stop last, with the r
   });
 }
 
+namespace {
+
+/// Its Hold waits for another actor.
+class Holder : public troupe::Actor<Hold, Go> {
+ public:
+  Holder(troupe::Ref<Hold> other, std::atomic<int>& gone) : other_(other), gone_(gone) {}
+  int receive(const Hold&) { return other_.ask(Hold{}, troupe::no_timeout).await(); }
+  void receive(const Go&) { ++gone_; }
+
+ private:
+  troupe::Ref<Hold> other_;
+  std::atomic<int>& gone_;
+};
+
+}  // namespace
+
 TEST_CASE("S46 stop takes effect after the current message; what waits becomes dead letters",
           "[runtime]") {
-  auto recorder = std::make_shared<troupe::test::Recorder>();
-  on_every_schedule(
-      [&](TestSystem& system) {
-        recorder->clear();
-        Diary diary;
-        auto actor = system.spawn<Storyteller>(diary);
-        auto answer = actor.ask(Hold{});
-        system.settle();
-        all(diary);
-        static_cast<void>(system.stop(actor));
-        for (int i = 0; i < 3; ++i) actor.tell(Go{});
-        system.settle();
-        const auto texts = all(diary);
-        const auto handled = std::count(texts.begin(), texts.end(), "it goes");
-        REQUIRE(recorder->count("dead_letter") + static_cast<std::size_t>(handled) == 3);
-        REQUIRE(answer.try_await().error().kind == troupe::AskErrorKind::receiver_down);
-      },
-      troupe::test::observed_by(recorder));
+  on_every_schedule([](TestSystem& system) {
+    Probe<Hold> gate{system};
+    std::atomic<int> gone{0};
+    auto actor = system.spawn<Holder>(gate.ref(), std::ref(gone));
+    auto answer = actor.ask(Hold{}, troupe::no_timeout);
+    gate.expect<Hold>();
+    for (int i = 0; i < 3; ++i) actor.tell(Go{});
+    system.settle();
+    auto stopped = system.stop(actor);
+    system.settle();
+    gate.reply<Hold>(5);
+    stopped.await();
+    REQUIRE(answer.await() == 5);
+    REQUIRE(gone == 0);
+    REQUIRE(system.metrics().dropped_for(troupe::DropReason::ended) == 3);
+  });
+}
+
+TEST_CASE("S46 poison ends an actor behind the mail that it has; what comes later is a dead letter",
+          "[runtime]") {
+  on_every_schedule([](TestSystem& system) {
+    Probe<Hold, troupe::Terminated> gate{system};
+    std::atomic<int> gone{0};
+    auto actor = system.spawn<Holder>(gate.ref(), std::ref(gone));
+    auto answer = actor.ask(Hold{}, troupe::no_timeout);
+    gate.expect<Hold>();
+    gate.watch(actor);
+    for (int i = 0; i < 3; ++i) actor.tell(Go{});
+    REQUIRE(system.poison(actor) == troupe::Sent::ok);
+    for (int i = 0; i < 2; ++i) actor.tell(Go{});
+    system.settle();
+    gate.reply<Hold>(5);
+    REQUIRE(gate.expect<troupe::Terminated>().why.kind() == troupe::ExitReason::Kind::shutdown);
+    REQUIRE(answer.await() == 5);
+    REQUIRE(gone == 3);
+    REQUIRE(system.metrics().dropped_for(troupe::DropReason::ended) == 2);
+    REQUIRE(system.poison(actor) == troupe::Sent::dead);
+  });
+}
+
+TEST_CASE("S45a the mail of an actor that ends is bounced in slices: others get their turn between",
+          "[runtime]") {
+  troupe::test::on_seeds([](TestSystem& system) {
+    Probe<Hold> gate{system};
+    std::atomic<int> gone{0};
+    auto actor = system.spawn<Holder>(gate.ref(), std::ref(gone));
+    auto answer = actor.ask(Hold{}, troupe::no_timeout);
+    gate.expect<Hold>();
+    for (int i = 0; i < 5000; ++i) actor.tell(Go{});
+    system.settle();
+    system.kill(actor);
+    const auto bounced = [&] { return system.metrics().dropped_for(troupe::DropReason::ended); };
+    REQUIRE(system.run_until([&] { return bounced() > 0; }, 0s));
+    REQUIRE(bounced() <= 1000);
+    system.settle();
+    REQUIRE(bounced() == 5000);
+    REQUIRE(!answer.try_await());
+  });
+}
+
+namespace {
+
+/// Waits where it may not.
+class Hasty : public troupe::Actor<Go> {
+ public:
+  explicit Hasty(troupe::Ref<Hold> other) { other.ask(Hold{}, troupe::no_timeout).await(); }
+  void receive(const Go&) {}
+};
+struct SpawnHasty {
+  using Reply = std::string;
+};
+class Spawner : public troupe::Actor<SpawnHasty> {
+ public:
+  explicit Spawner(troupe::Ref<Hold> other) : other_(other) {}
+  std::string receive(const SpawnHasty&) {
+    try {
+      spawn<Hasty>(other_);
+    } catch (const troupe::UsageError& e) {
+      return e.what();
+    }
+    return "it waited";
+  }
+
+ private:
+  troupe::Ref<Hold> other_;
+};
+
+}  // namespace
+
+TEST_CASE("S48 a constructor that waits is a usage error, thrown by spawn", "[runtime]") {
+  on_every_schedule([](TestSystem& system) {
+    Probe<Hold> other{system};
+    auto spawner = system.spawn<Spawner>(other.ref());
+    const std::string what = spawner.ask(SpawnHasty{}).await();
+    REQUIRE_THAT(what, Catch::Contains("a constructor"));
+    REQUIRE(spawner.ask(SpawnHasty{}).await() == what);  // the spawner can go on
+    REQUIRE(system.metrics().dropped_for(troupe::DropReason::late_reply) == 0);
+  });
 }
 
 TEST_CASE("S41 C41 stop is synchronous for who awaits it, and stopping again is no error",

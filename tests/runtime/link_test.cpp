@@ -56,6 +56,23 @@ TEST_CASE(
   });
 }
 
+TEST_CASE("S58 a repeated link is the same link: one exit signal, and one unlink ends it",
+          "[runtime]") {
+  on_every_schedule([](TestSystem& system) {
+    Probe<Exit> probe{system};
+    auto target = system.spawn<Linker>();
+    for (int i = 0; i < 3; ++i) probe.link(target);
+    target.tell(Done{});
+    probe.expect<Exit>();
+    probe.expect_no_message();
+    auto other = system.spawn<Linker>();
+    for (int i = 0; i < 3; ++i) probe.link(other);
+    probe.unlink(other);
+    other.tell(Done{});
+    probe.expect_no_message();
+  });
+}
+
 TEST_CASE("S59 a normal end does not disturb linked actors", "[runtime]") {
   on_every_schedule([](TestSystem& system) {
     Probe<Terminated> probe{system};

@@ -316,6 +316,48 @@ TEST_CASE("what a process has taken and not received is a dead letter when it en
   });
 }
 
+TEST_CASE("S25 what a process has taken and not received counts as waiting", "[process]") {
+  on_every_schedule([](TestSystem& system) {
+    auto process = troupe::spawn_process(system,
+                                         [](troupe::Process<Publish, Unlock>& self) {
+                                           self.receive([](const Unlock&) {});
+                                           for (int i = 0; i < 4; ++i)
+                                             self.receive([](const Publish&) {});
+                                           self.receive([](const Unlock&) {});
+                                         },
+                                         {.name = "process"});
+    const auto waiting = [&] {
+      system.settle();
+      for (const auto& actor : system.actors())
+        if (actor.path == "/process") return actor.mailbox_length;
+      return ~0u;
+    };
+    for (int i = 0; i < 10; ++i) process.tell(Publish{i});
+    REQUIRE(waiting() == 10);
+    process.tell(Unlock{});
+    REQUIRE(waiting() == 6);
+    process.tell(Unlock{});
+    system.settle();
+    REQUIRE(system.metrics().dropped_for(troupe::DropReason::ended) == 6);
+  });
+}
+
+TEST_CASE("S139 a matcher that waits is a usage error, which fails the process", "[process]") {
+  on_every_schedule([](TestSystem& system) {
+    Probe<GetPrice> prices{system};
+    Probe<troupe::Terminated> watcher{system};
+    auto process = troupe::spawn_process(system, [prices = prices.ref()](
+                                                     troupe::Process<Publish>& self) {
+      self.receive(troupe::when([&](const Publish&) { return prices.ask(GetPrice{}).await() > 0; },
+                                [](const Publish&) {}));
+    });
+    watcher.watch(process);
+    process.tell(Publish{1});
+    REQUIRE_THAT(std::string(watcher.expect<troupe::Terminated>().why.text()),
+                 Catch::Contains("a matcher"));
+  });
+}
+
 TEST_CASE("S52 after unwatch a process receives no Terminated that it has taken already",
           "[process]") {
   on_every_schedule([](TestSystem& system) {

@@ -138,6 +138,49 @@ TEST_CASE("S74 C259 without recovery a failed phase ends the shutdown's tasks; a
       options);
 }
 
+TEST_CASE("S74 tasks of one phase run in parallel, and the next waits for all of them",
+          "[runtime]") {
+  troupe::SystemOptions options;
+  options.log = troupe::no_log();
+  troupe::System system{options};
+  std::atomic<int> present{0};
+  std::atomic<bool> met{true};
+  std::atomic<int> when_next{-1};
+  const auto meet = [&](std::stop_token stop) {
+    ++present;
+    while (present < 2 && !stop.stop_requested()) std::this_thread::yield();
+    met = met && present == 2;
+  };
+  system.at_shutdown("service-unbind", "one", meet);
+  system.at_shutdown("service-unbind", "other", meet);
+  system.at_shutdown("service-stop", "next", [&](std::stop_token) { when_next = present.load(); });
+  REQUIRE(system.shutdown().complete);
+  REQUIRE(met);
+  REQUIRE(when_next == 2);
+}
+
+TEST_CASE("S74 C259 a phase whose time is up is left, or ends the shutdown's tasks", "[runtime]") {
+  for (const bool recover : {true, false}) {
+    troupe::SystemOptions options;
+    options.log = troupe::no_log();
+    options.shutdown_phases = {{.name = "hangs", .timeout = 20ms, .recover = recover},
+                               {.name = "later", .after = {"hangs"}}};
+    troupe::System system{options};
+    std::atomic<bool> heard{false};
+    bool ran = false;
+    system.at_shutdown("hangs", "slow", [&](std::stop_token stop) {
+      while (!stop.stop_requested()) std::this_thread::yield();
+      heard = true;
+    });
+    system.at_shutdown("later", "next", [&](std::stop_token) { ran = true; });
+    const auto report = system.shutdown();
+    REQUIRE(heard);
+    REQUIRE(ran == recover);
+    REQUIRE(report.problems.size() == 1);
+    REQUIRE_THAT(report.problems[0], Catch::Contains("hangs"));
+  }
+}
+
 TEST_CASE("S74 C260 a task adds one to a later phase; cancelled ones do not run", "[runtime]") {
   on_every_schedule([](TestSystem& system) {
     std::mutex lock;
@@ -200,7 +243,7 @@ TEST_CASE(
   });
 }
 
-TEST_CASE("S101 C101 spawning while the System shuts down is refused", "[runtime]") {
+TEST_CASE("C101 spawning while the System shuts down is refused", "[runtime]") {
   on_every_schedule([](TestSystem& system) {
     system.shutdown();
     REQUIRE_THROWS_AS(system.spawn<Stubborn>(), troupe::UsageError);
@@ -230,7 +273,7 @@ class Prolific : public troupe::Actor<Spawn> {
 };
 }  // namespace
 
-TEST_CASE("S101 C101 actors that spawn while the System shuts down are refused, and none is left",
+TEST_CASE("C101 actors that spawn while the System shuts down are refused, and none is left",
           "[stress]") {
   for (int round = 0; round < 5; ++round) {
     troupe::SystemOptions options;
@@ -279,6 +322,7 @@ TEST_CASE(
   REQUIRE_FALSE(report.complete);
   REQUIRE(report.survivor_count == 1);
   REQUIRE(report.survivors[0].path == "/stuck");
+  REQUIRE_THAT(report.survivors[0].doing, Catch::Contains("Spin"));
   REQUIRE(report.to_string().find("/stuck") != std::string::npos);
 }
 
@@ -307,6 +351,26 @@ TEST_CASE("S75 run_until_signal turns SIGTERM into a shutdown and says so in its
   system.spawn<Stubborn>();
   REQUIRE(run_under_sigterm(system) == 128 + SIGTERM);
   REQUIRE(system.actor_count() == 0);
+}
+
+TEST_CASE("S75 of two Systems in one process one may take signals over at a time", "[runtime]") {
+  troupe::SystemOptions options;
+  options.log = troupe::no_log();
+  troupe::System first{options};
+  troupe::System second{options};
+  std::string refused;
+  REQUIRE(first.run_until_signal([&] {
+    try {
+      second.run_until_signal();
+    } catch (const troupe::UsageError& e) {
+      refused = e.what();
+    }
+    first.begin_shutdown("the test is over");
+  }) == 0);
+  REQUIRE(refused != "");
+  REQUIRE_FALSE(second.core().shutdown_begun());
+  second.begin_shutdown("now");
+  REQUIRE(second.run_until_signal() == 0);  // once the first is over
 }
 
 TEST_CASE("begin_shutdown from an actor ends run_until_signal with 0", "[runtime]") {

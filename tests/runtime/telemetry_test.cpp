@@ -193,6 +193,7 @@ TEST_CASE("middleware runs around handlers, in its order, and may keep messages 
         payments.tell(Note{});
         system.settle();
         REQUIRE(log.empty());
+        REQUIRE(system.metrics().dropped_for(troupe::DropReason::turned_away) == 1);
         payments.ask(Charge{}).await();
         REQUIRE(log == std::vector<std::string>{"a before a request", "b before a request",
                                                 "b after", "a after"});

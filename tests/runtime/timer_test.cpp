@@ -175,6 +175,44 @@ TEST_CASE("S35 the handler of a repeating timer does not overlap itself", "[runt
   });
 }
 
+namespace {
+struct Missed {
+  std::uint32_t periods;
+};
+/// Tells how many periods brought no tick while it waited.
+class Counts : public troupe::Actor<Tick> {
+ public:
+  Counts(troupe::Ref<Work> work, troupe::Ref<Missed> missed) : work_(work), missed_(missed) {}
+  void on_start() override { every(1, 10s, Tick{}); }
+  void receive(const Tick&) {
+    missed_.tell(Missed{missed_ticks()});
+    work_.ask(Work{}, troupe::no_timeout).await();
+  }
+
+ private:
+  troupe::Ref<Work> work_;
+  troupe::Ref<Missed> missed_;
+};
+}  // namespace
+
+TEST_CASE("S32 a tick says how many periods were missed before it", "[runtime]") {
+  on_every_schedule([](TestSystem& system) {
+    Probe<Work> work{system};
+    Probe<Missed> missed{system};
+    system.spawn<Counts>(work.ref(), missed.ref());
+    system.advance(10s);
+    REQUIRE(missed.expect<Missed>(0s).periods == 0);
+    work.expect<Work>(0s);
+    system.advance(45s);  // one tick waits, three more find it there
+    work.reply<Work>();
+    REQUIRE(missed.expect<Missed>(0s).periods == 3);
+    work.expect<Work>(0s);
+    work.reply<Work>();
+    system.advance(5s);
+    REQUIRE(missed.expect<Missed>(0s).periods == 0);
+  });
+}
+
 TEST_CASE("S33 timers end with their actor", "[runtime]") {
   on_every_schedule([](TestSystem& system) {
     Probe<Seen> probe{system};

@@ -166,6 +166,57 @@ TEST_CASE("S3 a Terminated comes after everything the dead actor had sent to the
   });
 }
 
+TEST_CASE("S3 so do a Down and a trapped exit", "[runtime]") {
+  on_every_schedule([](TestSystem& system) {
+    Probe<Down, Number> monitors{system};
+    auto target = system.spawn<Target>(monitors.ref());
+    monitors.monitor(target);
+    target.tell(Burst{20});
+    for (int i = 0; i < 20; ++i) REQUIRE(monitors.expect<Number>().value == i);
+    monitors.expect<Down>();
+    Probe<troupe::Exit, Number> linked{system};
+    target = system.spawn<Target>(linked.ref());
+    linked.link(target);
+    target.tell(Burst{20});
+    for (int i = 0; i < 20; ++i) REQUIRE(linked.expect<Number>().value == i);
+    REQUIRE(linked.expect<troupe::Exit>().why.kind() == troupe::ExitReason::Kind::normal);
+    linked.expect_no_message();
+  });
+}
+
+namespace {
+struct Begin {};
+/// Has two children and watches one.
+class Parent : public troupe::Actor<Begin> {
+ public:
+  explicit Parent(troupe::Ref<Number> out) : out_(out) {}
+  void receive(const Begin&) {
+    const auto watched = spawn<Target>();
+    const auto unwatched = spawn<Target>();
+    watch(watched);
+    unwatched.tell(Burst{0});
+    watched.tell(Burst{0});
+  }
+  void receive(const Terminated&) { out_.tell(Number{1}); }
+
+ private:
+  troupe::Ref<Number> out_;
+};
+}  // namespace
+
+TEST_CASE("S55 a parent hears of the end of children that it watches, and of no others",
+          "[runtime]") {
+  on_every_schedule([](TestSystem& system) {
+    Probe<Number> out{system};
+    auto parent = system.spawn<Parent>(out.ref());
+    parent.tell(Begin{});
+    out.expect<Number>();
+    system.settle();
+    REQUIRE(system.actor_count() == 2);  // the parent and the probe
+    out.expect_no_message();
+  });
+}
+
 TEST_CASE("S53 C83 each monitor yields one Down; ending one leaves the other", "[runtime]") {
   on_every_schedule([](TestSystem& system) {
     Probe<Down> probe{system};

@@ -22,12 +22,13 @@ enum class TimerPurpose : std::uint8_t {
 /// One timer of an actor; due, its command travels to the actor.
 struct TimerRecord : Command, WheelEntry {
   TimerPurpose purpose{};
-  bool armed = false;             ///< in the wheel, or its command is under way
-  bool cancelled = false;         ///< free it when its command comes
-  bool tick_waits = false;        ///< its tick is in the mailbox
-  bool is_handled = false;        ///< the handler of its tick runs or waits; repeating timers
-  bool after_completion = false;  ///< armed again when its tick has been handled
-  std::uint32_t missed = 0;       ///< periods that passed meanwhile
+  bool armed = false;               ///< in the wheel, or its command is under way
+  bool cancelled = false;           ///< free it when its command comes
+  bool tick_waits = false;          ///< its tick is in the mailbox
+  bool is_handled = false;          ///< the handler of its tick runs or waits; repeating timers
+  bool after_completion = false;    ///< armed again when its tick has been handled
+  std::uint32_t missed_before = 0;  ///< periods missed before the tick that is handled
+  std::uint32_t missed = 0;         ///< periods that passed meanwhile
   Address target;
   TimerKey key{0};
   Duration period{};

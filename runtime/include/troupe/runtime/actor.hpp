@@ -90,21 +90,44 @@ class CurrentRequest {
 
 namespace detail {
 
-/// A cell whose object is being constructed; given back if that throws.
 class SystemCore;
+class Worker;
+
+/// From begin to end this thread's actor may not wait: in constructors and matchers (S48, S139).
+/// Thread safety: on the actor.
+class NoWaiting {
+ public:
+  NoWaiting() = default;
+  NoWaiting(const NoWaiting&) = delete;
+  NoWaiting& operator=(const NoWaiting&) = delete;
+  ~NoWaiting() { end(); }
+  void begin() noexcept;
+  void end() noexcept {
+    if (turn_ != nullptr) give_back();
+  }
+
+ private:
+  void give_back() noexcept;
+  Worker* worker_ = nullptr;
+  Turn* turn_ = nullptr;  ///< that of the actor at work, set aside
+};
+
+/// A cell whose object is being constructed; given back if that throws.
 class NewCell {
  public:
   NewCell(Cell* parent, SystemCore* core, const ActorType& type, const SpawnOptions* options);
   NewCell(const NewCell&) = delete;
   NewCell& operator=(const NewCell&) = delete;
   ~NewCell();
-  [[nodiscard]] void* where() const noexcept;
+  /// A constructor runs from here to launch: it may not wait (S48).
+  [[nodiscard]] void* where() noexcept;
   /// The actor exists from here on: its on_start is its first turn. `started` (or null) is told
   /// when it has returned.
   Address launch(const RequestPort& started = {});
 
  private:
   Cell* cell_;
+  NoWaiting in_constructor_;
 };
 
 template <class T, class... Args>
@@ -122,6 +145,9 @@ Cell& context(const ActorBase& actor);
 std::optional<Address> child_address(const Cell& self, std::string_view name);
 void stop_actor(const Address& actor, const ExitReason& why);
 void kill_actor(const Address& actor);
+Sent poison_actor(const Address& actor);
+/// Of the timer whose tick is handled.
+std::uint32_t missed_ticks(Cell& self);
 void stop_self(Cell& self, ExitReason why);
 void watch_actor(Cell& self, const Address& target);
 void unwatch_actor(Cell& self, const Address& target);
@@ -291,6 +317,8 @@ class ActorBase : public detail::ActorTag {
   void stop(ExitReason why) { detail::stop_self(*cell(), std::move(why)); }
   /// Asks another actor to end: after its current message, its waiting mail becomes dead letters.
   void stop(const Ref<>& other) { detail::stop_actor(other.address(), ExitReason::shutdown()); }
+  /// Has another actor end behind the mail that it has now, which it handles first (S46).
+  Sent poison(const Ref<>& other) { return detail::poison_actor(other.address()); }
   /// Ends another actor at once: its await is cancelled. Can't be trapped.
   void kill(const Ref<>& other) { detail::kill_actor(other.address()); }
 
@@ -371,6 +399,9 @@ class ActorBase : public detail::ActorTag {
     detail::set_receive_timeout(*cell(), timeout);
   }
 
+  /// In the handler of a repeating timer's tick: the periods before it that brought none, because
+  /// a tick waited already or was handled (S32). Elsewhere 0.
+  [[nodiscard]] std::uint32_t missed_ticks() const { return detail::missed_ticks(*cell()); }
   /// Stops the timer `key`; false when there was none. A tick that waits already is not delivered
   /// (S32).
   bool cancel_timer(const TimerKey& key) { return detail::cancel_actor_timer(*cell(), key); }

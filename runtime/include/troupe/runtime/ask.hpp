@@ -44,6 +44,9 @@ void fail_reply(const RequestPort& port, AskErrorKind kind, std::string_view wha
 /// What an answer that never came is called: the holder ended, or it let go of the duty.
 void drop_reply(const RequestPort& port) noexcept;
 AskError why_reply_was_dropped();
+/// The duty to answer may go anywhere from here on: who waits for that answer is no part of a ring
+/// that leads through the actor that was asked (S138).
+[[nodiscard]] RequestPort kept(const RequestPort& port) noexcept;
 
 /// An ask slot with nothing sent yet. `callee`: whose end of it is meant; needed outside of actors.
 RequestPort open_slot(const Address& callee, std::chrono::nanoseconds timeout,
@@ -184,6 +187,31 @@ requires(!std::is_void_v<Rs> && ...) std::tuple<Rs...> await_all(Ask<Rs>... asks
         return std::tuple<Rs...>{std::move(*result)...};
       },
       results);
+}
+
+/// The same for any number of asks of one kind.
+template <class R>
+std::vector<Result<R, AskError>> try_await_all(std::vector<Ask<R>> asks) {
+  std::vector<Result<R, AskError>> results;
+  results.reserve(asks.size());
+  for (Ask<R>& ask : asks) results.push_back(ask.try_await());
+  return results;
+}
+template <class R>
+requires(!std::is_void_v<R>) std::vector<R> await_all(std::vector<Ask<R>> asks) {
+  auto results = try_await_all(std::move(asks));
+  std::vector<R> values;
+  values.reserve(results.size());
+  for (auto& result : results) {
+    if (!result) throw_ask_error(result.error());
+    values.push_back(std::move(*result));
+  }
+  return values;
+}
+inline void await_all(std::vector<Ask<void>> asks) {
+  for (const auto& result : try_await_all(std::move(asks))) {
+    if (!result) throw_ask_error(result.error());
+  }
 }
 
 /// The duty to answer one request, kept for later. Dropped unanswered it fails the ask with

@@ -27,8 +27,9 @@ enum class DropReason : unsigned char {
                    ///< no dead letter)
   over_budget,     ///< the System's memory budget was used up
   abandoned,       ///< its sender was killed and abandoned, and its handler goes on (S66)
+  turned_away,     ///< a middleware did not pass it on
 };
-inline constexpr std::size_t drop_reasons = 13;
+inline constexpr std::size_t drop_reasons = 14;
 [[nodiscard]] std::string_view to_string(DropReason reason) noexcept;
 /// Its name above, for labels of metrics.
 [[nodiscard]] std::string_view label_of(DropReason reason) noexcept;

@@ -28,7 +28,7 @@ struct ActorInfo {
   ActorState state{};
   std::uint32_t mailbox_length = 0;
   std::string handling;   ///< the message whose handler runs now on a thread; empty: none
-  std::string waits_for;  ///< as System::why, when it waits and takes no messages; else empty
+  std::string waits_for;  ///< as System::why, when a handler of it waits; else empty
   /// The handler has run for so long at least, as seen each quarter of
   /// SystemOptions::handler_stall_after; or what it waits for was asked so long ago at least, where
   /// that ask has a timeout. Zero: not known; so for a 32nd of the timeout where the actor asks

@@ -40,8 +40,8 @@ class Next {
 /// Given to a System at construction; called for messages and signals, in the order of the list.
 /// Runs as part of the handler's turn: what it throws is the handler's exception, and `next()`
 /// returns when the handler has. A handler that is a coroutine has not begun then: it runs after
-/// the middleware. Without calling `next` a message is dropped, and a request fails with
-/// `no_reply`. Thread safety: `around` is called by many actors at a time.
+/// the middleware. Without calling `next` a message is a dead letter (`turned_away`), and a request
+/// fails with `no_reply`. Thread safety: `around` is called by many actors at a time.
 class Middleware {
  public:
   Middleware() = default;

@@ -56,7 +56,8 @@ struct SystemOptions {
   std::uint32_t dead_letters_logged_per_second_max = 10;
   /// Bytes the process may have in memory before messages to actors with more than 1,000 waiting
   /// are refused (`Sent::budget`), and a tenth above all messages but answers, signals and timers
-  /// (D2). 0: half of what the cgroup, or else the machine, allows.
+  /// (D2). 0: half of what the cgroup, or else the machine, allows. Of the default scheduler:
+  /// without effect on a user's io_context.
   std::size_t memory_max = 0;
   /// An actor that sends to one with more messages waiting is slowed: after each message it waits
   /// until half of them are left (D2). 0: never. Far more than a healthy mailbox holds.

@@ -66,7 +66,9 @@ class ProcessWait {
   /// Throws Cancelled when the actor is to end.
   void wait(Cell& self, const MessageType* const* wanted, std::size_t count,
             std::optional<TimePoint> deadline);
+  /// A message waits here now, and no more in the mailbox; its length counts it all the same.
   void came(const MessageType& type);
+  static void received(std::size_t messages);
   std::uint64_t numbers = 0;
 
  private:
@@ -258,8 +260,9 @@ class Process {
   template <class Signal, class F>
   void forget(F is_it) {
     if constexpr ((std::is_same_v<Signal, Ms> || ...)) {
-      std::erase_if(static_cast<detail::ProcessInbox<Signal>&>(actor_).items,
-                    [&](const auto& item) { return is_it(item.message); });
+      detail::ProcessWait::received(
+          std::erase_if(static_cast<detail::ProcessInbox<Signal>&>(actor_).items,
+                        [&](const auto& item) { return is_it(item.message); }));
     }
   }
   template <class... Clauses>
@@ -329,6 +332,8 @@ class Process<Ms...>::Receive {
     auto& waiting = items<I>();
     std::size_t& at = looked_at[I];
     if constexpr (requires { std::get<I>(clauses).accepts; }) {
+      detail::NoWaiting in_matcher;
+      in_matcher.begin();
       while (at < waiting.size() &&
              !std::get<I>(clauses).accepts(std::as_const(waiting[at].message)))
         ++at;
@@ -350,6 +355,7 @@ class Process<Ms...>::Receive {
     auto& waiting = items<I>();
     auto item = std::move(waiting[at]);
     waiting.erase(waiting.begin() + static_cast<std::ptrdiff_t>(at));
+    detail::ProcessWait::received(1);
     auto& function = [this]() -> auto& {
       if constexpr (requires { std::get<I>(clauses).accepts; }) {
         return std::get<I>(clauses).function;

@@ -22,13 +22,17 @@ RequestPort open_stream_slot(const Address& peer, std::chrono::nanoseconds timeo
                              void (*destroy)(void* answer) noexcept);
 /// The actor that was asked.
 Address callee_of(const RequestPort& port) noexcept;
+/// The actor that asked, if the ask is still open and is an actor's.
+Address asker_of(const RequestPort& port) noexcept;
+void waits_for(const RequestPort& port, const Address& callee) noexcept;
 
 /// What reader and writer of a stream share. Rows wait here while no `next` does.
 /// Thread safety: any thread.
 template <class Row>
 class StreamChannel {
  public:
-  explicit StreamChannel(const Address& writer) : writer_(writer) {}
+  StreamChannel(const Address& writer, const Address& asker)
+      : reading_actor_(asker), writer_(writer) {}
 
   void write(Row&& row, const RequestPort& done) {
     std::lock_guard guard(lock_);
@@ -41,6 +45,7 @@ class StreamChannel {
     if (rows_.size() <= credit_) {
       answer_done(done);
     } else {
+      waits_for(done, reading_actor_);  // a wait for credit is an edge to the reader (S138)
       waiting_.push_back(done);
     }
   }
@@ -55,6 +60,7 @@ class StreamChannel {
   void read(const RequestPort& port) {
     std::lock_guard guard(lock_);
     reader_ = port;
+    reading_actor_ = asker_of(port);
     hand_over();
   }
   void close_reader() {
@@ -130,6 +136,7 @@ class StreamChannel {
   std::deque<Row> rows_;
   std::size_t credit_ = 64;
   RequestPort reader_;
+  Address reading_actor_;            ///< who waits for rows, or did the last time
   std::deque<RequestPort> waiting_;  ///< writers beyond the credit, one for each row too many
   std::optional<AskError> error_;
   bool is_over_ = false;
@@ -194,7 +201,8 @@ class ReplyTo<Stream<Row>> {
   /// Hands the asker its Stream now.
   void open() {
     if (channel_ != nullptr || port_.slot == nullptr) return;
-    channel_ = std::make_shared<detail::StreamChannel<Row>>(detail::callee_of(port_));
+    channel_ = std::make_shared<detail::StreamChannel<Row>>(detail::callee_of(port_),
+                                                            detail::asker_of(port_));
     detail::answer<Stream<Row>>(std::exchange(port_, {}), Stream<Row>{channel_});
   }
   /// Adds a row. The answer comes when the row is within the reader's credit: await it, and the

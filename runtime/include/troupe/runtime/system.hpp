@@ -61,6 +61,8 @@ class System {
 
   /// Asks an actor to end; the answer comes when it has ended. It is killed after `deadline`.
   Ask<void> stop(const Ref<>& actor, Duration deadline = std::chrono::seconds(5));
+  /// Has an actor end behind the mail that it has now, which it handles first (S46).
+  Sent poison(const Ref<>& actor);
   /// Ends an actor at once: its await is cancelled.
   void kill(const Ref<>& actor);
 
@@ -83,8 +85,8 @@ class System {
   int run_until_signal(const std::function<void()>& start = {});
 
   /// What an actor waits for, and what that waits for, in words: "/a waits for the answer to Charge
-  /// from /payments, which waits for nobody". A look from outside, out of date as soon as it is
-  /// taken.
+  /// from /payments, which waits for nobody". Of an actor with several handlers that wait, the
+  /// newest. A look from outside, out of date as soon as it is taken.
   [[nodiscard]] std::string why(const Ref<>& actor) const;
   /// All actors, in the order they were spawned. Takes a lock that spawning sometimes takes too.
   [[nodiscard]] std::vector<ActorInfo> actors() const;

@@ -208,9 +208,9 @@ void run_handler(Turn& turn, Call call) {
   if constexpr (Deferred) {
     using R = decltype(call(ReplyTo<ReplyOf<M>>{RequestPort{}}));
     if constexpr (is_task<R>) {
-      begin_task(call(ReplyTo<ReplyOf<M>>{turn.take_port()}));
+      begin_task(call(ReplyTo<ReplyOf<M>>{kept(turn.take_port())}));
     } else {
-      call(ReplyTo<ReplyOf<M>>{turn.take_port()});
+      call(ReplyTo<ReplyOf<M>>{kept(turn.take_port())});
     }
   } else if constexpr (is_task<decltype(call())>) {
     begin_task(call());
