@@ -423,28 +423,6 @@ void await_slot(const RequestPort& ask) {
 
 namespace {
 
-/// Asks that complete a further slot while this lives.
-class Together {
- public:
-  Together(const RequestPort* asks, std::size_t count, const RequestPort& all)
-      : asks_(asks), count_(count) {
-    for (std::size_t i = 0; i < count; ++i) {
-      asks[i].slot->also_generation.store(all.generation,
-                                          std::memory_order_relaxed);  // published by the next
-      asks[i].slot->also.store(all.slot, std::memory_order_seq_cst);   // pair: publish_slot
-    }
-  }
-  Together(const Together&) = delete;
-  Together& operator=(const Together&) = delete;
-  ~Together() {
-    for (std::size_t i = 0; i < count_; ++i) asks_[i].slot->also.store(nullptr);
-  }
-
- private:
-  const RequestPort* asks_;
-  std::size_t count_;
-};
-
 /// What a thread outside waits for ends by that thread's own look at the clock.
 void fail_what_is_late(const RequestPort& ask, TimePoint& earliest) {
   AskSlot& slot = *ask.slot;
@@ -463,6 +441,8 @@ void fail_what_is_late(const RequestPort& ask, TimePoint& earliest) {
   gate->leave();
 }
 
+}  // namespace
+
 std::size_t first_over(const RequestPort* asks, std::size_t count) noexcept {
   std::size_t i = 0;
   for (; i < count; ++i) {
@@ -473,7 +453,25 @@ std::size_t first_over(const RequestPort* asks, std::size_t count) noexcept {
   return i;
 }
 
-}  // namespace
+RequestPort open_any(const RequestPort* asks, std::size_t count) {
+  const Address callee = asks[0].slot->callee_address();
+  const RequestPort any = open_slot(callee, no_timeout, reply_destroyer<void>());
+  waits_for(any, {});
+  any.slot->asked.store(&message_type<AnyWait>,
+                        std::memory_order_relaxed);  // published by show_wait
+  ::new (any.slot->value) AnyAsks{asks, count};      // for its own actor
+  for (std::size_t i = 0; i < count; ++i) {
+    asks[i].slot->also_generation.store(any.generation,
+                                        std::memory_order_relaxed);  // published by the next
+    asks[i].slot->also.store(any.slot, std::memory_order_seq_cst);   // pair: publish_slot
+  }
+  return any;
+}
+
+void close_any(const RequestPort* asks, std::size_t count, const RequestPort& any) noexcept {
+  for (std::size_t i = 0; i < count; ++i) asks[i].slot->also.store(nullptr);
+  release_slot(any);
+}
 
 std::size_t await_any_slot(const RequestPort* asks, std::size_t count) {
   if (count == 0) throw UsageError("await_any of no ask");
@@ -482,18 +480,17 @@ std::size_t await_any_slot(const RequestPort* asks, std::size_t count) {
     for (std::size_t i = 0; i < count; ++i) fail_what_is_late(asks[i], earliest);
     std::size_t first = first_over(asks, count);
     if (first < count) return first;
-    const Address callee = asks[0].slot->callee_address();
-    Ask<void> any{open_slot(callee, no_timeout, reply_destroyer<void>())};
-    any.port().slot->deadline.store(earliest.time_since_epoch().count(),
-                                    std::memory_order_relaxed);  // this thread's own
-    waits_for(any.port(), {});
-    any.port().slot->asked.store(&message_type<AnyWait>,
-                                 std::memory_order_relaxed);  // published by show_wait
-    ::new (any.port().slot->value) AnyAsks{asks, count};      // for its own actor
-    const Together together(asks, count, any.port());
+    const struct Any {
+      const RequestPort* asks;
+      std::size_t count;
+      RequestPort port = open_any(asks, count);
+      ~Any() { close_any(asks, count, port); }
+    } any{asks, count};
+    any.port.slot->deadline.store(earliest.time_since_epoch().count(),
+                                  std::memory_order_relaxed);  // this thread's own
     first = first_over(asks, count);
     if (first < count) return first;
-    await_slot(any.port());
+    await_slot(any.port);
   }
 }
 

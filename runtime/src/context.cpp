@@ -3,6 +3,7 @@
 #include <utility>
 
 #include <troupe/runtime/actor.hpp>
+#include <troupe/runtime/blocking.hpp>
 
 #include "cell.hpp"
 #include "reaper.hpp"
@@ -314,17 +315,35 @@ struct BlockingCall : BlockingJob {
 
 namespace {
 
+RequestPort open_lent_wait(Cell& self) {
+  const RequestPort port = open_slot({}, no_timeout, reply_destroyer<void>());
+  port.slot->asked.store(&message_type<LentWait>, std::memory_order_relaxed);  // both for a look
+  port.slot->begun.store(self.core().now().time_since_epoch().count(), std::memory_order_relaxed);
+  return port;
+}
+
 /// Waits for what `start` begins, and which uses memory of the waiting handler.
 void lend(Cell& self, std::stop_source* stop, const std::function<void(RequestPort)>& start) {
   if (is_abandoned(&self, Worker::current())) throw Cancelled{};
-  const RequestPort port = open_slot({}, no_timeout, reply_destroyer<void>());
+  const RequestPort port = open_lent_wait(self);
   const Ask<void> done{port};
-  port.slot->asked.store(&message_type<LentWait>, std::memory_order_relaxed);  // both for a look
-  port.slot->begun.store(self.core().now().time_since_epoch().count(), std::memory_order_relaxed);
   Worker::current()->reserve_carrier();  // so that waiting can't fail once it is under way
   start(port);
   self.wait_in_turn(*Worker::current(), port, true, stop);
   if (static_cast<CellTurn*>(Worker::current()->turn)->cancelled) throw Cancelled{};
+}
+
+void submit_call(BlockingCall& job, void* call, void (*function)(void*), const RequestPort& done) {
+  job.call = call;
+  job.function = function;
+  job.done = done;
+  job.run = [](BlockingJob& base) {
+    auto& b = static_cast<BlockingCall&>(base);
+    const RequestPort port = b.done;
+    b.function(b.call);
+    answer_done(port);
+  };
+  Worker::current()->core.executor().submit_blocking(job);
 }
 
 }  // namespace
@@ -335,20 +354,17 @@ void run_blocking(void* call, void (*run)(void*), std::stop_source* stop) {
     run(call);  // a thread of the user's, which may block
     return;
   }
-  Cell& self = *worker->cell;
   BlockingCall job;
-  job.call = call;
-  job.function = run;
-  job.run = [](BlockingJob& base) {
-    auto& b = static_cast<BlockingCall&>(base);
-    const RequestPort port = b.done;
-    b.function(b.call);
-    answer_done(port);
-  };
-  lend(self, stop, [&](RequestPort done) {
-    job.done = done;
-    Worker::current()->core.executor().submit_blocking(job);
-  });
+  lend(*worker->cell, stop, [&](RequestPort done) { submit_call(job, call, run, done); });
+}
+
+static_assert(sizeof(BlockingCall) <= sizeof(BlockingMemory));
+
+RequestPort begin_blocking(BlockingMemory& memory, void* call, void (*run)(void*)) {
+  check_task();
+  const RequestPort done = open_lent_wait(*Worker::current()->cell);
+  submit_call(*::new (memory.job) BlockingCall, call, run, done);
+  return done;
 }
 
 void wait_external(std::stop_source& stop, const std::function<void(RequestPort)>& start) {

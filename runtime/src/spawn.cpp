@@ -78,6 +78,8 @@ void link_both(Cell& parent, Cell& child) {
 NewCell::NewCell(Cell* parent, SystemCore* system, const ActorType& type,
                  const SpawnOptions* options) {
   SystemCore& core = system != nullptr ? *system : parent->core();
+  if (parent == nullptr)
+    under_way_.begin(core);  // a parent is an actor that the shutdown waits for
   if (parent != nullptr && is_abandoned(parent, Worker::current_here())) throw Cancelled{};
   if (parent != nullptr && parent->is(Phase::ending))
     throw UsageError("an actor that is ending can't spawn children");
@@ -143,6 +145,15 @@ NewCell::~NewCell() {
 void* NewCell::where() noexcept {
   in_constructor_.begin();
   return cell_->object();
+}
+
+void SpawnUnderWay::begin(SystemCore& core) noexcept {
+  if (mutant("shutdown_overlooks_spawns")) return;
+  core_ = &core;
+  core.count_spawn_under_way(1);
+}
+void SpawnUnderWay::end() noexcept {
+  core_->count_spawn_under_way(-1);
 }
 
 void NoWaiting::begin() noexcept {

@@ -88,8 +88,12 @@ class SystemCore {
   /// Begins the shutdown if the end of this actor is to.
   void guardian_ended(Cell& cell, const std::string& name, const ExitReason& why, bool unasked);
   [[nodiscard]] std::uint64_t actor_count() const;
+  /// Pair: stop_all_actors forbids spawning, and then looks at the count.
   [[nodiscard]] bool spawning_allowed() const noexcept {
-    return spawning_allowed_.load(std::memory_order_relaxed);  // seen soon enough
+    return spawning_allowed_.load(std::memory_order_seq_cst);
+  }
+  void count_spawn_under_way(int change) noexcept {
+    spawns_under_way_.fetch_add(change, std::memory_order_seq_cst);
   }
 
   // ---- introspection
@@ -156,6 +160,7 @@ class SystemCore {
   std::array<std::vector<Cell*>, cell_classes> free_cells_;
   std::atomic<std::uint32_t> serial_{0};
   std::atomic<bool> spawning_allowed_{true};
+  std::atomic<int> spawns_under_way_{0};  ///< of top-level actors
 
   std::atomic<Worker*> workers_{nullptr};
   Counters outside_;

@@ -216,19 +216,45 @@ void Cell::run_task(TaskTurn& turn) {
 
 static_assert(sizeof(Frame) <= sizeof(TaskWait::frame));
 
-bool suspend_task(TaskWait& wait, const RequestPort& ask, std::coroutine_handle<> task) {
+namespace {
+
+TaskTurn& running_task() {
   Worker* worker = Worker::current();
   auto* turn = worker != nullptr ? static_cast<CellTurn*>(worker->turn) : nullptr;
   if (turn == nullptr || turn->task == nullptr)
     throw UsageError("co_await of an ask is for a Task that a handler returned");
   if (worker->has_abandoned.load(std::memory_order_relaxed) == worker->cell)  // seen soon enough
     turn->cancelled = true;
-  if (turn->cancelled) return false;
-  auto& frame = *::new (wait.frame) Frame;
-  if (!worker->cell->link_frame(*worker, frame, *turn, ask)) return false;
-  static_cast<TaskTurn*>(turn)->resume_at = task.address();
-  turn->task_waits = true;
+  return static_cast<TaskTurn&>(*turn);
+}
+
+bool suspend_in_frame(TaskTurn& turn, Frame& frame, const RequestPort& ask,
+                      std::coroutine_handle<> task) {
+  Worker* worker = Worker::current();
+  if (!worker->cell->link_frame(*worker, frame, turn, ask)) return false;
+  turn.resume_at = task.address();
+  turn.task_waits = true;
   return true;
+}
+
+}  // namespace
+
+bool suspend_task(TaskWait& wait, const RequestPort& ask, std::coroutine_handle<> task) {
+  TaskTurn& turn = running_task();
+  return !turn.cancelled && suspend_in_frame(turn, *::new (wait.frame) Frame, ask, task);
+}
+
+bool suspend_lending_task(TaskWait& wait, const RequestPort& done, std::coroutine_handle<> task,
+                          std::stop_source* stop) {
+  if (done.slot->is_over(done.generation)) return false;
+  auto& frame = *::new (wait.frame) Frame;
+  frame.lent = true;
+  frame.stop = stop;
+  return suspend_in_frame(running_task(), frame, done, task);
+}
+
+void check_task() {
+  if (running_task().cancelled) throw Cancelled{};
 }
 
 void resumed_task() {

@@ -299,6 +299,33 @@ TEST_CASE("C101 actors that spawn while the System shuts down are refused, and n
   }
 }
 
+namespace {
+/// Its constructor takes until the shutdown has begun, and a while.
+class SlowToMake : public troupe::Actor<Spawn> {
+ public:
+  SlowToMake(troupe::System& system, std::atomic<bool>& begun) {
+    begun = true;
+    while (!system.core().shutdown_begun()) std::this_thread::yield();
+    for (int i = 0; i < 100'000; ++i) std::this_thread::yield();
+  }
+  void receive(const Spawn&) {}
+};
+}  // namespace
+
+TEST_CASE("C101 the shutdown waits for an actor that is being made", "[runtime]") {
+  troupe::SystemOptions options;
+  options.log = troupe::no_log();
+  troupe::System system{options};
+  std::atomic<bool> begun{false};
+  std::thread outside([&] { system.spawn<SlowToMake>(std::ref(system), std::ref(begun)); });
+  while (!begun) std::this_thread::yield();
+  const auto report = system.shutdown();
+  const auto ended = system.metrics().actors_ended;
+  outside.join();
+  REQUIRE(report.complete);
+  REQUIRE(ended == 1);
+}
+
 TEST_CASE(
     "S77 a handler that neither returns nor awaits is reported by name, and does not hold the "
     "shutdown up",

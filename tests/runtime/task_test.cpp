@@ -1,6 +1,9 @@
 // Handlers as coroutines, await_any, and handlers that read together.
 #include <troupe/runtime/task.hpp>
 
+#include <atomic>
+#include <thread>
+
 #include <catch2/catch.hpp>
 #include <troupe/runtime/runtime.hpp>
 
@@ -276,4 +279,149 @@ TEST_CASE("S137 readers_together: const handlers wait side by side, others alone
     REQUIRE(r5.await() == 5);
     REQUIRE_FALSE(r4.try_await().has_value());
   });
+}
+
+namespace {
+
+struct First {
+  using Reply = std::string;
+};
+struct All {
+  using Reply = std::string;
+};
+struct Sum {
+  int count;
+  using Reply = int;
+};
+struct ReadFile {
+  using Reply = std::string;
+};
+
+/// Waits in a coroutine for several at a time, and for the blocking pool.
+class Juggler : public troupe::Actor<First, All, Sum, ReadFile> {
+ public:
+  Juggler(troupe::Ref<Price> a, troupe::Ref<Price> b) : a_(a), b_(b) {}
+  Task<std::string> receive(const First&) {
+    auto one = a_.ask(Price{"one"}, 10s);
+    auto other = b_.ask(Price{"other"}, 10s);
+    const std::size_t first = co_await troupe::any_of(one, other);
+    auto& ask = first == 0 ? one : other;
+    const int price = co_await ask;
+    co_return std::to_string(first) + ": " + std::to_string(price);
+  }
+  Task<std::string> receive(const All&) {
+    auto one = a_.ask(Price{"one"}, 10s);
+    auto other = b_.ask(Price{"other"}, 10s);
+    const auto [x, y] = co_await troupe::all_of(std::move(one), std::move(other));
+    const auto text = [](const auto& r) {
+      return r ? std::to_string(*r) : std::string(to_string(r.error().kind));
+    };
+    co_return text(x) + " " + text(y);
+  }
+  Task<int> receive(const Sum& m) {
+    std::vector<troupe::Ask<int>> asks;
+    for (int i = 0; i < m.count; ++i) asks.push_back(a_.ask(Price{std::to_string(i)}, 10s));
+    const auto prices = co_await troupe::all_of(std::move(asks));
+    int sum = 0;
+    for (const auto& price : prices) sum += *price;
+    co_return sum;
+  }
+  Task<std::string> receive(const ReadFile&) {
+    std::string text = "read";
+    const int size = co_await troupe::blocking_task([&] { return static_cast<int>(text.size()); });
+    try {
+      co_await troupe::blocking_task([] { throw std::runtime_error("disk on fire"); });
+    } catch (const std::runtime_error& e) {
+      text = e.what();
+    }
+    co_return text + " " + std::to_string(size);
+  }
+
+ private:
+  troupe::Ref<Price> a_;
+  troupe::Ref<Price> b_;
+};
+
+}  // namespace
+
+TEST_CASE("S12 in a coroutine any_of waits for the first, all_of for all", "[runtime]") {
+  on_every_schedule([](TestSystem& system) {
+    Probe<Price> a{system};
+    Probe<Price> b{system};
+    auto juggler = system.spawn<Juggler>(a.ref(), b.ref());
+    for (const bool is_first : {true, false}) {
+      auto first = juggler.ask(First{}, 1h);
+      a.expect<Price>();
+      b.expect<Price>();
+      is_first ? a.reply<Price>(1) : b.reply<Price>(2);
+      REQUIRE(first.await() == (is_first ? "0: 1" : "1: 2"));
+      is_first ? b.reply<Price>(3) : a.reply<Price>(3);  // late: counted, and reaches nobody
+    }
+    auto all = juggler.ask(All{}, 1h);
+    a.expect<Price>();
+    b.expect<Price>();
+    b.reply<Price>(7);
+    system.advance(9s);
+    REQUIRE(!troupe::detail::is_over(all.port()));
+    system.advance(1s);
+    REQUIRE(all.await() == "timeout 7");
+    auto sum = juggler.ask(Sum{5}, 1h);
+    for (int i = 0; i < 5; ++i) {
+      a.expect<Price>();
+      a.reply<Price>(i);
+    }
+    REQUIRE(sum.await() == 10);
+    REQUIRE(juggler.ask(Sum{0}).await() == 0);
+  });
+}
+
+TEST_CASE("S81 in a coroutine blocking_task runs on the blocking pool, and throws what it threw",
+          "[runtime]") {
+  on_every_schedule([](TestSystem& system) {
+    Probe<Price> none{system};
+    auto juggler = system.spawn<Juggler>(none.ref(), none.ref());
+    REQUIRE(juggler.ask(ReadFile{}).await() == "disk on fire 4");
+  });
+}
+
+namespace {
+
+/// Holds memory that a call on the blocking pool uses.
+class Lender : public troupe::Actor<Poke> {
+ public:
+  Lender(std::atomic<int>& steps, troupe::Ref<Note> notes) : steps_(steps), notes_(notes) {}
+  Task<void> receive(const Poke&) {
+    const Scope scope{notes_};
+    co_await troupe::blocking_task([this](std::stop_token stop) {
+      steps_ = 1;
+      while (!stop.stop_requested()) std::this_thread::yield();
+      steps_ = 2;
+    });
+    notes_.tell(Note{"not reached"});
+  }
+
+ private:
+  std::atomic<int>& steps_;
+  troupe::Ref<Note> notes_;
+};
+
+}  // namespace
+
+TEST_CASE("S139 a task that lent memory to a blocking call is cancelled when that is over",
+          "[runtime]") {
+  troupe::SystemOptions options;
+  options.log = troupe::no_log();
+  TestSystem system{1, troupe::testkit::Schedule::threads, options};
+  std::atomic<int> steps{0};
+  Probe<Note> notes{system};
+  auto lender = system.spawn<Lender>(std::ref(steps), notes.ref());
+  lender.tell(Poke{});
+  std::thread killer([&] {
+    while (steps == 0) std::this_thread::yield();
+    system.kill(lender);
+  });
+  REQUIRE(notes.expect<Note>().text == "unwound");
+  killer.join();
+  REQUIRE(steps == 2);
+  notes.expect_no_message();
 }

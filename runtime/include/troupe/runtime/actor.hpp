@@ -112,6 +112,22 @@ class NoWaiting {
   Turn* turn_ = nullptr;  ///< that of the actor at work, set aside
 };
 
+/// The making of a top-level actor, which the shutdown waits for. Thread safety: as its NewCell.
+class SpawnUnderWay {
+ public:
+  SpawnUnderWay() = default;
+  SpawnUnderWay(const SpawnUnderWay&) = delete;
+  SpawnUnderWay& operator=(const SpawnUnderWay&) = delete;
+  ~SpawnUnderWay() {
+    if (core_ != nullptr) end();
+  }
+  void begin(SystemCore& core) noexcept;
+
+ private:
+  void end() noexcept;
+  SystemCore* core_ = nullptr;
+};
+
 /// A cell whose object is being constructed; given back if that throws.
 class NewCell {
  public:
@@ -126,6 +142,7 @@ class NewCell {
   Address launch(const RequestPort& started = {});
 
  private:
+  SpawnUnderWay under_way_;
   Cell* cell_;
   NoWaiting in_constructor_;
 };
@@ -234,8 +251,6 @@ struct TurnEnd {
 /// For the running turn, in place of what was set before. Throws UsageError outside of a turn.
 void at_turn_end(std::unique_ptr<TurnEnd> end);
 Ask<void> stop_and_wait(const Address& actor, Duration deadline);
-/// `stop`: told when the actor is killed meanwhile; may be null.
-void run_blocking(void* call, void (*run)(void*), std::stop_source* stop);
 /// The calling actor waits until somebody outside answers the port that `start` is given; even kill
 /// waits for that, and `stop` is told. Throws Cancelled then, and UsageError outside of an actor.
 void wait_external(std::stop_source& stop, const std::function<void(RequestPort)>& start);
@@ -525,51 +540,5 @@ class Actor : public ActorBase {
 /// T can be spawned. `static_assert(troupe::ValidActor<T>)` hears of mistakes at the class.
 template <class T>
 concept ValidActor = detail::fine<decltype(detail::why_not_actor<T>())>;
-
-namespace detail {
-template <class F>
-auto blocking_call(F& f, std::stop_source* stop) -> std::invoke_result_t<F&> {
-  using R = std::invoke_result_t<F&>;
-  struct Call {
-    F& function;
-    std::exception_ptr error;
-    std::conditional_t<std::is_void_v<R>, char, std::optional<R>> result{};
-    static void run(void* call) {
-      auto& c = *static_cast<Call*>(call);
-      try {
-        if constexpr (std::is_void_v<R>) {
-          c.function();
-        } else {
-          c.result.emplace(c.function());
-        }
-      } catch (...) {  // carried to the waiting actor and thrown there
-        c.error = std::current_exception();
-      }
-    }
-  } call{f, nullptr};
-  run_blocking(&call, &Call::run, stop);
-  if (call.error) std::rethrow_exception(call.error);
-  if constexpr (!std::is_void_v<R>) return std::move(*call.result);
-}
-}  // namespace detail
-
-/// Runs f on the blocking pool while the actor waits (where it is reentrant, other messages go on),
-/// and returns what it returns; what f throws is thrown here. f may use `this` and locals: even
-/// kill waits for it. Outside an actor f runs in place. Throws Cancelled after f when the actor was
-/// killed meanwhile; `f(std::stop_token)` hears of that.
-template <class F>
-auto blocking(F&& f) {
-  constexpr bool wants_token = std::is_invocable_v<F&, std::stop_token>;
-  std::stop_source stop{std::nostopstate};
-  if constexpr (wants_token) stop = std::stop_source{};
-  const auto run = [&]() -> decltype(auto) {
-    if constexpr (wants_token) {
-      return f(stop.get_token());
-    } else {
-      return f();
-    }
-  };
-  return detail::blocking_call(run, wants_token ? &stop : nullptr);
-}
 
 }  // namespace troupe

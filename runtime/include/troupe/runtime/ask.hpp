@@ -31,6 +31,11 @@ inline constexpr bool reply_is_inline = sizeof(R) <= reply_inline_bytes &&
 void await_slot(const RequestPort& ask);
 /// The index of the first that is over, as soon as there is one.
 std::size_t await_any_slot(const RequestPort* asks, std::size_t count);
+// The same in parts, for who can't stand still: an ask that is over as soon as one of those is,
+// until close_any; and the first that is over, or `count`.
+RequestPort open_any(const RequestPort* asks, std::size_t count);
+void close_any(const RequestPort* asks, std::size_t count, const RequestPort& any) noexcept;
+std::size_t first_over(const RequestPort* asks, std::size_t count) noexcept;
 /// The storage of the answer, or null when the ask failed. Only after await_slot.
 void* slot_value(const RequestPort& ask) noexcept;
 AskError slot_error(const RequestPort& ask);

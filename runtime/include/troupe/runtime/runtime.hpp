@@ -3,6 +3,7 @@
 
 #include <troupe/runtime/actor.hpp>
 #include <troupe/runtime/ask.hpp>
+#include <troupe/runtime/blocking.hpp>
 #include <troupe/runtime/children.hpp>
 #include <troupe/runtime/event_stream.hpp>
 #include <troupe/runtime/factory.hpp>

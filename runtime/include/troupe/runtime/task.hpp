@@ -1,9 +1,13 @@
 // Task<R>: a handler as a C++20 coroutine. It keeps no stack while it waits.
 #pragma once
 
+#include <array>
 #include <coroutine>
 #include <exception>
 #include <optional>
+#include <stop_token>
+#include <tuple>
+#include <vector>
 
 #include <troupe/runtime/ask.hpp>
 
@@ -20,6 +24,11 @@ struct TaskWait {
 bool is_over(const RequestPort& ask) noexcept;
 /// Suspends the running task until the ask is over. False: it was over already.
 bool suspend_task(TaskWait& wait, const RequestPort& ask, std::coroutine_handle<> task);
+/// The same for a wait for others that use the task's memory: it is over when they are done.
+bool suspend_lending_task(TaskWait& wait, const RequestPort& done, std::coroutine_handle<> task,
+                          std::stop_source* stop);
+/// Throws Cancelled where the actor of the running task is ending, UsageError where none runs.
+void check_task();
 /// The task goes on. Throws Cancelled when its actor is ending.
 void resumed_task();
 
@@ -41,6 +50,42 @@ struct ResultAwaiter : AskAwaiter<R> {
     resumed_task();
     return this->ask.try_await();
   }
+};
+
+/// Until one of them is over.
+template <std::size_t N>
+class AnyAwaiter {
+ public:
+  explicit AnyAwaiter(const std::array<RequestPort, N>& asks) noexcept : asks_(asks) {}
+  AnyAwaiter(const AnyAwaiter&) = delete;
+  AnyAwaiter& operator=(const AnyAwaiter&) = delete;
+  ~AnyAwaiter() {
+    if (any_.slot != nullptr) close_any(asks_.data(), N, any_);
+  }
+  bool await_ready() const noexcept { return first() < N; }
+  bool await_suspend(std::coroutine_handle<> task) {
+    check_task();
+    any_ = open_any(asks_.data(), N);
+    return first() == N && suspend_task(wait_, any_, task);
+  }
+  std::size_t await_resume() {
+    resumed_task();
+    return first();
+  }
+
+ private:
+  [[nodiscard]] std::size_t first() const noexcept { return first_over(asks_.data(), N); }
+  std::array<RequestPort, N> asks_;
+  RequestPort any_;
+  TaskWait wait_{};
+};
+/// Until the ask is over, whatever came of it.
+struct OverAwaiter {
+  RequestPort ask;
+  TaskWait wait{};
+  bool await_ready() const noexcept { return is_over(ask); }
+  bool await_suspend(std::coroutine_handle<> task) { return suspend_task(wait, ask, task); }
+  void await_resume() { resumed_task(); }
 };
 
 struct TaskPromiseBase {
@@ -83,7 +128,8 @@ struct TaskPromise<void> : TaskPromiseBase {
 }  // namespace detail
 
 /// What a coroutine handler returns: `troupe::Task<Quote> receive(GetQuote)`. In it `co_await`
-/// takes an Ask (its value, or AskFailed thrown), `as_result(ask)` (a Result), and another Task.
+/// takes an Ask (its value, or AskFailed thrown), `as_result(ask)` (a Result), `any_of`, `all_of`,
+/// `blocking_task(f)`, and another Task. Any other wait suspends it as a fiber does, on a stack.
 /// While it waits the actor takes commands only, or whatever its `turns` say. The message it was
 /// given stays valid until it ends. When its actor ends, it is resumed with Cancelled. Thread
 /// safety: on its actor.
@@ -143,6 +189,24 @@ auto operator co_await(Ask<R>& ask) noexcept {
 template <class R>
 auto as_result(Ask<R> ask) noexcept {
   return detail::ResultAwaiter<R>{{std::move(ask)}};
+}
+
+/// `co_await any_of(a, b)`: the index of the first that is over, as await_any.
+template <class... Rs>
+requires(sizeof...(Rs) > 0) auto any_of(const Ask<Rs>&... asks) noexcept {
+  return detail::AnyAwaiter<sizeof...(Rs)>{{asks.port()...}};
+}
+/// `co_await all_of(std::move(a), std::move(b))`: every Result, as try_await_all.
+template <class... Rs>
+Task<std::tuple<Result<Rs, AskError>...>> all_of(Ask<Rs>... asks) {
+  const detail::RequestPort ports[] = {asks.port()...};
+  for (const detail::RequestPort& port : ports) co_await detail::OverAwaiter{port};
+  co_return std::tuple<Result<Rs, AskError>...>{asks.try_await()...};  // over: this does not wait
+}
+template <class R>
+Task<std::vector<Result<R, AskError>>> all_of(std::vector<Ask<R>> asks) {
+  for (const Ask<R>& ask : asks) co_await detail::OverAwaiter{ask.port()};
+  co_return try_await_all(std::move(asks));
 }
 
 namespace detail {
