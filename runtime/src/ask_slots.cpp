@@ -391,14 +391,12 @@ void await_slot(const RequestPort& ask) {
   if (worker != nullptr) {
     if (worker->cell == nullptr || worker->turn == nullptr) {
       if (slot.is_over(ask.generation)) return;
-      if (worker->cell != nullptr)
-        throw UsageError(
-            "a constructor, a matcher, or what runs while an actor's object is destroyed may not "
-            "wait: begin in on_start");
+      if (worker->cell != nullptr) throw UsageError(why_not_wait);
       throw UsageError(
           "await on a thread of the System that runs no actor would block it for ever; use "
           "pipe_to_self");
     }
+    if (worker->may_not_wait && !slot.is_over(ask.generation)) throw UsageError(why_not_wait);
     TROUPE_CHECK(slot.asked_by() == worker->cell, "an actor awaits an ask of somebody else");
     worker->cell->wait_in_turn(*worker, ask, false);
     return;

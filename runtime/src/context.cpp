@@ -333,9 +333,7 @@ void lend(Cell& self, std::stop_source* stop, const std::function<void(RequestPo
   if (static_cast<CellTurn*>(Worker::current()->turn)->cancelled) throw Cancelled{};
 }
 
-void submit_call(BlockingCall& job, void* call, void (*function)(void*), const RequestPort& done) {
-  job.call = call;
-  job.function = function;
+void submit_call(BlockingCall& job, const RequestPort& done) {
   job.done = done;
   job.run = [](BlockingJob& base) {
     auto& b = static_cast<BlockingCall&>(base);
@@ -354,8 +352,11 @@ void run_blocking(void* call, void (*run)(void*), std::stop_source* stop) {
     run(call);  // a thread of the user's, which may block
     return;
   }
+  if (worker->may_not_wait) throw UsageError(why_not_wait);
   BlockingCall job;
-  lend(*worker->cell, stop, [&](RequestPort done) { submit_call(job, call, run, done); });
+  job.call = call;
+  job.function = run;
+  lend(*worker->cell, stop, [&job](RequestPort done) { submit_call(job, done); });
 }
 
 static_assert(sizeof(BlockingCall) <= sizeof(BlockingMemory));
@@ -363,7 +364,10 @@ static_assert(sizeof(BlockingCall) <= sizeof(BlockingMemory));
 RequestPort begin_blocking(BlockingMemory& memory, void* call, void (*run)(void*)) {
   check_task();
   const RequestPort done = open_lent_wait(*Worker::current()->cell);
-  submit_call(*::new (memory.job) BlockingCall, call, run, done);
+  auto& job = *::new (memory.job) BlockingCall;
+  job.call = call;
+  job.function = run;
+  submit_call(job, done);
   return done;
 }
 
@@ -371,6 +375,7 @@ void wait_external(std::stop_source& stop, const std::function<void(RequestPort)
   Worker* worker = Worker::current();
   if (worker == nullptr || worker->cell == nullptr || worker->turn == nullptr)
     throw UsageError("this waits in an actor's handler; here it would block the thread");
+  if (worker->may_not_wait) throw UsageError(why_not_wait);
   if (static_cast<CellTurn*>(worker->turn)->cancelled) throw Cancelled{};  // S139
   lend(*worker->cell, &stop, start);
 }

@@ -115,7 +115,11 @@ bool Cell::take_held() {
   }
   Envelope* e = held->take();
   e->flags &= static_cast<std::uint8_t>(~is_busy);
-  handle_message(e, *Worker::current());
+  if (same_type(e->type, &message_type<Poison>)) {
+    handle_notice(e);
+  } else {
+    handle_message(e, *Worker::current());
+  }
   return true;
 }
 

@@ -42,10 +42,8 @@ void ProcessWait::wait(Cell& self, const MessageType* const* wanted, std::size_t
 }
 
 void ProcessWait::received(std::size_t messages) {
-  Cell& self = *Worker::current()->cell;
-  const std::uint32_t taken = self.taken.load(std::memory_order_relaxed);  // the owner's
-  self.taken.store(taken + static_cast<std::uint32_t>(messages),
-                   std::memory_order_relaxed);  // a figure for reports
+  Worker::current()->cell->taken.fetch_add(static_cast<std::uint32_t>(messages),
+                                           std::memory_order_relaxed);  // a figure for reports
 }
 
 void ProcessWait::came(const MessageType& type) {

@@ -161,7 +161,8 @@ Sent overflow(SystemCore& core, const Address& to, Envelope* e, const MailboxOpt
   const auto lane = core.locked_lanes().find(to.serial);
   if (lane == nullptr) return drop(&core, to, e, DropReason::no_actor, Sent::dead);
   Envelope* left = nullptr;
-  switch (lane->put(e, left)) {
+  const bool is_poison = (e->flags & is_notice) != 0;  // a signal: no bound is for it
+  switch (is_poison ? lane->put_uncounted(e) : lane->put(e, left)) {
     case LockedLane::Put::closed: return drop(&core, to, e, DropReason::no_actor, Sent::dead);
     case LockedLane::Put::full: return overflow(core, to, e, lane->options());
     case LockedLane::Put::displaced:

@@ -111,13 +111,16 @@ NewCell::NewCell(Cell* parent, SystemCore* system, const ActorType& type,
   try {
     prepare(*cell_, parent, options != nullptr ? *options : SpawnOptions{}, core);
   } catch (...) {  // the destructor won't run
-    this->~NewCell();
+    give_back();
     throw;
   }
 }
 
 NewCell::~NewCell() {
-  if (cell_ == nullptr) return;
+  if (cell_ != nullptr) give_back();
+}
+
+void NewCell::give_back() {
   in_constructor_.end();
   SystemGate* gate = cell_->gate.load(std::memory_order_relaxed);  // this thread's own write
   SystemCore& core = *gate->core.load(std::memory_order_relaxed);
@@ -153,16 +156,16 @@ void SpawnUnderWay::begin(SystemCore& core) noexcept {
   core.count_spawn_under_way(1);
 }
 void SpawnUnderWay::end() noexcept {
-  core_->count_spawn_under_way(-1);
+  if (core_ != nullptr) std::exchange(core_, nullptr)->count_spawn_under_way(-1);
 }
 
 void NoWaiting::begin() noexcept {
   worker_ = Worker::current_here();
-  if (worker_ != nullptr && !mutant("constructor_may_wait"))
-    turn_ = std::exchange(worker_->turn, nullptr);
+  if (worker_ != nullptr)
+    was_so_ = std::exchange(worker_->may_not_wait, !mutant("constructor_may_wait"));
 }
 void NoWaiting::give_back() noexcept {
-  worker_->turn = std::exchange(turn_, nullptr);
+  std::exchange(worker_, nullptr)->may_not_wait = was_so_;
 }
 
 Address NewCell::launch(const RequestPort& started) {

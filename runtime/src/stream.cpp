@@ -10,11 +10,9 @@ Address callee_of(const RequestPort& port) noexcept {
   return port.slot->callee_address();
 }
 
-Address asker_of(const RequestPort& port) noexcept {
-  const Cell* asker = port.slot->asked_by();
-  const std::uint32_t generation = port.slot->to_generation;
-  if (asker == nullptr || port.slot->state(port.generation) != SlotState::pending) return {};
-  return {const_cast<Cell*>(asker), generation, asker->serial};
+Address this_actor() noexcept {
+  const Worker* worker = Worker::current();
+  return worker != nullptr && worker->cell != nullptr ? worker->cell->address() : Address{};
 }
 
 RequestPort open_stream_slot(const Address& peer, std::chrono::nanoseconds timeout,

@@ -92,6 +92,9 @@ class SystemCore {
   [[nodiscard]] bool spawning_allowed() const noexcept {
     return spawning_allowed_.load(std::memory_order_seq_cst);
   }
+  [[nodiscard]] int spawns_under_way() const noexcept {
+    return spawns_under_way_.load(std::memory_order_seq_cst);
+  }
   void count_spawn_under_way(int change) noexcept {
     spawns_under_way_.fetch_add(change, std::memory_order_seq_cst);
   }

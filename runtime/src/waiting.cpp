@@ -148,6 +148,7 @@ void Cell::wait_for_message(const RequestPort& port, bool until_empty) {
   Worker& worker = *Worker::current();
   auto* turn = static_cast<CellTurn*>(worker.turn);
   TROUPE_CHECK(turn != nullptr, "a process receives outside of its turn");
+  if (worker.may_not_wait) throw UsageError(why_not_wait);
   if (ext().stop_pending) turn->cancelled = true;
   if (turn->cancelled) throw Cancelled{};
   Frame frame;
@@ -388,7 +389,10 @@ bool Cell::refuse_any(const RequestPort& port) {
 void Cell::look_at_rings() {
   if (extension == nullptr || mutant("ring_through_any_is_not_seen")) return;
   for (Frame* frame = extension->frames; frame != nullptr; frame = frame->following) {
-    if (frame->is_ready || !is_any(frame->waits_for)) continue;
+    const bool keeps_from_messages =  // else there is no ring, though somebody once saw one
+        waits_for.load(std::memory_order_relaxed) ==  // the owner's
+        reinterpret_cast<std::uintptr_t>(frame->waits_for.slot);
+    if (frame->is_ready || !keeps_from_messages || !is_any(frame->waits_for)) continue;
     refuse_any(frame->waits_for);
   }
 }

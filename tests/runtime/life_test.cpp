@@ -218,6 +218,29 @@ TEST_CASE("S46 poison ends an actor behind the mail that it has; what comes late
   });
 }
 
+TEST_CASE("S46 poison finds room in a full mailbox, and ends nobody else", "[runtime]") {
+  for (const auto on_full : {troupe::Overflow::fail, troupe::Overflow::redirect}) {
+    on_every_schedule([&](TestSystem& system) {
+      Probe<Hold, Go, troupe::Terminated> gate{system};
+      std::atomic<int> gone{0};
+      troupe::MailboxOptions mailbox = troupe::bounded(1, on_full);
+      mailbox.redirect_to = gate.ref();
+      auto actor = system.spawn<Holder>({.mailbox = mailbox}, gate.ref(), std::ref(gone));
+      gate.watch(actor);
+      auto answer = actor.ask(Hold{}, troupe::no_timeout);
+      gate.expect<Hold>();
+      actor.tell(Go{});
+      REQUIRE(system.poison(actor) == troupe::Sent::ok);
+      system.settle();
+      gate.reply<Hold>(5);
+      gate.expect<troupe::Terminated>();
+      REQUIRE(gone == 1);
+      gate.ref().tell(Go{});
+      gate.expect<Go>();  // the probe lives
+    });
+  }
+}
+
 TEST_CASE("S45a the mail of an actor that ends is bounced in slices: others get their turn between",
           "[runtime]") {
   troupe::test::on_seeds([](TestSystem& system) {

@@ -312,6 +312,17 @@ class SlowToMake : public troupe::Actor<Spawn> {
 };
 }  // namespace
 
+TEST_CASE("C101 a spawn that is refused leaves the shutdown nothing to wait for", "[runtime]") {
+  troupe::SystemOptions options;
+  options.log = troupe::no_log();
+  troupe::System system{options};
+  system.spawn<Stubborn>({.name = "one"});
+  REQUIRE_THROWS_AS(system.spawn<Stubborn>({.name = "one"}), troupe::NameTaken);
+  REQUIRE_THROWS_AS(system.spawn<Stubborn>({.name = "a/b"}), troupe::UsageError);
+  REQUIRE(system.core().spawns_under_way() == 0);
+  REQUIRE(system.shutdown().complete);
+}
+
 TEST_CASE("C101 the shutdown waits for an actor that is being made", "[runtime]") {
   troupe::SystemOptions options;
   options.log = troupe::no_log();

@@ -86,6 +86,13 @@ Envelope* LockedLane::drop_oldest() {
   return nullptr;
 }
 
+LockedLane::Put LockedLane::put_uncounted(Envelope* e) {
+  std::lock_guard guard(mutex_);
+  if (closed_) return Put::closed;
+  lanes_.back().push_back({e, false});
+  return Put::in;
+}
+
 void LockedLane::append(Envelope* e) {
   std::lock_guard guard(mutex_);
   lanes_.back().push_back({e, false});

@@ -36,8 +36,10 @@ class LockedLane {
   Put put(Envelope* e, Envelope*& left);
   /// Waits in line when there is no room. `late`: as in take.
   Put put_or_wait(Envelope* e, const RequestPort& waiter, std::vector<Envelope*>& late);
-  /// A signal or a tick: behind everything, and not counted.
+  /// A signal or a tick: behind everything, and not counted. By who holds the actor's token.
   void append(Envelope* e);
+  /// A signal, by anybody: `in` or `closed`.
+  Put put_uncounted(Envelope* e);
   /// The next message, or null. `admitted`: who has room now; its slot is won, to be published.
   /// `late`: messages of senders that waited and gave up.
   Envelope* take(RequestPort& admitted, std::vector<Envelope*>& late);

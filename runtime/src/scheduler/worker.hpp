@@ -75,6 +75,7 @@ class Worker {
   SystemCore& core;
   Cell* cell = nullptr;            ///< whose turn it is
   Turn* turn = nullptr;            ///< what it handles
+  bool may_not_wait = false;       ///< a constructor or a matcher is at work (NoWaiting)
   CellTurn* clean_turn = nullptr;  ///< for whom the loop runs: its carrier's, as it was made
   // Of the System's options, for each turn.
   const std::uint32_t messages_per_turn_max;

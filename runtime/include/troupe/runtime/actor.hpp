@@ -103,13 +103,13 @@ class NoWaiting {
   ~NoWaiting() { end(); }
   void begin() noexcept;
   void end() noexcept {
-    if (turn_ != nullptr) give_back();
+    if (worker_ != nullptr) give_back();
   }
 
  private:
   void give_back() noexcept;
   Worker* worker_ = nullptr;
-  Turn* turn_ = nullptr;  ///< that of the actor at work, set aside
+  bool was_so_ = false;
 };
 
 /// The making of a top-level actor, which the shutdown waits for. Thread safety: as its NewCell.
@@ -118,9 +118,7 @@ class SpawnUnderWay {
   SpawnUnderWay() = default;
   SpawnUnderWay(const SpawnUnderWay&) = delete;
   SpawnUnderWay& operator=(const SpawnUnderWay&) = delete;
-  ~SpawnUnderWay() {
-    if (core_ != nullptr) end();
-  }
+  ~SpawnUnderWay() { end(); }
   void begin(SystemCore& core) noexcept;
 
  private:
@@ -142,6 +140,7 @@ class NewCell {
   Address launch(const RequestPort& started = {});
 
  private:
+  void give_back();
   SpawnUnderWay under_way_;
   Cell* cell_;
   NoWaiting in_constructor_;

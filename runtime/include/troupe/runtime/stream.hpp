@@ -22,8 +22,8 @@ RequestPort open_stream_slot(const Address& peer, std::chrono::nanoseconds timeo
                              void (*destroy)(void* answer) noexcept);
 /// The actor that was asked.
 Address callee_of(const RequestPort& port) noexcept;
-/// The actor that asked, if the ask is still open and is an actor's.
-Address asker_of(const RequestPort& port) noexcept;
+/// The actor at work on this thread.
+Address this_actor() noexcept;
 void waits_for(const RequestPort& port, const Address& callee) noexcept;
 
 /// What reader and writer of a stream share. Rows wait here while no `next` does.
@@ -31,8 +31,7 @@ void waits_for(const RequestPort& port, const Address& callee) noexcept;
 template <class Row>
 class StreamChannel {
  public:
-  StreamChannel(const Address& writer, const Address& asker)
-      : reading_actor_(asker), writer_(writer) {}
+  explicit StreamChannel(const Address& writer) : writer_(writer) {}
 
   void write(Row&& row, const RequestPort& done) {
     std::lock_guard guard(lock_);
@@ -60,7 +59,7 @@ class StreamChannel {
   void read(const RequestPort& port) {
     std::lock_guard guard(lock_);
     reader_ = port;
-    reading_actor_ = asker_of(port);
+    reading_actor_ = this_actor();
     hand_over();
   }
   void close_reader() {
@@ -69,6 +68,12 @@ class StreamChannel {
     rows_.clear();
     for (const RequestPort& port : std::exchange(waiting_, {}))
       fail_reply(port, AskErrorKind::receiver_down, "the reader of the stream is gone");
+  }
+  /// Somebody else may read from here on.
+  void forget_reader() {
+    std::lock_guard guard(lock_);
+    reading_actor_ = {};
+    for (const RequestPort& port : waiting_) waits_for(port, {});
   }
   void set_credit(std::size_t credit) {
     std::lock_guard guard(lock_);
@@ -136,7 +141,7 @@ class StreamChannel {
   std::deque<Row> rows_;
   std::size_t credit_ = 64;
   RequestPort reader_;
-  Address reading_actor_;            ///< who waits for rows, or did the last time
+  Address reading_actor_;            ///< who asked for rows, while nobody else can have the Stream
   std::deque<RequestPort> waiting_;  ///< writers beyond the credit, one for each row too many
   std::optional<AskError> error_;
   bool is_over_ = false;
@@ -153,9 +158,12 @@ class Stream {
  public:
   explicit Stream(std::shared_ptr<detail::StreamChannel<Row>> channel) noexcept
       : channel_(std::move(channel)) {}
-  Stream(Stream&&) noexcept = default;
+  Stream(Stream&& other) noexcept : channel_(std::move(other.channel_)) {
+    if (channel_ != nullptr) channel_->forget_reader();
+  }
   Stream& operator=(Stream&& other) noexcept {
     std::swap(channel_, other.channel_);
+    if (channel_ != nullptr) channel_->forget_reader();
     return *this;
   }
   ~Stream() {
@@ -201,8 +209,7 @@ class ReplyTo<Stream<Row>> {
   /// Hands the asker its Stream now.
   void open() {
     if (channel_ != nullptr || port_.slot == nullptr) return;
-    channel_ = std::make_shared<detail::StreamChannel<Row>>(detail::callee_of(port_),
-                                                            detail::asker_of(port_));
+    channel_ = std::make_shared<detail::StreamChannel<Row>>(detail::callee_of(port_));
     detail::answer<Stream<Row>>(std::exchange(port_, {}), Stream<Row>{channel_});
   }
   /// Adds a row. The answer comes when the row is within the reader's credit: await it, and the
