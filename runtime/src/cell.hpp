@@ -113,8 +113,7 @@ struct AnyWait {};      ///< await_any
 
 inline constexpr const char* why_not_wait =
     "a constructor, a matcher, or what runs while an actor's object is destroyed may not wait: "
-    "begin "
-    "in on_start";
+    "begin in on_start";
 /// In Cell::waits_for: it takes messages meanwhile.
 inline constexpr std::uintptr_t takes_messages_meanwhile = 1;
 

@@ -1,5 +1,6 @@
 // Rings of actors that wait for each other: seen at once, and told with their path.
 #include <atomic>
+#include <optional>
 
 #include <catch2/catch.hpp>
 #include <troupe/runtime/runtime.hpp>
@@ -335,6 +336,61 @@ TEST_CASE("S138 a wait for credit is an edge: a reader that asks its writer betw
     static_cast<void>(reader.ask(Begun{}, troupe::no_timeout).try_await());
     REQUIRE(refused);
     REQUIRE(system.now() == before);
+  });
+}
+
+namespace {
+
+struct Take {
+  troupe::Stream<int> rows;
+};
+/// Reads what others were given, when it is told to.
+class Taker : public troupe::Actor<Take, Begun> {
+ public:
+  void receive(Take&& m) { rows_.emplace(std::move(m.rows)); }
+  int receive(const Begun&) {
+    int sum = 0;
+    while (auto row = rows_->next().try_await()) {
+      if (!*row) break;
+      sum += **row;
+    }
+    return sum;
+  }
+
+ private:
+  std::optional<troupe::Stream<int>> rows_;
+};
+/// Reads a row, gives the Stream away, and asks its writer.
+class Giver : public troupe::Actor<Begun> {
+ public:
+  Giver(troupe::Ref<Rows, Touch> writer, troupe::Ref<Take> taker)
+      : writer_(writer), taker_(taker) {}
+  int receive(const Begun&) {
+    auto rows = writer_.ask(Rows{}, troupe::no_timeout).await();
+    static_cast<void>(rows.next().await());
+    taker_.tell(Take{std::move(rows)});
+    return writer_.ask(Touch{}, troupe::no_timeout).await();
+  }
+
+ private:
+  troupe::Ref<Rows, Touch> writer_;
+  troupe::Ref<Take> taker_;
+};
+
+}  // namespace
+
+TEST_CASE("S138 who gave a Stream away is no part of its writer's wait", "[runtime]") {
+  on_every_schedule([](TestSystem& system) {
+    std::atomic<bool> refused{false};
+    auto writer = system.spawn<Writer>(std::ref(refused));
+    auto taker = system.spawn<Taker>();
+    auto giver = system.spawn<Giver>(writer, taker);
+    auto given = giver.ask(Begun{}, troupe::no_timeout);
+    system.settle();
+    auto sum = taker.ask(Begun{}, troupe::no_timeout);
+    REQUIRE(given.await() == 1);
+    REQUIRE(sum.await() == 999 * 1000 / 2);
+    REQUIRE_FALSE(refused);
   });
 }
 

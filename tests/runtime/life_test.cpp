@@ -269,14 +269,23 @@ class Hasty : public troupe::Actor<Go> {
   explicit Hasty(troupe::Ref<Hold> other) { other.ask(Hold{}, troupe::no_timeout).await(); }
   void receive(const Go&) {}
 };
+class Blocking : public troupe::Actor<Go> {
+ public:
+  explicit Blocking(troupe::Ref<Hold>) {
+    troupe::blocking([] {});
+  }
+  void receive(const Go&) {}
+};
 struct SpawnHasty {
+  bool blocks;
   using Reply = std::string;
 };
 class Spawner : public troupe::Actor<SpawnHasty> {
  public:
   explicit Spawner(troupe::Ref<Hold> other) : other_(other) {}
-  std::string receive(const SpawnHasty&) {
+  std::string receive(const SpawnHasty& m) {
     try {
+      if (m.blocks) spawn<Blocking>(other_);
       spawn<Hasty>(other_);
     } catch (const troupe::UsageError& e) {
       return e.what();
@@ -294,9 +303,9 @@ TEST_CASE("S48 a constructor that waits is a usage error, thrown by spawn", "[ru
   on_every_schedule([](TestSystem& system) {
     Probe<Hold> other{system};
     auto spawner = system.spawn<Spawner>(other.ref());
-    const std::string what = spawner.ask(SpawnHasty{}).await();
+    const std::string what = spawner.ask(SpawnHasty{false}).await();
     REQUIRE_THAT(what, Catch::Contains("a constructor"));
-    REQUIRE(spawner.ask(SpawnHasty{}).await() == what);  // the spawner can go on
+    REQUIRE(spawner.ask(SpawnHasty{true}).await() == what);  // the spawner can go on
     REQUIRE(system.metrics().dropped_for(troupe::DropReason::late_reply) == 0);
   });
 }

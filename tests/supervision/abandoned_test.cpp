@@ -293,6 +293,43 @@ TEST_CASE("S66 S45 an abandoned supervisor's children end, and the next one's ha
   REQUIRE(w.system.find<Child>("/director/ward/kid")->ask(Ping{}).await() == 2);
 }
 
+namespace {
+
+struct Bear {};
+/// Its constructor takes until it is told to go on, and fails.
+class Stillborn : public troupe::Actor<Ping> {
+ public:
+  explicit Stillborn(const TrapPtr& trap) {
+    trap->in.open();
+    trap->go_on.wait();
+    throw std::runtime_error("too late");
+  }
+  int receive(const Ping&) { return 1; }
+};
+class Mother : public troupe::Actor<Bear> {
+ public:
+  explicit Mother(TrapPtr trap) : trap_(std::move(trap)) {}
+  void receive(const Bear&) { spawn<Stillborn>(trap_); }
+
+ private:
+  TrapPtr trap_;
+};
+
+}  // namespace
+
+TEST_CASE("S66 an actor that is killed while a child's constructor hangs is abandoned",
+          "[supervision]") {
+  World w;
+  const auto mother = w.system.spawn<Mother>({.name = "mother"}, w.trap);
+  mother.tell(Bear{});
+  w.trap->in.wait();
+  w.system.kill(mother);
+  w.wait_abandoned();
+  eventually([&] { return !w.system.find<Bear>("/mother").has_value(); });
+  REQUIRE(w.system.metrics().actors_abandoned == 1);
+  w.release(1);  // the witness
+}
+
 TEST_CASE("S66 S77 the shutdown lists an abandoned actor, and the handler it is stuck in",
           "[supervision]") {
   auto trap = std::make_shared<Trap>();

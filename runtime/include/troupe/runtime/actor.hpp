@@ -331,7 +331,8 @@ class ActorBase : public detail::ActorTag {
   void stop(ExitReason why) { detail::stop_self(*cell(), std::move(why)); }
   /// Asks another actor to end: after its current message, its waiting mail becomes dead letters.
   void stop(const Ref<>& other) { detail::stop_actor(other.address(), ExitReason::shutdown()); }
-  /// Has another actor end behind the mail that it has now, which it handles first (S46).
+  /// Has another actor end behind the mail that it has now, which it handles first (S46). A
+  /// signal: no bound of its mailbox is for it.
   Sent poison(const Ref<>& other) { return detail::poison_actor(other.address()); }
   /// Ends another actor at once: its await is cancelled. Can't be trapped.
   void kill(const Ref<>& other) { detail::kill_actor(other.address()); }

@@ -99,14 +99,16 @@ class BlockingAwaiter {
 /// Runs f on the blocking pool while the actor waits (where it is reentrant, other messages go on),
 /// and returns what it returns; what f throws is thrown here. f may use `this` and locals: even
 /// kill waits for it. Outside an actor f runs in place. Throws Cancelled after f when the actor was
-/// killed meanwhile; `f(std::stop_token)` hears of that.
+/// killed meanwhile; `f(std::stop_token)` hears of that. Throws UsageError in an actor's
+/// constructor and in a matcher.
 template <class F>
 auto blocking(F&& f) {
   detail::CallOf<std::remove_reference_t<F>> call{f};
   detail::run_blocking(&call, &decltype(call)::run, call.stop());
   return call.take();
 }
-/// `co_await blocking_task(f)`: the same in a Task, which keeps no stack meanwhile.
+/// `co_await blocking_task(f)`: the same in a Task, which keeps no stack meanwhile. Throws
+/// Cancelled, what f throws, and UsageError outside of a Task.
 template <class F>
 auto blocking_task(F f) {
   return detail::BlockingAwaiter<F>{std::move(f)};

@@ -191,12 +191,13 @@ auto as_result(Ask<R> ask) noexcept {
   return detail::ResultAwaiter<R>{{std::move(ask)}};
 }
 
-/// `co_await any_of(a, b)`: the index of the first that is over, as await_any.
+/// `co_await any_of(a, b)`: the index of the first that is over, as await_any. The asks must
+/// outlive it. Throws Cancelled when the actor is ending, UsageError outside of a Task.
 template <class... Rs>
 requires(sizeof...(Rs) > 0) auto any_of(const Ask<Rs>&... asks) noexcept {
   return detail::AnyAwaiter<sizeof...(Rs)>{{asks.port()...}};
 }
-/// `co_await all_of(std::move(a), std::move(b))`: every Result, as try_await_all.
+/// `co_await all_of(std::move(a), std::move(b))`: every Result, as try_await_all. Throws as any_of.
 template <class... Rs>
 Task<std::tuple<Result<Rs, AskError>...>> all_of(Ask<Rs>... asks) {
   const detail::RequestPort ports[] = {asks.port()...};
