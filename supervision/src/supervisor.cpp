@@ -198,6 +198,7 @@ void SupervisorBase::child_ended(const Ended& ended) {
 
 void SupervisorBase::ended(SupervisedChild& ended_child, const Ended& ended) {
   SupervisedChild* const child = &ended_child;
+  const std::uint64_t end = ++child->ends;
   const bool is_first_start = child->state == ChildState::starting;
   if (is_first_start || child->by_hand || shutting_down_) {
     if (is_first_start && child->start_waiter == nullptr)
@@ -215,10 +216,8 @@ void SupervisorBase::ended(SupervisedChild& ended_child, const Ended& ended) {
   if (group_ && !(group_->current == child && child->state == ChildState::restarting)) {
     set(*child,
         ChildState::held);  // the group takes it along, or it is looked at when that is done
-    queued_.push_back([this, number = child->number, ended] {
-      const auto found = by_number_.find(number);
-      if (found != by_number_.end() && found->second->state == ChildState::held)
-        decide(*found->second, ended);
+    queued_.push_back([this, number = child->number, end, ended] {
+      if (SupervisedChild* held = find_held(number, end)) decide(*held, ended);
     });
     return;
   }
@@ -227,18 +226,26 @@ void SupervisorBase::ended(SupervisedChild& ended_child, const Ended& ended) {
     decide(*child, ended);
   } else {  // those that ended meanwhile come first: this one may need them
     set(*child, ChildState::held);
-    queued_.push_back([this, number = child->number, ended] { retry(number, ended); });
+    queued_.push_back([this, number = child->number, end, ended] { retry(number, end, ended); });
     end_group();
   }
   go_on_with_held();
 }
 
+/// The child, if it still waits for what is decided about that end of it.
+SupervisedChild* SupervisorBase::find_held(std::uint64_t number, std::uint64_t end) {
+  const auto found = by_number_.find(number);
+  if (found == by_number_.end() || found->second->state != ChildState::held) return nullptr;
+  const bool is_that_end = found->second->ends == end || mutant("decision_is_for_any_end");
+  return is_that_end ? found->second : nullptr;
+}
+
 /// A child that failed to start within a group, after what had waited for the group's end.
-void SupervisorBase::retry(std::uint64_t number, const Ended& ended) {
+void SupervisorBase::retry(std::uint64_t number, std::uint64_t end, const Ended& ended) {
   const auto found = by_number_.find(number);
   if (found == by_number_.end()) return;
-  if (found->second->state == ChildState::held) {
-    decide(*found->second, ended);
+  if (SupervisedChild* held = find_held(number, end)) {
+    decide(*held, ended);
   } else {  // another's restart took it along; its own failure counts all the same (S64)
     static_cast<void>(count_restart(*found->second, ended.why));
   }

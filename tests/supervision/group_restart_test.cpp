@@ -76,6 +76,29 @@ TEST_CASE("when the cause of a group restart is not restarted after all, its sib
   });
 }
 
+TEST_CASE("S73 a decision that waited for a group restart is for that failure, not for the next",
+          "[supervision]") {
+  on_every_schedule([](TestSystem& system) {
+    auto decider = troupe::Decider{}
+                       .on<OtherFailure>(troupe::Decision::restart)
+                       .otherwise(troupe::Decision::resume);
+    Fixture f{system, {.strategy = troupe::one_for_all, .restarts_max = 10, .decider = decider}};
+    f.child("c").tell(Stall{});
+    system.settle();
+    f.child("b").tell(FailOther{});  // the group halts c first, which takes its 5 s
+    system.advance(1s);
+    {
+      std::lock_guard guard(f.script->mutex);
+      f.script->failing_starts["a"] = 1;
+    }
+    f.child("a").tell(
+        Fail{});  // could be resumed, but the group takes it along, and it can't start
+    system.advance(10s);
+    for (const char* id : {"a", "b", "c"}) REQUIRE(f.child(id).ask(Ping{}).await() == 1);
+    REQUIRE(f.script->starts_of("a") == 3);
+  });
+}
+
 namespace {
 class WithHelper : public troupe::Supervisor<FindChild> {
  public:

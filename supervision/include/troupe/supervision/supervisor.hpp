@@ -70,6 +70,7 @@ struct SupervisedChild {
   ChildState state = ChildState::starting;
   std::list<SupervisedChild>::iterator at;  ///< itself
   std::uint64_t number = 0;                 ///< names it to timers
+  std::uint64_t ends = 0;                   ///< how often it has ended, or failed to start
   std::uint32_t restarts_in_row = 0;
   TimePoint last_failure = TimePoint::min();
   TimePoint start_deadline = TimePoint::max();
@@ -143,7 +144,8 @@ class SupervisorBase : public ChildObserver {
   void decide(SupervisedChild& child, const Ended& ended);
   void restart_or_give_up(SupervisedChild& child, const ExitReason& why);
   bool count_restart(const SupervisedChild& child, const ExitReason& why);
-  void retry(std::uint64_t number, const Ended& ended);
+  SupervisedChild* find_held(std::uint64_t number, std::uint64_t end);
+  void retry(std::uint64_t number, std::uint64_t end, const Ended& ended);
   void restart_now(SupervisedChild& child);
   void restart_child_now(SupervisedChild& child);
   void spawn_anew(SupervisedChild& child);
