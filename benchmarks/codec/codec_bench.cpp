@@ -89,7 +89,7 @@ void run() {
          }));
   result("decode", each([&] {
            Flat came;
-           Flat::troupe_codec.read(&came, words);
+           Flat::troupe_codec.read(&came, words, nullptr);
            made += came.codes.size();
          }));
   require(made != 0, "nothing was made");

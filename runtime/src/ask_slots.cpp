@@ -189,7 +189,7 @@ void arm_ask_timer(Cell& asker, CellExtension& e, const BegunAsk& ask) {
   AskSlot* slot = take_free_slot();
   slot->asker.store(asker, std::memory_order_relaxed);  // published by the request
   slot->gate.store(gate, std::memory_order_relaxed);    // published by the request
-  slot->set_callee(callee);
+  slot->open_for(callee);
   slot->asked.store(nullptr, std::memory_order_relaxed);  // published by waits_for
   slot->kind = CommandKind::answered;
   slot->command_expected = asker != nullptr;
@@ -249,11 +249,7 @@ bool win_slot(const RequestPort& port) noexcept {
 }
 
 [[gnu::noinline]] void publish_slot(AskSlot& slot, SlotState outcome) noexcept {
-  // Pair: await_any_slot stores, then looks at the state, which is no longer pending here.
-  AskSlot* also = slot.also.load(std::memory_order_seq_cst);
-  // Read before the exchange, which fails if the asker waits anew meanwhile: so it is that slot's.
-  const RequestPort other{also, slot.also_generation.load(std::memory_order_relaxed)};
-  if (also != nullptr && !slot.also.compare_exchange_strong(also, nullptr)) also = nullptr;
+  const auto also = slot.also.take();
   Cell* const asker = slot.asked_by();
   if (asker != nullptr) {
     // While the slot is being written its asker can't end, nor its System. Once it is published
@@ -271,7 +267,8 @@ bool win_slot(const RequestPort& port) noexcept {
     slot.changed.fetch_add(1, std::memory_order_seq_cst);
     futex_wake_all(slot.changed);
   }
-  if (also != nullptr && win_slot(other)) publish_slot(*also, SlotState::value);
+  const RequestPort other{also.slot, also.generation};
+  if (other.slot != nullptr && win_slot(other)) publish_slot(*other.slot, SlotState::value);
 }
 
 void slot_completed(AskSlot& slot, Cell& cell) {
@@ -374,9 +371,8 @@ AskError why_reply_was_dropped() {
 }
 
 RequestPort kept(const RequestPort& port) noexcept {
-  const bool is_open =
-      port.slot != nullptr && port.slot->state(port.generation) == SlotState::pending;
-  if (is_open && !mutant("kept_duty_is_judged")) port.slot->set_kept();
+  if (port.slot != nullptr && !mutant("kept_duty_is_judged"))
+    port.slot->keep_duty(port.generation, true);
   return port;
 }
 
@@ -458,16 +454,12 @@ RequestPort open_any(const RequestPort* asks, std::size_t count) {
   any.slot->asked.store(&message_type<AnyWait>,
                         std::memory_order_relaxed);  // published by show_wait
   ::new (any.slot->value) AnyAsks{asks, count};      // for its own actor
-  for (std::size_t i = 0; i < count; ++i) {
-    asks[i].slot->also_generation.store(any.generation,
-                                        std::memory_order_relaxed);  // published by the next
-    asks[i].slot->also.store(any.slot, std::memory_order_seq_cst);   // pair: publish_slot
-  }
+  for (std::size_t i = 0; i < count; ++i) asks[i].slot->also.set(any.slot);
   return any;
 }
 
 void close_any(const RequestPort* asks, std::size_t count, const RequestPort& any) noexcept {
-  for (std::size_t i = 0; i < count; ++i) asks[i].slot->also.store(nullptr);
+  for (std::size_t i = 0; i < count; ++i) asks[i].slot->also.clear();
   release_slot(any);
 }
 
@@ -493,7 +485,7 @@ std::size_t await_any_slot(const RequestPort* asks, std::size_t count) {
 }
 
 void waits_for(const RequestPort& port, const Address& callee) noexcept {
-  if (port.slot != nullptr) port.slot->set_callee(callee);
+  if (port.slot != nullptr) port.slot->open_for(callee);
 }
 
 bool is_over(const RequestPort& ask) noexcept {

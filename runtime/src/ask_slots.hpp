@@ -17,6 +17,7 @@
 #include <troupe/runtime/clock.hpp>
 
 #include "commands.hpp"
+#include "slot_links.hpp"
 #include "slot_word.hpp"
 
 namespace troupe::detail {
@@ -37,20 +38,16 @@ struct alignas(64) AskSlot : Command {
   std::atomic<bool> is_rough{false};  ///< `begun` is a guess, until its timer looks
   std::atomic<bool> has_stop{false};  ///< somebody holds a stop token of this ask
   BasicSlotWord<> word;
-  std::atomic<std::uint32_t> changed{0};  ///< futex of a waiting thread
-  std::atomic<std::uint32_t> also_generation{0};
+  std::atomic<std::uint32_t> changed{0};   ///< futex of a waiting thread
   std::atomic<Cell*> asker{nullptr};       ///< null: a thread outside
   std::atomic<std::int64_t> deadline{0};   ///< ns on the System's clock; the callee may read it
   std::atomic<std::int64_t> begun{0};      ///< the same; of one that has a deadline
   std::atomic<SystemGate*> gate{nullptr};  ///< whose System the answer comes from
-  // Whose answer it is, and to what: read by other threads, which look at the generation before and
-  // after.
-  static constexpr std::uintptr_t callee_keeps_duty = 1;
-  std::atomic<std::uintptr_t> callee{0};      ///< a Cell*, and the bit above
-  std::atomic<std::uint64_t> callee_life{0};  ///< generation << 32 | serial
+  BasicCallee<Cell> callee;                ///< its life: generation << 32 | serial
+  // Read by other threads, which look at the generation before and after.
   std::atomic<const MessageType*> asked{nullptr};
-  std::atomic<AskSlot*> also{nullptr};  ///< a slot to complete with this one (await_any)
-  Frame* frame = nullptr;               ///< the asker's: who waits
+  BasicAlso<AskSlot> also;
+  Frame* frame = nullptr;  ///< the asker's: who waits
   void (*destroy)(void* answer) noexcept = nullptr;
   AskSlot* previous = nullptr;  ///< the asker's list of open asks
   AskSlot* following = nullptr;
@@ -69,25 +66,21 @@ struct alignas(64) AskSlot : Command {
   [[nodiscard]] Cell* asked_by() const noexcept {
     return asker.load(std::memory_order_relaxed);  // published by the request, and by waits_for
   }
-  // Acquire and release: who has read the callee of a later ask sees, in the word it looks at next,
-  // that the earlier one is over.
   [[nodiscard]] Address callee_address() const noexcept {
-    const std::uint64_t life = callee_life.load(std::memory_order_acquire);  // partner: set_callee
-    const std::uintptr_t cell = callee.load(std::memory_order_acquire) & ~callee_keeps_duty;
-    return {reinterpret_cast<Cell*>(cell), static_cast<std::uint32_t>(life >> 32),
-            static_cast<std::uint32_t>(life)};
+    const auto [cell, life, keeps_duty] = callee.seen();
+    return {cell, static_cast<std::uint32_t>(life >> 32), static_cast<std::uint32_t>(life)};
   }
-  void set_callee(const Address& a) noexcept {
-    callee.store(reinterpret_cast<std::uintptr_t>(a.cell),
-                 std::memory_order_release);  // partner: callee_address
-    callee_life.store(std::uint64_t{a.generation} << 32 | a.serial, std::memory_order_release);
+  void open_for(const Address& a) noexcept { callee.open(a.cell, life_of(a), generation()); }
+  /// Nothing if that ask is over.
+  void pass_on(std::uint32_t life, const Address& to) noexcept {
+    callee.pass_on(to.cell, life_of(to), [&] { return state(life) == SlotState::pending; });
   }
-  /// The callee has the duty to answer as a value, which may be anywhere.
-  [[nodiscard]] bool is_kept() const noexcept {
-    return (callee.load(std::memory_order_acquire) & callee_keeps_duty) != 0;  // partner: set_kept
+  /// The callee has the duty to answer as a value, or has it no more. Nothing if that ask is over.
+  void keep_duty(std::uint32_t life, bool keeps) noexcept {
+    callee.keep_duty(keeps, [&] { return state(life) == SlotState::pending; });
   }
-  void set_kept() noexcept {
-    callee.fetch_or(callee_keeps_duty, std::memory_order_release);  // partner: is_kept
+  static std::uint64_t life_of(const Address& a) noexcept {
+    return std::uint64_t{a.generation} << 32 | a.serial;
   }
 };
 

@@ -48,7 +48,8 @@ void Cell::begin_slowdown(const Address& target) {
   port.slot->asked.store(&message_type<Slowdown>, std::memory_order_relaxed);  // as in new_request
   extension->back_pressure->slowdown = port;
   show_wait(port.slot, true);
-  if (closes_ring(port, nullptr)) {
+  Address any;  // on the way somebody waits for one of several answers: this may be part of a ring
+  if (closes_ring(port, nullptr, &any) || any.cell != nullptr) {
     end_slowdown();
     return;
   }

@@ -262,7 +262,8 @@ bool cancel_actor_timer(Cell& self, const TimerKey& key) {
 }
 
 std::uint32_t missed_ticks(Cell& self) {
-  const Turn* turn = Worker::current()->turn;
+  const Worker* worker = Worker::current();  // none: in the call of a blocking()
+  const Turn* turn = worker != nullptr && worker->cell == &self ? worker->turn : nullptr;
   if (turn == nullptr || turn->envelope == nullptr) return 0;
   const TimerRecord* timer = self.timer_of(*turn->envelope);
   return timer != nullptr ? timer->missed_before : 0;
@@ -367,7 +368,12 @@ RequestPort begin_blocking(BlockingMemory& memory, void* call, void (*run)(void*
   auto& job = *::new (memory.job) BlockingCall;
   job.call = call;
   job.function = run;
-  submit_call(job, done);
+  try {
+    submit_call(job, done);
+  } catch (...) {  // no thread to be had: nobody is going to answer it
+    release_slot(done);
+    throw;
+  }
   return done;
 }
 

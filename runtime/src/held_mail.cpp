@@ -2,7 +2,9 @@
 // handled, and by what.
 #include "held_mail.hpp"
 
+#include <algorithm>
 #include <utility>
+#include <vector>
 
 #include <troupe/runtime/actor.hpp>
 #include <troupe/runtime/detail/mutant.hpp>
@@ -68,6 +70,8 @@ void stash_copy(Cell& self, Envelope* e) {
 
 void return_request(const RequestPort& port) {
   turn_of_message("stash").port = port;
+  if (port.slot != nullptr && !mutant("stashed_request_hides_a_ring"))
+    port.slot->keep_duty(port.generation, false);
 }
 
 void unstash_all(Cell& self) {
@@ -86,6 +90,10 @@ void set_behavior(Cell& self, std::shared_ptr<Behavior> behavior) {
 /// A message no lambda of the behavior takes, and that is to be stashed.
 void Cell::stash_unhandled(Envelope* e, const RequestPort& port) {
   const StashState state = stash_state(*this);
+  if ((e->flags & is_timer_tick) != 0) {  // a message like others from here on
+    tick_done(e);
+    e->flags &= static_cast<std::uint8_t>(~is_timer_tick);
+  }
   if (state.size >= state.max) {
     if (port.slot != nullptr)
       fail_reply(port, AskErrorKind::receiver_down, "the stash of the actor is full");
@@ -98,10 +106,6 @@ void Cell::stash_unhandled(Envelope* e, const RequestPort& port) {
     return;
   }
   if (port.slot != nullptr) static_cast<RequestEnvelope*>(e)->port = port;
-  if ((e->flags & is_timer_tick) != 0) {  // a message like others from here on
-    tick_done(e);
-    e->flags &= static_cast<std::uint8_t>(~is_timer_tick);
-  }
   e->flags |= is_busy;
   held_mail_of(*this).stash.push_back(e);
 }
@@ -151,26 +155,29 @@ void Cell::release_held_mail() {
 /// Of what came while this actor was held the newest are dropped, so that at most so many are left.
 void Cell::drop_newest(std::uint32_t kept_max) {
   // Figures, which a send under way may be ahead of.
-  const std::uint32_t came_before = extension->oversight->came_when_held;
-  const std::uint32_t came = messages_came(*this) - came_before;
+  const std::uint32_t came = messages_came(*this) - extension->oversight->came_when_held;
   if (came <= kept_max) return;
-  const std::uint32_t waited = came_before - taken.load(std::memory_order_relaxed) +  // own
-                               kept_max;
+  std::vector<Envelope*> mail;
+  while (Envelope* e = pop()) {
+    e->flags |= is_busy;
+    mail.push_back(e);
+  }
+  const std::size_t came_before = mail.size() - std::min<std::size_t>(came, mail.size());
   HeldMail& held = held_mail_of(*this);
-  for (std::uint32_t i = 0;; ++i) {
-    Envelope* e = pop();
-    if (e == nullptr) return;
+  for (std::size_t i = 0; i < mail.size(); ++i) {
+    Envelope* e = mail[i];
     const bool is_of_this_incarnation = (e->flags & is_timer_tick) != 0 ||
                                         same_type(e->type, &message_type<Down>) ||
                                         same_type(e->type, &message_type<Terminated>);
-    if (is_of_this_incarnation && !mutant("notices_outlive_their_incarnation")) {
-      bounce(e, DropReason::ended);
-    } else if (i < waited || (e->flags & (is_notice | is_timer_tick)) != 0) {
-      e->flags |= is_busy;
+    const bool outlives_it = !is_of_this_incarnation || mutant("notices_outlive_their_incarnation");
+    const bool is_kept =
+        i < came_before + kept_max || (e->flags & (is_notice | is_timer_tick)) != 0;
+    if (outlives_it && is_kept) {
       held.next.push_back(e);
-    } else {
-      bounce(e, DropReason::held_too_many);
+      continue;
     }
+    e->flags &= static_cast<std::uint8_t>(~is_busy);
+    bounce(e, outlives_it ? DropReason::held_too_many : DropReason::ended);
   }
 }
 

@@ -205,8 +205,7 @@ void SystemCore::kill_all_actors() {
 void SystemCore::stop_all_actors(TimePoint deadline) {
   spawning_allowed_.store(mutant("spawn_while_shutting_down"), std::memory_order_seq_cst);
   counting_down_.store(true, std::memory_order_seq_cst);
-  // In this order: one that is under way is counted as an actor before it is none any more.
-  const auto over = [&] { return spawns_under_way() == 0 && actor_count() == 0; };
+  const auto over = [&] { return is_deserted(); };
   // A little before the deadline, so that killed actors still end in time.
   const TimePoint kill_at = now() + std::max((deadline - now()) / 10 * 8, Duration{1});
   // What was just being spawned is missed by the first look: soon again, then less and less often.

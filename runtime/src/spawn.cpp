@@ -153,10 +153,10 @@ void* NewCell::where() noexcept {
 void SpawnUnderWay::begin(SystemCore& core) noexcept {
   if (mutant("shutdown_overlooks_spawns")) return;
   core_ = &core;
-  core.count_spawn_under_way(1);
+  core.spawn_begins();
 }
 void SpawnUnderWay::end() noexcept {
-  if (core_ != nullptr) std::exchange(core_, nullptr)->count_spawn_under_way(-1);
+  if (core_ != nullptr) std::exchange(core_, nullptr)->spawn_is_over();
 }
 
 void NoWaiting::begin() noexcept {

@@ -208,10 +208,13 @@ void SystemCore::actor_ended(Cell& cell, const std::string& name, const ExitReas
   guardian_ended(cell, name, why, !cell.extension->ended_by_request);
   // seq_cst, as the load below: of two last actors at least one sees that none is left.
   Worker::current_here()->counters.ended.fetch_add(1, std::memory_order_seq_cst);
-  if (counting_down_.load(std::memory_order_seq_cst) && actor_count() == 0) {
-    shutdown_word_.fetch_add(1, std::memory_order_seq_cst);
-    futex_wake_all(shutdown_word_);
-  }
+  wake_shutdown_if_over();
+}
+
+void SystemCore::wake_shutdown_if_over() noexcept {
+  if (!counting_down_.load(std::memory_order_seq_cst) || !is_deserted()) return;
+  shutdown_word_.fetch_add(1, std::memory_order_seq_cst);
+  futex_wake_all(shutdown_word_);
 }
 
 void SystemCore::guardian_ended(Cell& cell, const std::string& name, const ExitReason& why,

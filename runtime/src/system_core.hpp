@@ -92,11 +92,16 @@ class SystemCore {
   [[nodiscard]] bool spawning_allowed() const noexcept {
     return spawning_allowed_.load(std::memory_order_seq_cst);
   }
-  [[nodiscard]] int spawns_under_way() const noexcept {
-    return spawns_under_way_.load(std::memory_order_seq_cst);
+  /// No actor is left, nor any being made. In this order: one that is under way is counted as an
+  /// actor before it is none any more.
+  [[nodiscard]] bool is_deserted() const {
+    return spawns_under_way_.load(std::memory_order_seq_cst) == 0 && actor_count() == 0;
   }
-  void count_spawn_under_way(int change) noexcept {
-    spawns_under_way_.fetch_add(change, std::memory_order_seq_cst);
+  void wake_shutdown_if_over() noexcept;
+  void spawn_begins() noexcept { spawns_under_way_.fetch_add(1, std::memory_order_seq_cst); }
+  void spawn_is_over() noexcept {
+    spawns_under_way_.fetch_sub(1, std::memory_order_seq_cst);
+    wake_shutdown_if_over();
   }
 
   // ---- introspection

@@ -275,7 +275,7 @@ struct Callee {
   bool is_kept = false;  ///< it has the duty as a value: the answer may come from anywhere
 };
 Callee callee_of_open(const RequestPort& port) noexcept {
-  const Callee callee{port.slot->callee_address(), port.slot->is_kept()};
+  const Callee callee{port.slot->callee_address(), port.slot->callee.seen().keeps_duty};
   return port.slot->state(port.generation) == SlotState::pending ? callee : Callee{};
 }
 
@@ -292,6 +292,11 @@ Wait wait_of(const Cell& cell) noexcept {
   // Of this life of the slot, and what is read of it after: the store that opened it comes before.
   if (slot->state(port.generation) != SlotState::pending || slot->asked_by() != &cell) return {};
   return {port, (shown & takes_messages_meanwhile) != 0};
+}
+/// Whether what was just seen of its cell is that actor's: the cell may be another's by now.
+bool is_still_there(const Address& actor) noexcept {
+  return actor.cell->generation.load(std::memory_order_relaxed) ==  // behind seq_cst loads of its
+         actor.generation;                                          // wait, which it ends before
 }
 /// What keeps an actor from taking messages.
 RequestPort waits_of(const Cell& cell) noexcept {
@@ -332,7 +337,7 @@ bool Cell::closes_ring(const RequestPort& port, std::vector<Address>* path, Addr
     if (path != nullptr) path->push_back(callee);
     if (callee.cell == this) return callee.generation == own_generation();
     at = waits_of(*callee.cell);
-    if (at.slot == nullptr) return false;
+    if (at.slot == nullptr || !is_still_there(callee)) return false;
     const MessageType* asked = at.slot->asked.load(std::memory_order_relaxed);  // published with it
     if (asked == &message_type<AnyWait> && any != nullptr) *any = callee;
     if (asked == &message_type<Slowdown> && !mutant("slowdown_is_not_lifted")) {

@@ -512,3 +512,45 @@ TEST_CASE("S138 await_any closes a ring only if all its branches do", "[runtime]
     REQUIRE(chooser.ask(AskBoth{{a, quick}}, troupe::no_timeout).await() == "quick");
   });
 }
+
+namespace {
+
+struct GoOn {};
+/// Takes the duty to answer as a value, stashes the request with it at first, and asks whoever it
+/// serves before it answers.
+class Late : public troupe::Actor<Keep, GoOn, troupe::Ref<Touch>> {
+ public:
+  void receive(const Keep& m, troupe::ReplyTo<int> reply) {
+    if (goes_on_) {
+      reply(1);
+      return;
+    }
+    stash(m, std::move(reply));
+    static_cast<void>(asker_.ask(Touch{}, troupe::no_timeout).try_await());
+  }
+  void receive(const GoOn&) {
+    goes_on_ = true;
+    unstash_all();
+  }
+  void receive(const troupe::Ref<Touch>& asker) { asker_ = asker; }
+
+ private:
+  troupe::Ref<Touch> asker_;
+  bool goes_on_ = false;
+};
+
+}  // namespace
+
+TEST_CASE("S138 a stashed request is its actor's to answer again, and a ring through it is seen",
+          "[runtime]") {
+  on_every_schedule([](TestSystem& system) {
+    auto late = system.spawn<Late>({.name = "late"});
+    auto asker = system.spawn<Asker>({.name = "asker"}, late);
+    late.tell(troupe::Ref<Touch>{asker});
+    auto answer = asker.ask(Begun{}, troupe::no_timeout);
+    system.settle();
+    REQUIRE(system.why(late) == "/late waits for nobody");  // its ask was refused at once
+    late.tell(GoOn{});
+    REQUIRE(answer.await() == 1);
+  });
+}

@@ -7,134 +7,31 @@
 
 #include <catch2/catch.hpp>
 
-#include "mailbox/mailbox.hpp"
 #include "scheduler/deque.hpp"
 #include "scheduler/parker.hpp"
-#include "slot_word.hpp"
-#include "support/interleavings.hpp"
+#include "support/explored_cell.hpp"
 #include "timer/timer_service.hpp"
 
 using troupe::Duration;
 using troupe::TimePoint;
-using troupe::detail::SlotState;
-using troupe::test::Bounds;
+using troupe::test::Box;
 using troupe::test::expect;
-using troupe::test::Exploration;
-using troupe::test::explore;
 using troupe::test::Explored;
 using troupe::test::explored_choice;
 using troupe::test::explored_yield;
 using troupe::test::ExploredAtomics;
+using troupe::test::ExploredCell;
+using troupe::test::ExploredCommand;
+using troupe::test::ExploredLink;
 using troupe::test::ExploredMutex;
 using troupe::test::Plain;
+using troupe::test::require_all;
 using troupe::test::wait_until;
+using troupe::test::WaitingActor;
 
 namespace {
 
-/// Prints how many executions there were. Every one within the bounds was tried.
-template <class S>
-void require_all(const char* what, std::uint64_t at_least, const Bounds& bounds = {}) {
-  const Exploration e = explore<S>(bounds);
-  WARN(what << ": " << e.executions << " executions, " << bounds.preemptions << " pre-emptions, "
-            << bounds.delayed_stores << " delayed stores");
-  INFO("choices: " << e.choices << "\nsteps:\n" << e.schedule);
-  REQUIRE(e.finding == "");
-  REQUIRE(e.is_complete);
-  REQUIRE(e.executions >= at_least);
-}
-
 // ---- the mailbox
-
-struct ExploredLink {
-  /// A link's next, while the link may be used.
-  struct Next : Explored<ExploredLink*> {
-    bool is_freed = false;
-    void store(ExploredLink* link, std::memory_order order) {
-      Explored<ExploredLink*>::store(link, order);
-      expect(!is_freed, "a link is written to that is freed already");
-    }
-  };
-  Next next;
-  Plain<int> number{"a message"};
-  std::uint32_t to_generation = 0;
-};
-struct ExploredCommand {
-  Plain<ExploredCommand*> next{"a command"};
-};
-using Box = troupe::detail::BasicMailbox<ExploredLink, ExploredCommand, Explored>;
-
-/// A cell whose token goes round. Whoever takes it runs the cell at once.
-template <class Owner>
-struct ExploredCell {
-  Box::Inlet in;
-  Box::Outlet out;
-  Plain<int> turns{"what owners write"};
-  bool is_owned = false;
-
-  ExploredCell() {
-    Box::init(in, out);
-    in.tail.name = "tail";
-    in.stub.next.name = "stub.next";
-    out.commands.name = "commands";
-  }
-  Owner& owner() { return static_cast<Owner&>(*this); }
-
-  void tell(ExploredLink& link, int number) {
-    link.number = number;
-    if (Box::push(in, &link)) take_turn();
-  }
-  void command(ExploredCommand& command) {
-    if (Box::push_command(in, out, &command)) take_turn();
-  }
-  void take_up() {
-    expect(!is_owned, "two own the cell");
-    is_owned = true;
-    turns = turns + 1;
-  }
-  /// As Cell::run: commands, then messages, until the token is given up.
-  void take_turn() {
-    take_up();
-    go_on();
-  }
-  void go_on() {
-    for (;;) {
-      handle_commands();
-      ExploredLink* done = nullptr;
-      switch (Box::pop(in, out, done)) {
-        case Box::Pop::message:
-          if (done != nullptr) done->next.is_freed = true;
-          owner().handle(*out.head);
-          continue;
-        case Box::Pop::half_pushed: explored_yield(); continue;
-        case Box::Pop::empty: break;
-      }
-      if (!sleep()) return;
-    }
-  }
-  /// True: the token is here (still, or again).
-  bool sleep() {
-    is_owned = false;
-    ExploredLink* done = nullptr;
-    const Box::Idle idle = Box::go_idle(in, out, done);
-    if (done != nullptr) done->next.is_freed = true;
-    if (idle == Box::Idle::asleep || idle == Box::Idle::other_owner) return false;
-    take_up();
-    return true;
-  }
-  void handle_commands() {
-    if (!Box::has_commands(out)) return;
-    for (ExploredCommand* c = Box::take_commands(out); c != nullptr;) {
-      ExploredCommand* const next = c->next;
-      owner().handle(*c);
-      c = next;
-    }
-  }
-  void check_that_it_sleeps() {
-    expect(!is_owned, "somebody owns the cell for ever");
-    expect((in.tail.peek() & Box::mark) != 0, "the token is lost");
-    expect(out.commands.peek() == 0, "a command is left");
-  }
-};
 
 /// Mail and commands come while the owner goes idle.
 template <bool second_tells>
@@ -321,104 +218,6 @@ struct StuckStory : ParkerStory {
   void check() { check_that_all_sleep(2); }
 };
 
-// ---- ask slots
-
-/// An actor that waits for commands and for nothing else.
-struct WaitingActor {
-  Box::Inlet in;
-  Box::Outlet out;
-  Explored<int> scheduled;  // its turn
-  Plain<int> turns{"what owners write"};
-
-  WaitingActor() {
-    Box::init(in, out);
-    in.tail.bits &= ~Box::mark;
-  }
-  void command(ExploredCommand& command) {
-    if (!Box::push_command(in, out, &command)) return;
-    turns = turns + 1;  // the token is here
-    scheduled.fetch_add(1);
-  }
-  ExploredCommand* wait_for_commands() {
-    turns = turns + 1;
-    if (Box::go_waiting(out)) {
-      wait_until([this] { return scheduled.peek() != 0; });
-      expect(scheduled.fetch_sub(1) == 1, "two own the cell");
-    }
-    return Box::take_commands(out);
-  }
-};
-
-/// An actor asks twice, with the same slot. Each ask is answered and the first may time out; the
-/// asker waits for the outcome or gives up. The completion comes to its mailbox, as in
-/// ask_slots.cpp.
-struct SlotStory {
-  static constexpr const char* names[] = {"asker", "callee", "clock"};
-  struct Slot : ExploredCommand {
-    troupe::detail::BasicSlotWord<Explored> word;
-    Plain<int> value{"the value of an ask"};
-    bool is_free = true;
-  };
-  WaitingActor asker;
-  Slot slot;
-  Explored<int> asked{-1};  // the request, on its way
-  int outcomes[2] = {};
-  bool completion_came = false;
-
-  void run(std::size_t me) {
-    const int asks = me == 2 ? 1 : 2;
-    for (int ask = 0; ask < asks; ++ask) {
-      if (me == 0) {
-        open(ask);
-        if (explored_choice(2) == 0) {
-          while (!slot.word.is_over(life(ask))) wait();
-        }
-        release(ask);
-      } else {
-        wait_until([&] { return asked.peek() >= ask; });
-        asked.load(std::memory_order_acquire);
-        answer(ask, me == 1 ? SlotState::value : SlotState::failed);
-      }
-    }
-  }
-  static std::uint32_t life(int ask) { return static_cast<std::uint32_t>(ask); }
-  void open(int ask) {
-    expect(std::exchange(slot.is_free, false), "a slot is used before it is free");
-    completion_came = false;
-    slot.value = -1;
-    slot.word.open();
-    asked.store(ask, std::memory_order_release);
-  }
-  void wait() {
-    if (asker.wait_for_commands() != nullptr) completion_came = true;
-  }
-  /// release_slot.
-  void release(int ask) {
-    if (slot.word.give_up(life(ask))) {
-      ++outcomes[ask];
-    } else {
-      const SlotState state = slot.word.outcome(life(ask), explored_yield);
-      expect(state == SlotState::value || state == SlotState::failed, "won by nobody");
-      expect(slot.value == ask, "the answer is another ask's");
-      slot.word.close(life(ask));
-      while (!completion_came) wait();  // abandoned until then
-    }
-    slot.is_free = true;
-  }
-  /// win_slot and publish_slot.
-  void answer(int ask, SlotState outcome) {
-    if (!slot.word.win(life(ask))) return;
-    ++outcomes[ask];
-    slot.value = ask;
-    slot.word.publish(outcome);
-    asker.command(slot);
-  }
-  void check() {
-    expect(outcomes[0] == 1 && outcomes[1] == 1, "an ask does not end once");
-    expect(slot.is_free, "a slot is lost");
-  }
-};
-
 // ---- reuse of cells
 
 /// An actor ends and another is spawned into its cell, while somebody still tells the first.
@@ -569,11 +368,6 @@ TEST_CASE("S79 explored: work that is queued while a worker parks wakes it, or i
           "[runtime][explored]") {
   require_all<InjectStory>("parker, work from outside", 5000);
   require_all<StuckStory>("parker, work of a worker that is stuck", 5000);
-}
-
-TEST_CASE("S12 S15 explored: answer, timeout and release: one wins, and none reaches the next ask",
-          "[runtime][explored]") {
-  require_all<SlotStory>("ask slot", 5000);
 }
 
 TEST_CASE("S47 explored: a cell is reused while somebody still tells the actor that was in it",

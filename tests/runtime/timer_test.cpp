@@ -175,6 +175,18 @@ TEST_CASE("S35 the handler of a repeating timer does not overlap itself", "[runt
   });
 }
 
+TEST_CASE("S32 outside of a tick's handler no period was missed", "[runtime]") {
+  class Looks : public troupe::Actor<Never> {
+   public:
+    int receive(const Never&) {
+      const auto here = missed_ticks();
+      return static_cast<int>(here + troupe::blocking([this] { return missed_ticks(); }));
+    }
+  };
+  on_every_schedule(
+      [](TestSystem& system) { REQUIRE(system.spawn<Looks>().ask(Never{}).await() == 0); });
+}
+
 namespace {
 struct Missed {
   std::uint32_t periods;

@@ -247,6 +247,85 @@ TEST_CASE("S35 a repeating timer goes on after its actor was resumed", "[supervi
   });
 }
 
+TEST_CASE("S26 S35 a tick that overflows the stash was handled: its timer goes on after a resume",
+          "[supervision]") {
+  struct Tick {};
+  struct Close {};
+  struct Ticks {
+    using Reply = int;
+  };
+  class Trips : public troupe::Actor<Close, Ticks, troupe::Private<Tick>> {
+   public:
+    void on_start() override { every("tick", 1s, Tick{}, troupe::after_completion); }
+    void receive(const Close&) {
+      become([](const Ticks&) { return 0; }, troupe::otherwise_stash);
+    }
+    void receive(const Tick&) {}
+    int receive(const Ticks&) { return 0; }
+  };
+  class Top : public troupe::Supervisor<Ticks, Close> {
+   public:
+    Top() : Supervisor{{.decider = troupe::Decider{}.otherwise(troupe::Decision::resume)}} {}
+    void on_start() override {
+      child_ = start_child<Trips>({.id = "trips", .options = {.stash_max = 1}});
+    }
+    troupe::Forwarded<int> receive(const Ticks& m) { return forward(child_, m); }
+    void receive(const Close& m) { child_.tell(m); }
+
+   private:
+    troupe::Ref<Trips> child_;
+  };
+  on_every_schedule([](TestSystem& system) {
+    auto top = system.spawn<Top>();
+    top.tell(Close{});
+    system.advance(10s);  // the first is stashed, nine overflow it
+    REQUIRE(top.ask(Ticks{}).await() == 0);
+    REQUIRE(system.metrics().handler_failures >= 8);
+  });
+}
+
+namespace {
+
+struct Step {
+  int n;
+};
+struct Take {
+  using Reply = int;
+};
+/// Takes two steps and lets them lie, then one message more, over which it fails.
+class Skips : public troupe::Supervisor<Take> {
+ public:
+  Skips() : Supervisor{{.backoff = troupe::Backoff{.min = 1s, .max = 1s, .mail_max = 2}}} {}
+  void on_start() override {
+    child_ = start_child({.id = "skips"}, troupe::process([](troupe::Process<Step, Crash>& self) {
+                           self.receive([](const Crash&) { throw std::runtime_error("crash"); });
+                         }));
+    for (int n = 0; n < 5; ++n) child_.tell(Step{n});
+    child_.tell(Crash{});
+  }
+  int receive(const Take&) {
+    for (int n = 0; n < 7; ++n) child_.tell(Step{n});
+    return 0;
+  }
+
+ private:
+  troupe::Ref<Step, Crash> child_;
+};
+
+}  // namespace
+
+TEST_CASE("C68 of what comes while a process is held so much is kept, whatever it had let lie",
+          "[supervision]") {
+  on_every_schedule([](TestSystem& system) {
+    auto skips = system.spawn<Skips>();
+    system.settle();
+    REQUIRE(skips.ask(Take{}).await() == 0);  // the process is held by now
+    system.advance(2s);
+    REQUIRE(system.metrics().dropped_for(troupe::DropReason::ended) == 5);
+    REQUIRE(system.metrics().dropped_for(troupe::DropReason::held_too_many) == 5);
+  });
+}
+
 namespace {
 
 struct WatchOver {
