@@ -53,8 +53,8 @@ struct SystemGate {
     return open;
   }
   void leave() noexcept {
-    in_flight.fetch_sub(1, std::memory_order_release);
-  }  // partner: the wait in close
+    in_flight.fetch_sub(1, std::memory_order_release);  // partner: the wait in close
+  }
 };
 
 enum class Phase : std::uint8_t { free, starting, running, failing, held, ending };
@@ -195,7 +195,7 @@ struct Cell final : Runnable {
     return (own_generation() & ~has_locked_lane) + 1;
   }
   [[nodiscard]] std::uint32_t own_generation() const noexcept {
-    return generation.load(std::memory_order_relaxed);
+    return generation.load(std::memory_order_relaxed);  // as above
   }
   [[nodiscard]] bool is(Phase p) const noexcept {
     return phase.load(std::memory_order_relaxed) == p;  // the owner asks

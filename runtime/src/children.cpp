@@ -26,6 +26,7 @@ detail::Cell& observing_cell(const char* what) {
 detail::Cell* own_child(const Ref<>& child) {
   const detail::Worker* worker = detail::Worker::current();
   detail::Cell* cell = child.address().cell;
+  // Relaxed: nothing else is read by it.
   if (cell == nullptr ||
       cell->generation.load(std::memory_order_relaxed) != child.address().generation) {
     return nullptr;  // gone; its cell is the caller's until it has taken the notice, so this can't

@@ -45,8 +45,9 @@ Address look_at(const Cell& cell) noexcept {
 std::uint32_t mailbox_length(const Address& actor) noexcept {
   constexpr auto ended = ~std::uint32_t{0};
   if (actor.cell == nullptr) return ended;
+  // Relaxed: for a figure.
   const bool is_it = actor.cell->generation.load(std::memory_order_relaxed) == actor.generation;
-  return is_it ? mailbox_length(*actor.cell) : ended;  // relaxed above: a figure
+  return is_it ? mailbox_length(*actor.cell) : ended;
 }
 
 std::uint32_t mailbox_length(const Cell& cell) noexcept {

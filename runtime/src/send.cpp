@@ -224,8 +224,9 @@ Sent put_by_delivery(SystemCore& core, Worker* worker, const Address& to, Envelo
   count_push(cell, wakes);
   if (wakes) {
     if (!mutant("message_wakes_nobody")) schedule(core, worker, cell);
-  } else if (cell.pushed.load(std::memory_order_relaxed) % slow_look_interval == 0) [[unlikely]] {
-    slow_sender(core, worker, to);  // relaxed: a sample
+  } else if (cell.pushed.load(std::memory_order_relaxed) % slow_look_interval ==  // a sample
+             0) [[unlikely]] {
+    slow_sender(core, worker, to);
   }
   return Sent::ok;
 }

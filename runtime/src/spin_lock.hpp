@@ -11,14 +11,14 @@ namespace troupe::detail {
 class SpinLock {
  public:
   void lock() noexcept {
-    for (int tries = 0; locked_.exchange(true, std::memory_order_acquire);
-         ++tries) {  // partner: unlock's release
+    // Partner: unlock's release.
+    for (int tries = 0; locked_.exchange(true, std::memory_order_acquire); ++tries) {
       if (tries > 64) std::this_thread::yield();
     }
   }
   void unlock() noexcept {
-    locked_.store(false, std::memory_order_release);
-  }  // partner: lock's acquire
+    locked_.store(false, std::memory_order_release);  // partner: lock's acquire
+  }
 
  private:
   std::atomic<bool> locked_{false};

@@ -38,9 +38,10 @@ void StallWatch::look_at_handlers(TimePoint now) {
     const std::uint64_t handled = worker->counters.handled.load(std::memory_order_relaxed);
     if (cell == nullptr || cell != seen.cell || handled != seen.handled) {
       seen = {cell, handled, now, false};
+      // Both come with the third.
       worker->seen_since.store(now.time_since_epoch().count(), std::memory_order_relaxed);
-      worker->seen_handled.store(handled, std::memory_order_relaxed);  // both come with the next
-      worker->seen_running.store(cell, std::memory_order_release);     // partner: running_for
+      worker->seen_handled.store(handled, std::memory_order_relaxed);
+      worker->seen_running.store(cell, std::memory_order_release);  // partner: running_for
       continue;
     }
     if (seen.reported || now - seen.since < handler_limit_) continue;
@@ -67,6 +68,7 @@ void StallWatch::look_at_mailboxes(TimePoint now, bool busy) {
     if (waits != 0 && (waits & takes_messages_meanwhile) == 0) goes_on_looking_ = true;
     const std::uint32_t taken = cell.taken.load(std::memory_order_relaxed);
     const std::uint32_t came = messages_came(cell);
+    // Relaxed: as above.
     if (cell.phase.load(std::memory_order_relaxed) == Phase::free || came == taken) return;
     Mailbox now_seen{cell.generation.load(std::memory_order_relaxed), came, now, false};
     const auto found = before.find(&cell);

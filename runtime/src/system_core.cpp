@@ -264,8 +264,8 @@ void SystemCore::count_drop(DropReason reason) noexcept {
 Metrics SystemCore::metrics() const {
   Metrics m;
   const auto read = [](const std::atomic<std::uint64_t>& c) {
-    return c.load(std::memory_order_relaxed);
-  };  // plain counts
+    return c.load(std::memory_order_relaxed);  // plain counts
+  };
   for_each_counters([&](const Counters& c) {
     m.messages_handled += read(c.handled);
     m.actors_spawned += read(c.spawned);

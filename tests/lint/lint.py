@@ -9,6 +9,7 @@ import os
 import re
 import subprocess
 import sys
+from itertools import takewhile
 
 FILE_LINES_MAX = 600
 FUNCTION_LINES_MAX = 70
@@ -72,14 +73,21 @@ def check_lines(path, lines):
 
 
 def check_memory_orders(path, lines):
+    """The comment is in the statement itself, or in the three lines above it, in the same paragraph."""
     if not path.startswith("runtime/src/"):
         return
-    for number, line in enumerate(lines, 1):
-        if not re.search(r"memory_order_(relaxed|acquire|release|acq_rel)", code_of(line)):
+    code = [code_of(line).rstrip() for line in lines]
+    for number, line in enumerate(code):
+        if not re.search(r"memory_order_(relaxed|acquire|release|acq_rel)", line):
             continue
-        around = lines[max(0, number - 7):number + 1]
-        if not any("//" in near for near in around):
-            yield number, "memory_order", "say in a comment which access this one is paired with, or why none is needed"
+        begin = end = number
+        while begin > 0 and code[begin - 1] and not code[begin - 1].endswith((";", "{", "}")):
+            begin -= 1
+        while end < len(code) - 1 and not code[end].endswith((";", "{")):
+            end += 1
+        above = takewhile(lambda text: text.strip(), reversed(lines[max(0, begin - 3):begin]))
+        if not any("//" in text for text in [*lines[begin:end + 1], *above]):
+            yield number + 1, "memory_order", "say in a comment which access this one is paired with, or why none is needed"
 
 
 def check_lengths(path, lines):

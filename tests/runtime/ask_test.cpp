@@ -280,6 +280,40 @@ TEST_CASE("S20 C109 a forwarded request is answered by the third actor, within t
   });
 }
 
+namespace {
+struct Buy {
+  using Reply = int;
+};
+/// Asks its shop for much longer than anybody waits for itself.
+class Buyer : public troupe::Actor<Buy> {
+ public:
+  Buyer(troupe::Ref<Add> shop, troupe::Ref<Add> out) : shop_(shop), out_(out) {}
+  int receive(const Buy&) {
+    const int price = shop_.ask(Add{1, 2}, 1h).await();
+    out_.tell(Add{price, 0});
+    return price;
+  }
+
+ private:
+  troupe::Ref<Add> shop_;
+  troupe::Ref<Add> out_;
+};
+}  // namespace
+
+TEST_CASE("S20 a handler's own asks don't end with the time of who asked for it", "[runtime]") {
+  on_every_schedule([](TestSystem& system) {
+    Probe<Add> shop{system};
+    Probe<Add> out{system};
+    auto buyer = system.spawn<Buyer>(shop.ref(), out.ref());
+    auto bought = buyer.ask(Buy{}, 100ms);
+    shop.expect<Add>();
+    system.advance(1s);
+    REQUIRE(bought.try_await().error().kind == AskErrorKind::timeout);
+    shop.reply<Add>(7);
+    REQUIRE(out.expect<Add>(0s).a == 7);
+  });
+}
+
 TEST_CASE("S21 pipe_to_self makes a message of the answer, and of the failure", "[runtime]") {
   on_every_schedule([](TestSystem& system) {
     auto server = system.spawn<Server>();

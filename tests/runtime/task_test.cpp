@@ -384,6 +384,37 @@ TEST_CASE("S81 in a coroutine blocking_task runs on the blocking pool, and throw
   });
 }
 
+TEST_CASE(
+    "S81 no more blocking calls run at a time than blocking_threads_max, and all get their turn",
+    "[runtime]") {
+  constexpr int calls = 6;
+  static std::atomic<int> begun, active, most;
+  begun = active = most = 0;
+  class Blocks : public troupe::Actor<ReadFile> {
+   public:
+    std::string receive(const ReadFile&) {
+      ++begun;
+      troupe::blocking([] {
+        const int now = ++active;
+        for (int seen = most; now > seen && !most.compare_exchange_weak(seen, now);) {
+        }
+        while (begun < calls) std::this_thread::yield();
+        for (int i = 0; i < 1000; ++i) std::this_thread::yield();
+        --active;
+      });
+      return "read";
+    }
+  };
+  troupe::SystemOptions options;
+  options.blocking_threads_max = 2;
+  TestSystem system{1, troupe::testkit::Schedule::threads, options};
+  std::vector<troupe::Ask<std::string>> asks;
+  for (int i = 0; i < calls; ++i)
+    asks.push_back(system.spawn<Blocks>().ask(ReadFile{}, troupe::no_timeout));
+  for (auto& ask : asks) REQUIRE(ask.await() == "read");
+  REQUIRE(most == 2);
+}
+
 namespace {
 
 /// Holds memory that a call on the blocking pool uses.

@@ -290,6 +290,28 @@ TEST_CASE("S72 C66 of what comes while a child backs off only so much is kept", 
       observed_by(recorder));
 }
 
+TEST_CASE("S46 S68 a poison that came while a restart backed off ends the next incarnation",
+          "[supervision]") {
+  on_every_schedule([](TestSystem& system) {
+    Fixture f{system,
+              {.restarts_max = 10},
+              {{.id = "a",
+                .restart = Restart::transient,
+                .backoff = troupe::Backoff{.min = 1s, .max = 1s, .jitter = 0, .mail_max = 1}}}};
+    const auto child = f.child("a");
+    child.tell(Fail{});
+    system.settle();
+    auto before = child.ask(Ping{}, 1h);
+    auto dropped = child.ask(Ping{}, 1h);  // one too many to be kept
+    REQUIRE(system.poison(child) == troupe::Sent::ok);
+    system.advance(2s);
+    REQUIRE(before.await() == 1);
+    REQUIRE_FALSE(dropped.try_await());
+    REQUIRE(child.ask(Ping{}, 1h).try_await().error().kind == troupe::AskErrorKind::receiver_down);
+    REQUIRE(f.script->starts_of("a") == 2);
+  });
+}
+
 namespace {
 struct Idle {};
 class Nothing : public troupe::Actor<Idle> {

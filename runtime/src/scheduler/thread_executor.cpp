@@ -30,8 +30,8 @@ class ThreadWorker final : public Worker {
       : Worker(system, stacks, seed), index(number), executor_(executor), is_alone_(alone) {}
 
   void push(Runnable& runnable) override {
-    if (slot.load(std::memory_order_relaxed) == nullptr) {
-      slot.store(&runnable, std::memory_order_release);  // partner: a thief's exchange
+    if (slot.load(std::memory_order_relaxed) == nullptr) {  // thieves only empty it
+      slot.store(&runnable, std::memory_order_release);     // partner: a thief's exchange
       return;
     }
     Runnable* older = exchange_slot(&runnable);
