@@ -23,6 +23,7 @@ EDGES = {
     "asio": {"runtime", "asio"},
     "supervision": {"runtime", "supervision"},
     "codec": {"runtime", "codec"},
+    "remoting": {"runtime", "codec", "remoting"},
     "codec_testkit": {"runtime", "testkit", "codec", "codec_testkit"},
 }
 BANNED = [
