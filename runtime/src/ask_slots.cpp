@@ -485,7 +485,7 @@ std::size_t await_any_slot(const RequestPort* asks, std::size_t count) {
 }
 
 void waits_for(const RequestPort& port, const Address& callee) noexcept {
-  if (port.slot != nullptr) port.slot->open_for(callee);
+  if (port.slot != nullptr) port.slot->pass_on(port.generation, callee);
 }
 
 bool is_over(const RequestPort& ask) noexcept {

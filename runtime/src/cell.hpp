@@ -302,16 +302,18 @@ struct Cell final : Runnable {
   bool waits_for_no_verdict();
   void request_end(const ExitReason& why, StopReason reason);
   void arm_stop_timer(TimePoint due);
+  void limit_end(const std::optional<Duration>& limit);
   void end_watches();
   void answer_stop_waiters();
   void started_ok();
-  void tell_parent_of_start();
+  void tell_parent(CommandKind what);
 
   // cell_commands.cpp
   void handle_commands();
   [[nodiscard]] bool is_for_this_life(std::uint32_t life) const noexcept;
   void handle(Command* command);
   void bounce_command(Command* command, const ExitReason& why = ExitReason::no_actor());
+  void handle_incarnation(const IncarnationCommand& news);
   void handle_watch_fired(WatchRecord& record);
   bool is_called_off(Envelope& e);
   void handle_exit_signal(LinkRecord& signal);

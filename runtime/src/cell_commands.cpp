@@ -54,21 +54,16 @@ void Cell::handle(Command* command) {
       break;
     }
     case CommandKind::watch_fired: handle_watch_fired(static_cast<WatchRecord&>(*command)); break;
-    case CommandKind::incarnation: {
-      auto& news = static_cast<IncarnationCommand&>(*command);
-      const auto& watched = made(ext().relations).watched;
-      const auto found = watched.find(news.token);
-      if (found != watched.end()) {
-        append_notice(make_notice(Down{{news.token}, Ref<>{found->second.target}, news.why, true}));
-      }
+    case CommandKind::incarnation:
+      handle_incarnation(static_cast<IncarnationCommand&>(*command));
       break;
-    }
     case CommandKind::link: handle_link(static_cast<LinkCommand&>(*command)); break;
     case CommandKind::unlink: handle_unlink(static_cast<LinkCommand&>(*command)); break;
     case CommandKind::exit_signal: handle_exit_signal(static_cast<LinkRecord&>(*command)); break;
     case CommandKind::child_gone:
     case CommandKind::child_ended:
     case CommandKind::child_started:
+    case CommandKind::child_rebuilt:
       handle_child(static_cast<ChildCommand&>(*command));
       return;  // the child's memory
     case CommandKind::child_abandoned:
@@ -138,7 +133,8 @@ void Cell::bounce_command(Command* command, const ExitReason& why) {
     case CommandKind::child_gone:
     case CommandKind::child_abandoned:
     case CommandKind::child_ended:
-    case CommandKind::child_started: TROUPE_CHECK(false, "a child outlived its parent"); return;
+    case CommandKind::child_started:
+    case CommandKind::child_rebuilt: TROUPE_CHECK(false, "a child outlived its parent"); return;
     default: break;
   }
   delete_command(command);
@@ -174,6 +170,13 @@ void delete_command(Command* command) noexcept {
 }
 
 // ---- watches, monitors, links
+
+void Cell::handle_incarnation(const IncarnationCommand& news) {
+  const auto& watched = made(ext().relations).watched;
+  const auto found = watched.find(news.token);
+  if (found == watched.end()) return;
+  append_notice(make_notice(Down{{news.token}, Ref<>{found->second.target}, news.why, true}));
+}
 
 void Cell::handle_watch_fired(WatchRecord& record) {
   auto& watched = made(ext().relations).watched;
@@ -402,7 +405,6 @@ void Cell::remove_child(Cell& child) {
 }
 
 void Cell::handle_child(ChildCommand& notice) {
-  const bool is_start = notice.kind == CommandKind::child_started;
   CellExtension& e = ext();
   const Ref<> child{notice.child};
   ChildObserver* o = e.has_object ? observer() : nullptr;
@@ -413,14 +415,22 @@ void Cell::handle_child(ChildCommand& notice) {
     remove_child(cell);
     core().give_cell(cell);
     if (o != nullptr) o->child_gone(child, why);
-  } else if (is_start) {
-    if (o != nullptr) o->child_started(child);
+  } else if (notice.kind == CommandKind::child_started) {
     delete &notice;
-  } else if (o == nullptr) {
-    verdict::release(child);  // nobody is left to judge
+    if (o != nullptr) o->child_started(child);
+  } else if (notice.kind == CommandKind::child_rebuilt) {
+    delete &notice;
+    if (o != nullptr) o->child_rebuilt(child);
   } else {
-    const auto& ended = static_cast<ChildEndedCommand&>(notice);
-    o->child_ended({child, ended.why, ended.can_resume, ended.starting});
+    auto& command = static_cast<ChildEndedCommand&>(notice);
+    const Ended ended{child, command.why, command.can_resume, command.starting};
+    if (!command.arrives()) {
+      delete &command;  // it has ended without a verdict
+    } else if (o == nullptr) {
+      verdict::release(child);  // nobody is left to judge
+    } else {
+      o->child_ended(ended);
+    }
   }
 }
 
@@ -454,10 +464,12 @@ void Cell::handle_verdict(VerdictCommand& verdict) {
       oversight.maker = std::move(verdict.maker);
       if (verdict.mail_max) drop_newest(*verdict.mail_max);
       begin_end(e.why, StopReason::restart, After::rebuild);
+      limit_end(verdict.limit);
       break;
     default: {
       const bool failed = e.why.kind() == ExitReason::Kind::failure;
       begin_end(e.why, failed ? StopReason::failure : StopReason::stop, After::terminate);
+      limit_end(verdict.limit);
       break;
     }
   }

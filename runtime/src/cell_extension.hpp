@@ -83,11 +83,17 @@ struct Relations {
 /// What others want of an actor's life. A held child has it from its spawn on: that it may fail
 /// without memory.
 struct Oversight {
+  Oversight() = default;
+  Oversight(const Oversight&) = delete;
+  Oversight& operator=(const Oversight&) = delete;
+  ~Oversight() {
+    if (ended != nullptr && !ended->arrives()) delete ended;
+  }
   RequestPort started;  ///< who waits for on_start
   std::optional<Duration> stop_limit;
   TimerRecord* stop_timer = nullptr;
   std::vector<RequestPort> stop_waiters;
-  ChildEndedCommand ended;                     ///< to the parent; its verdict comes before the next
+  ChildEndedCommand* ended = nullptr;          ///< of a held child
   std::optional<ExitReason> end_when_resumed;  ///< came while the parent's verdict was awaited
   std::shared_ptr<const Maker> maker;          ///< for the rebuild under way
   std::uint32_t came_when_held = 0;  ///< messages_came when the verdict began to be awaited

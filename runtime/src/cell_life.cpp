@@ -27,16 +27,16 @@ void Cell::started_ok() {
     const RequestPort started = extension->take_started();
     if (started.slot != nullptr) answer_done(started);
   }
-  tell_parent_of_start();
+  tell_parent(CommandKind::child_started);
 }
 
 /// A held child's parent hears of each incarnation that works. In launch that is the parent's own
 /// turn, and the notice goes straight to its commands: before any that the child will send.
-void Cell::tell_parent_of_start() {
+void Cell::tell_parent(CommandKind what) {
   Cell* const boss = parent.load(std::memory_order_relaxed);  // set at spawn
   if (boss == nullptr || !is_held) return;
   auto* notice = new ChildCommand;
-  notice->kind = CommandKind::child_started;
+  notice->kind = what;
   notice->to_generation =
       boss->generation.load(std::memory_order_relaxed);  // or the life before: see Reaper
   notice->child = address();
@@ -95,8 +95,10 @@ void Cell::fail(ExitReason why, bool starting, const CellTurn* turn) {
     begin_end(std::move(why), StopReason::failure, After::terminate);
     return;
   }
+  if (e.stop_pending && !mutant("failure_calls_off_a_stop"))
+    e.oversight->end_when_resumed = std::move(e.why);
   e.why = std::move(why);
-  e.oversight->ended.starting = starting;
+  e.oversight->ended->starting = starting;
   set(Phase::failing);
   cancel_frames();
 }
@@ -115,18 +117,22 @@ void Cell::hold_for_verdict(bool can_resume) {
   CellExtension& e = ext();
   set(Phase::held);
   Oversight& oversight = *e.oversight;  // of each held child
+  if (oversight.stop_timer != nullptr) release_timer(std::exchange(oversight.stop_timer, nullptr));
+  e.out_of_time = false;
   oversight.came_when_held = messages_came(*this);
   e.stop_pending = false;
   Cell* const boss = parent.load(std::memory_order_relaxed);  // set at spawn
-  oversight.ended.kind = CommandKind::child_ended;
-  oversight.ended.to_generation =
+  ChildEndedCommand& ended = *oversight.ended;
+  ended.kind = CommandKind::child_ended;
+  ended.to_generation =
       boss->generation.load(std::memory_order_relaxed);  // or the life before: see Reaper
-  oversight.ended.child = address();
-  oversight.ended.why = e.why;
+  ended.child = address();
+  ended.why = e.why;
   // A process is its function, which the failure has unwound: nothing is left to go on.
   const bool is_over = own_type().turns == TurnsKind::process && !mutant("process_is_resumed");
-  oversight.ended.can_resume = can_resume && !oversight.ended.starting && !is_over;
-  send_command(*boss, &oversight.ended);
+  ended.can_resume = can_resume && !ended.starting && !is_over;
+  ended.is_on_its_way.store(true);
+  send_command(*boss, &ended);
 }
 
 // ---- the end
@@ -213,6 +219,16 @@ void Cell::arm_stop_timer(TimePoint due) {
     if (timer->due <= due || !core().timers().disarm(*timer)) return;
   }
   arm_cell_timer(*this, *timer, due);
+}
+
+/// Of an end that has begun: how long on_stop may take.
+void Cell::limit_end(const std::optional<Duration>& limit) {
+  if (!limit || *limit == no_timeout || mutant("on_stop_after_a_failure_has_no_limit")) return;
+  if (*limit <= Duration::zero()) {
+    extension->out_of_time = true;
+  } else {
+    arm_stop_timer(deadline_after(core().now(), *limit));
+  }
 }
 
 void Cell::answer_stop_waiters() {
@@ -366,7 +382,7 @@ void Cell::rebuild() {
     send_command(*w->watcher.cell, news);
   }
   e.ended_by_request = false;
-  e.oversight->ended.starting = false;
+  e.oversight->ended->starting = false;
   const std::shared_ptr<const Maker> maker = std::move(e.oversight->maker);
   const ActorType& t = own_type();
   if (is_apart != 0) {
@@ -393,7 +409,11 @@ void Cell::rebuild() {
   }
   e.has_object = true;
   actor().cell_ = this;
-  if (!t.has_on_start) started_ok();
+  if (t.has_on_start) {
+    tell_parent(CommandKind::child_rebuilt);
+  } else {
+    started_ok();
+  }
 }
 
 void Cell::tell_watchers(const ExitReason& why) {

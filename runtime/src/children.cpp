@@ -42,7 +42,7 @@ detail::Cell* own_child(const Ref<>& child) {
 
 void send_verdict(const Ref<>& child, detail::CommandKind kind,
                   std::shared_ptr<const detail::Maker> maker = {},
-                  std::optional<std::uint32_t> mail_max = {}) {
+                  std::optional<std::uint32_t> mail_max = {}, std::optional<Duration> limit = {}) {
   detail::Cell* cell = own_child(child);
   if (cell == nullptr) return;
   auto* verdict = new detail::VerdictCommand;
@@ -50,6 +50,7 @@ void send_verdict(const Ref<>& child, detail::CommandKind kind,
   verdict->to_generation = child.address().generation;
   verdict->maker = std::move(maker);
   verdict->mail_max = mail_max;
+  verdict->limit = limit;
   detail::send_command(*cell, verdict);
 }
 
@@ -57,14 +58,14 @@ void send_verdict(const Ref<>& child, detail::CommandKind kind,
 
 namespace verdict {
 void restart(const Ref<>& child, std::shared_ptr<const detail::Maker> maker,
-             std::optional<std::uint32_t> mail_max) {
-  send_verdict(child, detail::CommandKind::restart, std::move(maker), mail_max);
+             std::optional<std::uint32_t> mail_max, std::optional<Duration> limit) {
+  send_verdict(child, detail::CommandKind::restart, std::move(maker), mail_max, limit);
 }
 void resume(const Ref<>& child) {
   send_verdict(child, detail::CommandKind::resume);
 }
-void release(const Ref<>& child) {
-  send_verdict(child, detail::CommandKind::release);
+void release(const Ref<>& child, std::optional<Duration> limit) {
+  send_verdict(child, detail::CommandKind::release, {}, {}, limit);
 }
 }  // namespace verdict
 

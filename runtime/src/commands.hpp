@@ -2,6 +2,7 @@
 // they concern, so that failing needs no memory.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -27,6 +28,7 @@ enum class CommandKind : std::uint8_t {
   child_abandoned,  ///< gone, but its cell is still in use
   child_ended,
   child_started,
+  child_rebuilt,  ///< restarted, and about to start
   restart,
   resume,
   release,
@@ -110,15 +112,22 @@ struct LinkCommand : Command {
   std::uint64_t other_id = 0;
 };
 
-/// From a child to its parent. Lives in the cell's extension, or (child_gone) in the memory of the
-/// dead object, or (child_started, child_abandoned) on the heap.
+/// From a child to its parent. Lives in the memory of the dead object (child_gone), on the heap, or
+/// as below.
 struct ChildCommand : Command {
   Address child;
   ExitReason why;
 };
+/// Made with a held child and used for each of its ends: the parent's verdict comes before the
+/// next. One whose parent is abandoned ends without a verdict, perhaps while this is on its way:
+/// who is later, the taker or the child's end, deletes it.
 struct ChildEndedCommand : ChildCommand {
   bool can_resume = false;
   bool starting = false;
+  std::atomic<bool> is_on_its_way{false};
+
+  /// For both of them. False: the other was here.
+  [[nodiscard]] bool arrives() noexcept { return is_on_its_way.exchange(false); }
 };
 
 struct RunCommand : Command {
@@ -128,6 +137,7 @@ struct RunCommand : Command {
 struct VerdictCommand : Command {
   std::shared_ptr<const Maker> maker;
   std::optional<std::uint32_t> mail_max;
+  std::optional<Duration> limit;  ///< of the on_stop that is still to come
 };
 
 void delete_command(Command* command) noexcept;

@@ -76,8 +76,12 @@ Sent poison_actor(const Address& actor) {
 }
 
 void stop_self(Cell& self, ExitReason why) {
-  if (!self.is(Phase::running) && !self.is(Phase::starting)) return;
   CellExtension& e = self.ext();
+  if (self.is(Phase::failing) || self.is(Phase::held)) {  // its parent decides first
+    if (e.has_object) e.oversight->end_when_resumed = std::move(why);
+    return;
+  }
+  if (!self.is(Phase::running) && !self.is(Phase::starting)) return;
   e.why = std::move(why);
   e.after = e.hold ? After::hold : After::terminate;
   e.stop_pending = true;  // ends when this handler, and others that wait, are done

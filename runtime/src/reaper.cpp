@@ -46,6 +46,7 @@ bool is_for_the_handler(CommandKind kind) noexcept {
     case CommandKind::child_abandoned:
     case CommandKind::child_ended:
     case CommandKind::child_started:
+    case CommandKind::child_rebuilt:
     case CommandKind::watch_fired:
     case CommandKind::incarnation: return true;
     default: return false;

@@ -44,6 +44,7 @@ void prepare(Cell& cell, Cell* parent, const SpawnOptions& options, SystemCore& 
     e.guardian = guardian;
   }
   if (hold || options.stop_timeout) made(cell.ext().oversight).stop_limit = options.stop_timeout;
+  if (hold) cell.ext().oversight->ended = new ChildEndedCommand;
   if (options.stash_max != 0 || !options.restart_keeps_stash) {
     Intake& intake = made(cell.ext().intake);
     intake.stash_max = options.stash_max;
@@ -204,7 +205,7 @@ Address NewCell::launch(const RequestPort& started) {
   }
   cell.set(Phase::running);
   if (started.slot != nullptr) answer_done(started);
-  cell.tell_parent_of_start();
+  cell.tell_parent(CommandKind::child_started);
   MailLink* none = nullptr;
   const Mailbox::Idle idle = Mailbox::go_idle(cell.in, cell.out, none);
   if (idle == Mailbox::Idle::asleep || idle == Mailbox::Idle::other_owner) return address;

@@ -42,7 +42,7 @@ void SupervisorBase::terminate_by_hand(SupervisedChild* child, const AdminReply&
   child->by_hand = true;
   if (child->state == ChildState::held || child->state == ChildState::backing_off) {
     leave(*child);
-    go_on_with_held();
+    go_on();
   } else if (child->state != ChildState::leaving && child->state != ChildState::halting) {
     halt(*child);
   }

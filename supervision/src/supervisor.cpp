@@ -18,6 +18,7 @@ ChildType type_of(const ChildSpec& spec, const Maker& maker) {
 }
 
 std::optional<Duration> limit_of(const SupervisedChild& child) {
+  if (child.maker == nullptr) return child.spec.shutdown->limit();  // a temporary child: see below
   const Shutdown standard = type_of(child.spec, *child.maker) == ChildType::supervisor
                                 ? Shutdown::infinity()
                                 : Shutdown{std::chrono::seconds(5)};
@@ -144,8 +145,10 @@ Ref<> SupervisorBase::add_child(ChildSpec spec, std::shared_ptr<const Maker> mak
   if (result) return ref;
   if (const auto found = by_number_.find(number); found != by_number_.end()) {
     SupervisedChild* const child = found->second;
-    if (has_started(child->state) && !mutant("late_start_is_forgotten"))
-      return child->ref;  // it said so when its time was just over
+    // It said so when its time was just over; or a sibling's failure restarts it along with others.
+    const bool is_restarted = group_ && group_->current == child && !child->by_hand;
+    const bool is_here = (has_started(child->state) || is_restarted) && child->ref;
+    if (is_here && !mutant("late_start_is_forgotten")) return child->ref;
     child->by_hand = true;
     child->erase = true;
     if (child->state == ChildState::starting) {  // it took too long
@@ -227,44 +230,8 @@ void SupervisorBase::ended(SupervisedChild& ended_child, const Ended& ended) {
   } else {  // those that ended meanwhile come first: this one may need them
     set(*child, ChildState::held);
     queued_.push_back([this, number = child->number, end, ended] { retry(number, end, ended); });
-    end_group();
   }
-  go_on_with_held();
-}
-
-/// The child, if it still waits for what is decided about that end of it.
-SupervisedChild* SupervisorBase::find_held(std::uint64_t number, std::uint64_t end) {
-  const auto found = by_number_.find(number);
-  if (found == by_number_.end() || found->second->state != ChildState::held) return nullptr;
-  const bool is_that_end = found->second->ends == end || mutant("decision_is_for_any_end");
-  return is_that_end ? found->second : nullptr;
-}
-
-/// A child that failed to start within a group, after what had waited for the group's end.
-void SupervisorBase::retry(std::uint64_t number, std::uint64_t end, const Ended& ended) {
-  const auto found = by_number_.find(number);
-  if (found == by_number_.end()) return;
-  if (SupervisedChild* held = find_held(number, end)) {
-    decide(*held, ended);
-  } else {  // another's restart took it along; its own failure counts all the same (S64)
-    static_cast<void>(count_restart(*found->second, ended.why));
-  }
-}
-
-/// What a group left held goes on, unless a child is still to be restarted, which takes it along.
-void SupervisorBase::go_on_with_held() {
-  if (group_ || shutting_down_ || gave_up_) return;
-  if (count(ChildState::backing_off) + count(ChildState::restarting) > 0) return;
-  if (count(ChildState::held) == 0) {
-    end_group();
-    return;
-  }
-  Group group;
-  for (SupervisedChild& child : children_) {
-    if (child.state == ChildState::held) group.to_start.push_back(&child);
-  }
-  group_ = std::move(group);
-  start_next();
+  go_on();
 }
 
 void SupervisorBase::decide(SupervisedChild& child, const Ended& ended) {
@@ -333,6 +300,7 @@ void SupervisorBase::limit_start(SupervisedChild& child) {
 void SupervisorBase::start_timer_due(SupervisedChild& child) {
   child.start_timer_runs = false;
   if (child.state != ChildState::starting && child.state != ChildState::restarting) return;
+  if (child.start_deadline == TimePoint::max()) return;
   const Duration left = child.start_deadline - supervisor_now();
   if (left <= Duration::zero()) {
     halt_child(child.ref, Duration::zero());
@@ -352,9 +320,16 @@ void SupervisorBase::restart_child_now(SupervisedChild& child) {
     spawn_anew(child);
     return;
   }
-  limit_start(child);
+  child.start_deadline = TimePoint::max();  // until child_rebuilt
   verdict::restart(child.ref, child.maker,
-                   waited && backoff ? std::optional(backoff->mail_max) : std::nullopt);
+                   waited && backoff ? std::optional(backoff->mail_max) : std::nullopt,
+                   limit_of(child));
+}
+
+/// What the incarnation before took to end is none of the time of this one's start.
+void SupervisorBase::child_rebuilt(const Ref<>& ref) {
+  SupervisedChild* child = find(ref);
+  if (child != nullptr && child->state == ChildState::restarting) limit_start(*child);
 }
 
 /// In place of one that was abandoned: a new actor, under the same name.
@@ -396,6 +371,8 @@ void SupervisorBase::control_timer_due(std::uint64_t token) {
   if (shutting_down_ || found == by_number_.end() ||
       found->second->state != ChildState::backing_off)
     return;
+  const bool is_of_another_time = supervisor_now() < found->second->last_failure;
+  if (is_of_another_time && !mutant("old_backoff_ends_the_new")) return;
   if (group_) {
     queued_.push_back([this, token] { control_timer_due(token); });
   } else {
@@ -412,80 +389,6 @@ void SupervisorBase::actor_resumed() {
   if (!gives_up_when_resumed_.empty()) give_up(std::exchange(gives_up_when_resumed_, {}));
 }
 
-// ---- restarting
-
-void SupervisorBase::restart_now(SupervisedChild& cause) {
-  if (options_.strategy == Strategy::one_for_one || options_.strategy == Strategy::dynamic) {
-    restart_child_now(cause);
-    return;
-  }
-  cause.mail_is_limited = cause.state == ChildState::backing_off;
-  set(cause, ChildState::held);
-  Group group;
-  bool takes_part = options_.strategy == Strategy::one_for_all;
-  for (SupervisedChild& child : children_) {
-    takes_part = takes_part || &child == &cause;
-    if (!takes_part || child.state == ChildState::stopped || child.state == ChildState::leaving ||
-        child.by_hand)
-      continue;
-    if (&child != &cause) group.to_halt.push_back(&child);
-    group.to_start.push_back(&child);
-  }
-  group_ = std::move(group);
-  halt_next();
-}
-
-/// Halts what is left to halt, last first; then starts.
-void SupervisorBase::halt_next() {
-  while (!group_->to_halt.empty()) {
-    if (mutant("siblings_stop_in_start_order"))
-      std::swap(group_->to_halt.front(), group_->to_halt.back());
-    SupervisedChild& child = *group_->to_halt.back();
-    group_->to_halt.pop_back();
-    switch (child.state) {
-      case ChildState::held:
-      case ChildState::leaving:
-      case ChildState::stopped: continue;
-      case ChildState::backing_off:
-        child.mail_is_limited = true;
-        set(child, ChildState::held);
-        continue;
-      default:
-        group_->current = &child;
-        halt(child);
-        return;
-    }
-  }
-  start_next();
-}
-
-void SupervisorBase::start_next() {
-  while (!group_->to_start.empty()) {
-    SupervisedChild& child = *group_->to_start.front();
-    group_->to_start.pop_front();
-    if (child.state != ChildState::held) continue;
-    if (child.spec.restart == Restart::temporary &&
-        !mutant(
-            "siblings_restart_temporary")) {  // never restarted, not even along with others (S62)
-      leave(child);
-      continue;
-    }
-    group_->current = &child;
-    restart_child_now(child);
-    return;
-  }
-  end_group();
-}
-
-void SupervisorBase::end_group() {
-  group_.reset();
-  while (!queued_.empty() && !group_) {
-    const auto next = std::move(queued_.front());
-    queued_.pop_front();
-    next();
-  }
-}
-
 // ---- stopping
 
 void SupervisorBase::halt(SupervisedChild& child) {
@@ -494,13 +397,13 @@ void SupervisorBase::halt(SupervisedChild& child) {
     return;
   }
   set(child, ChildState::halting);
-  halt_child(child.ref, child.maker != nullptr ? limit_of(child) : child.spec.shutdown->limit());
+  halt_child(child.ref, limit_of(child));
 }
 
 void SupervisorBase::leave(SupervisedChild& child) {
   set(child, ChildState::leaving);
   if (child.ref) {
-    verdict::release(child.ref);
+    verdict::release(child.ref, limit_of(child));
   } else {  // soon, as if it had been released: the caller may be going through all children
     start_control_timer(child.number | abandoned_bit, Duration::zero());
   }
@@ -534,6 +437,7 @@ void SupervisorBase::child_gone(const Ref<>& ref, const ExitReason& why) {
 }
 
 void SupervisorBase::gone(SupervisedChild& child) {
+  const bool is_awaited = group_ && group_->current == &child;
   if (child.start_waiter != nullptr) {
     (*std::exchange(child.start_waiter, nullptr))(
         AdminResult{Unexpected{ChildProblem::start_failed}});
@@ -545,7 +449,12 @@ void SupervisorBase::gone(SupervisedChild& child) {
     for (const AdminReply& waiter : child.end_waiters) (*waiter)(AdminResult{Ref<>{}});
     child.end_waiters.clear();
   }
-  if (shutting_down_) stop_next();
+  if (shutting_down_) {
+    stop_next();
+  } else if (is_awaited) {
+    group_->current = nullptr;
+    halt_next();
+  }
 }
 
 void SupervisorBase::check_auto_shutdown(const SupervisedChild& child) {

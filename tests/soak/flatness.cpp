@@ -7,7 +7,6 @@
 #include <memory>
 
 #include <malloc.h>
-#include <unistd.h>
 
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer)
@@ -93,11 +92,12 @@ std::string print_table(const std::vector<MemorySample>& samples, double run_min
 }
 
 double resident_bytes() {
-  std::ifstream file("/proc/self/statm");
-  double size = 0;
-  double resident = 0;
-  file >> size >> resident;
-  return resident * static_cast<double>(sysconf(_SC_PAGESIZE));
+  std::ifstream file("/proc/self/smaps_rollup");
+  for (std::string name; file >> name;) {
+    double kilobytes = 0;
+    if (name == "Anonymous:" && file >> kilobytes) return kilobytes * 1024;
+  }
+  return 0;
 }
 
 void fill_caches_of_this_thread() {

@@ -47,7 +47,8 @@ struct Flatness {
 void fill_caches_of_this_thread();
 /// What the allocator keeps of freed blocks goes back to the machine.
 void give_back_free_memory();
-/// What the process has in memory, in bytes.
+/// What the process itself has in memory, in bytes: its anonymous pages. Those of its files are the
+/// kernel's cache, which shrinks when the machine needs room, and grows back.
 [[nodiscard]] double resident_bytes();
 /// What the program holds of the heap, in bytes. Beside the resident size it tells whether the
 /// program grows or the allocator (a sanitizer's keeps notes of its own).

@@ -293,6 +293,26 @@ TEST_CASE("S66 S45 an abandoned supervisor's children end, and the next one's ha
   REQUIRE(w.system.find<Child>("/director/ward/kid")->ask(Ping{}).await() == 2);
 }
 
+TEST_CASE("S66 S45 a child that is held when its supervisor is abandoned ends as well",
+          "[supervision]") {
+  World w;
+  auto script = std::make_shared<Script>();
+  auto ward = w.system.spawn<StuckWard>({.name = "ward", .guardian = Guardian::no}, script, w.trap);
+  ward.ask(Ping{}).await();
+  const auto kid = *w.system.find<Child>("/ward/kid");
+  w.witness.tell(WatchIt{kid});
+  w.witness.ask(TheNotes{}).await();
+  ward.tell(GetStuck{});
+  w.trap->in.wait();
+  const auto failures = w.system.metrics().handler_failures;
+  kid.tell(Fail{});  // what it tells its supervisor lies there
+  eventually([&] { return w.system.metrics().handler_failures > failures; });
+  w.system.kill(ward);
+  w.wait_abandoned();
+  eventually([&] { return w.terminated() == 1; });
+  w.release(1);
+}
+
 namespace {
 
 struct Bear {};

@@ -19,7 +19,6 @@ struct Script {
   std::vector<std::string> log;
   std::map<std::string, int> failing_starts;  ///< how many further starts of an id fail
   std::map<std::string, int> starts;
-  std::set<std::string> slow_to_stop;  ///< ids whose on_stop never ends by itself
   void add(std::string text) {
     std::lock_guard guard(mutex);
     log.push_back(std::move(text));

@@ -52,6 +52,8 @@ class ChildObserver {
   virtual void child_gone(const Ref<>& child, const ExitReason& why) = 0;
   /// A child is at work: its on_start has returned; for each incarnation.
   virtual void child_started(const Ref<>& child) = 0;
+  /// A child that is being restarted is about to run the next on_start; where its class has one.
+  virtual void child_rebuilt(const Ref<>& child) = 0;
   /// A control timer is due.
   virtual void control_timer_due(std::uint64_t token) = 0;
   /// This actor failed, was held, and goes on with its state.
@@ -84,13 +86,13 @@ namespace verdict {
 /// Destroys what is left of the held child and builds its next incarnation in the same cell: ref,
 /// mailbox, watchers and links stay. What the constructor or on_start throws is a further Ended.
 /// `mail_max`: of the messages that came since it was held the newest beyond so many become dead
-/// letters (S72).
+/// letters (S72). `limit`: how long the old one's on_stop may await; none: for ever (S66).
 void restart(const Ref<>& child, std::shared_ptr<const detail::Maker> maker,
-             std::optional<std::uint32_t> mail_max = {});
+             std::optional<std::uint32_t> mail_max = {}, std::optional<Duration> limit = {});
 /// Lets a held child with `can_resume` go on as it was. The message that failed is lost.
 void resume(const Ref<>& child);
-/// Lets a held child go: watchers are told, its mail bounces, its name is free.
-void release(const Ref<>& child);
+/// Lets a held child go: watchers are told, its mail bounces, its name is free. `limit`: as above.
+void release(const Ref<>& child, std::optional<Duration> limit = {});
 }  // namespace verdict
 
 /// Calls control_timer_due(token) on the calling actor after `delay`, once; also while it waits.

@@ -115,6 +115,7 @@ class SupervisorBase : public ChildObserver {
   void child_ended(const Ended& ended) final;
   void child_gone(const Ref<>& child, const ExitReason& why) final;
   void child_started(const Ref<>& child) final;
+  void child_rebuilt(const Ref<>& child) final;
   void control_timer_due(std::uint64_t token) final;
   void actor_resumed() final;
   void stop_children() final;
@@ -165,7 +166,7 @@ class SupervisorBase : public ChildObserver {
   void stop_next();
   void give_up(const std::string& why);
   void end_group();
-  void go_on_with_held();
+  void go_on();
   void forget(SupervisedChild& child);
 
   SupervisorOptions options_;
