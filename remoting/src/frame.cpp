@@ -5,8 +5,6 @@
 #include <string>
 #include <utility>
 
-#include <troupe/runtime/detail/mutant.hpp>
-
 namespace troupe::remoting::detail {
 
 namespace {
