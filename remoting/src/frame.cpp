@@ -5,6 +5,8 @@
 #include <string>
 #include <utility>
 
+#include <troupe/runtime/detail/mutant.hpp>
+
 namespace troupe::remoting::detail {
 
 namespace {
@@ -91,7 +93,9 @@ std::optional<Frame> ChunkReader::add(std::span<const Word> chunk) {
                         std::to_string(std::min(left, chunk_words)) + " were due");
   if (waiting_words_ + words.size() > 2 * bounds_.frame_words_max)
     throw ProtocolError("more than two messages' length waits in chunks");
-  stream.words.insert(stream.words.end(), words.begin(), words.end());
+  const bool is_in_order = !troupe::detail::mutant("chunks_are_reordered");
+  stream.words.insert(is_in_order ? stream.words.end() : stream.words.begin(), words.begin(),
+                      words.end());
   waiting_words_ += words.size();
   if (words.size() < left) return std::nullopt;
 
