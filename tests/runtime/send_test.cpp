@@ -281,3 +281,61 @@ TEST_CASE("a ref that outlives its System answers closed", "[runtime]") {
   REQUIRE(stale.tell(Number{1}) == troupe::Sent::dead);
   REQUIRE(stale.to_string().front() == '#');
 }
+
+namespace {
+
+struct Hit {
+  int id;
+};
+struct Aim {
+  int id;
+  troupe::Ref<Hit> at;
+};
+struct Round {};
+/// Takes what is meant for it; counts what is not.
+class Mark : public troupe::Actor<Hit> {
+ public:
+  Mark(int id, std::atomic<int>& strays) : id_(id), strays_(strays) {}
+  void receive(const Hit& m) { strays_ += m.id != id_; }
+
+ private:
+  int id_;
+  std::atomic<int>& strays_;
+};
+class Archer : public troupe::Actor<Aim> {
+ public:
+  void receive(const Aim& m) { m.at.tell(Hit{m.id}); }
+};
+/// Spawns marks and kills them while they are aimed at.
+class Range : public troupe::Actor<Round> {
+ public:
+  Range(troupe::Ref<Aim> archer, std::atomic<int>& strays) : archer_(archer), strays_(strays) {}
+  void receive(const Round&) {
+    if (++rounds_ > 200) return;
+    const auto mark = spawn<Mark>(rounds_, std::ref(strays_));
+    archer_.tell(Aim{rounds_, mark});
+    kill(mark);
+    self().tell(Round{});
+  }
+
+ private:
+  troupe::Ref<Aim> archer_;
+  std::atomic<int>& strays_;
+  int rounds_ = 0;
+};
+
+}  // namespace
+
+TEST_CASE("S5 what was sent to an actor never reaches another that has its place", "[runtime]") {
+  on_every_schedule([](TestSystem& system) {
+    std::atomic<int> strays{0};
+    auto archer = system.spawn<Archer>();
+    system.spawn<Range>(archer, std::ref(strays)).tell(Round{});
+    system.settle();
+    REQUIRE(strays == 0);
+    const auto metrics = system.metrics();
+    REQUIRE(metrics.dropped_for(troupe::DropReason::no_actor) +
+                metrics.dropped_for(troupe::DropReason::ended) >
+            0);
+  });
+}
