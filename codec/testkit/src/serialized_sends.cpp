@@ -108,7 +108,8 @@ std::uint64_t SerializedSends::count() const noexcept {
 
 std::vector<std::string> SerializedSends::losses() const {
   std::vector<std::string> lines;
-  for (const auto& [type, why] : sends_->losses()) lines.push_back(type + ": " + why);
+  for (const auto& [type, why] : sends_->losses())
+    lines.emplace_back(type).append(": ").append(why);
   return lines;
 }
 
