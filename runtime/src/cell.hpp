@@ -302,6 +302,7 @@ struct Cell final : Runnable {
   bool waits_for_no_verdict();
   void request_end(const ExitReason& why, StopReason reason);
   void arm_stop_timer(TimePoint due);
+  void end_when_resumed(const ExitReason& why);
   void limit_end(const std::optional<Duration>& limit);
   void end_watches();
   void answer_stop_waiters();

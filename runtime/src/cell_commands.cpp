@@ -448,16 +448,17 @@ void Cell::handle_verdict(VerdictCommand& verdict) {
   if (!is(Phase::held)) return;
   CellExtension& e = *extension;
   Oversight& oversight = *e.oversight;  // of each held child
-  const auto end_when_resumed = std::exchange(oversight.end_when_resumed, std::nullopt);
+  const auto end_now = std::exchange(oversight.end_when_resumed, std::nullopt);
+  const TimePoint stop_due = std::exchange(oversight.stop_due, TimePoint::max());
   switch (verdict.kind) {
     case CommandKind::resume:
       TROUPE_CHECK(e.has_object && e.on_start_ran, "resume of an actor that has no state left");
       set(Phase::running);
       if (ChildObserver* o = observer()) o->actor_resumed();
-      if (end_when_resumed) {
-        request_end(*end_when_resumed, end_when_resumed->kind() == ExitReason::Kind::killed
-                                           ? StopReason::kill
-                                           : StopReason::stop);
+      if (end_now) {
+        const bool is_kill = end_now->kind() == ExitReason::Kind::killed;
+        request_end(*end_now, is_kill ? StopReason::kill : StopReason::stop);
+        if (stop_due != TimePoint::max()) arm_stop_timer(stop_due);
       }
       break;
     case CommandKind::restart:

@@ -95,6 +95,7 @@ struct Oversight {
   std::vector<RequestPort> stop_waiters;
   ChildEndedCommand* ended = nullptr;          ///< of a held child
   std::optional<ExitReason> end_when_resumed;  ///< came while the parent's verdict was awaited
+  TimePoint stop_due = TimePoint::max();       ///< the deadline of that
   std::shared_ptr<const Maker> maker;          ///< for the rebuild under way
   std::uint32_t came_when_held = 0;  ///< messages_came when the verdict began to be awaited
   std::uint32_t abandoned_life =

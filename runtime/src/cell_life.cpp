@@ -95,8 +95,7 @@ void Cell::fail(ExitReason why, bool starting, const CellTurn* turn) {
     begin_end(std::move(why), StopReason::failure, After::terminate);
     return;
   }
-  if (e.stop_pending && !mutant("failure_calls_off_a_stop"))
-    e.oversight->end_when_resumed = std::move(e.why);
+  if (e.stop_pending && !mutant("failure_calls_off_a_stop")) end_when_resumed(e.why);
   e.why = std::move(why);
   e.oversight->ended->starting = starting;
   set(Phase::failing);
@@ -117,7 +116,10 @@ void Cell::hold_for_verdict(bool can_resume) {
   CellExtension& e = ext();
   set(Phase::held);
   Oversight& oversight = *e.oversight;  // of each held child
-  if (oversight.stop_timer != nullptr) release_timer(std::exchange(oversight.stop_timer, nullptr));
+  if (TimerRecord* timer = std::exchange(oversight.stop_timer, nullptr)) {
+    if (timer->armed) oversight.stop_due = std::min(oversight.stop_due, timer->due);
+    release_timer(timer);
+  }
   e.out_of_time = false;
   oversight.came_when_held = messages_came(*this);
   e.stop_pending = false;
@@ -163,7 +165,10 @@ void Cell::request_stop(StopCommand& stop) {
   if (limit == no_timeout) limit = std::nullopt;
   const bool at_once = limit && *limit <= Duration::zero();
   if (is(Phase::held) && !e.has_object) answer_stop_waiters();  // this incarnation has ended
-  if (stop.for_good && !waits_for_no_verdict()) return;
+  if (stop.for_good && !waits_for_no_verdict()) {
+    limit_end(limit);
+    return;
+  }
   if (at_once) {
     request_end(ExitReason::killed(), StopReason::kill);
     return;
@@ -181,15 +186,20 @@ void Cell::request_stop(StopCommand& stop) {
   if (limit) arm_stop_timer(deadline_after(core().now(), *limit));
 }
 
+/// What was asked for while the parent's verdict is awaited. A kill stays one.
+void Cell::end_when_resumed(const ExitReason& why) {
+  std::optional<ExitReason>& asked = extension->oversight->end_when_resumed;
+  const bool is_kill = asked && asked->kind() == ExitReason::Kind::killed;
+  if (extension->has_object && !is_kill) asked = why;
+}
+
 /// Ends the incarnation now. One whose parent is yet to give its verdict ends if that is to go on;
 /// one that is on its way to the next incarnation gets no further than this one's end.
 void Cell::request_end(const ExitReason& why, StopReason reason) {
   CellExtension& e = ext();
   switch (phase.load(std::memory_order_relaxed)) {  // the owner's own write
     case Phase::failing:
-    case Phase::held:
-      if (e.has_object) e.oversight->end_when_resumed = why;
-      return;
+    case Phase::held: end_when_resumed(why); return;
     case Phase::ending:
       if (e.after == After::rebuild) {
         e.after = After::hold;
@@ -210,7 +220,12 @@ void Cell::request_end(const ExitReason& why, StopReason reason) {
 
 /// The earliest of the deadlines asked for holds.
 void Cell::arm_stop_timer(TimePoint due) {
-  if (is(Phase::failing) || is(Phase::held) || mutant("stop_without_deadline")) return;
+  if (mutant("stop_without_deadline")) return;
+  if (is(Phase::failing) || is(Phase::held)) {  // if it is resumed
+    TimePoint& earliest = extension->oversight->stop_due;
+    earliest = std::min(earliest, due);
+    return;
+  }
   TimerRecord*& timer = made(extension->oversight).stop_timer;
   if (timer == nullptr) {
     timer = new TimerRecord;

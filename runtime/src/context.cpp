@@ -78,7 +78,7 @@ Sent poison_actor(const Address& actor) {
 void stop_self(Cell& self, ExitReason why) {
   CellExtension& e = self.ext();
   if (self.is(Phase::failing) || self.is(Phase::held)) {  // its parent decides first
-    if (e.has_object) e.oversight->end_when_resumed = std::move(why);
+    self.end_when_resumed(why);
     return;
   }
   if (!self.is(Phase::running) && !self.is(Phase::starting)) return;

@@ -85,13 +85,12 @@ void SupervisorBase::go_on() {
   }
   if (group_ || shutting_down_ || gave_up_ || count(ChildState::held) == 0) return;
   Group group;
-  bool are_taken_along = false;
   for (SupervisedChild& child : children_) {
     if (child.state == ChildState::backing_off || child.state == ChildState::restarting) {
       if (options_.strategy == Strategy::one_for_all) return;
-      are_taken_along = options_.strategy == Strategy::rest_for_one;
+      if (options_.strategy == Strategy::rest_for_one) break;
     }
-    if (child.state == ChildState::held && !are_taken_along) group.to_start.push_back(&child);
+    if (child.state == ChildState::held) group.to_start.push_back(&child);
   }
   if (group.to_start.empty()) return;
   group_ = std::move(group);
@@ -112,7 +111,8 @@ void SupervisorBase::retry(std::uint64_t number, std::uint64_t end, const Ended&
   if (found == by_number_.end()) return;
   if (SupervisedChild* held = find_held(number, end)) {
     decide(*held, ended);
-  } else {  // another's restart took it along; its own failure counts all the same (S64)
+  } else if (!found->second->by_hand) {
+    // Another's restart took it along; its own failure counts all the same (S64).
     static_cast<void>(count_restart(*found->second, ended.why));
   }
 }

@@ -146,22 +146,37 @@ Ref<> SupervisorBase::add_child(ChildSpec spec, std::shared_ptr<const Maker> mak
   if (const auto found = by_number_.find(number); found != by_number_.end()) {
     SupervisedChild* const child = found->second;
     // It said so when its time was just over; or a sibling's failure restarts it along with others.
-    const bool is_restarted = group_ && group_->current == child && !child->by_hand;
-    const bool is_here = (has_started(child->state) || is_restarted) && child->ref;
+    const bool is_in_group = group_ && group_->current == child && !child->by_hand;
+    const bool is_restarted =
+        child->spec.restart != Restart::temporary && (has_started(child->state) || is_in_group);
+    const bool is_here = (child->state == ChildState::running || is_restarted) && child->ref;
     if (is_here && !mutant("late_start_is_forgotten")) return child->ref;
-    child->by_hand = true;
-    child->erase = true;
-    if (child->state == ChildState::starting) {  // it took too long
-      set(*child, ChildState::halting);
-      halt_child(ref, Duration::zero());
-    }
+    give_back(*child);
+  }
+  if (const auto found = by_number_.find(number); found != by_number_.end()) {
     // Its name and id are free again when this throws.
     const RequestPort port = open_slot({}, no_timeout, reply_destroyer<AdminResult>());
     Ask<AdminResult> gone{port};
-    child->end_waiters.push_back(std::make_shared<ReplyTo<AdminResult>>(port));
+    found->second->end_waiters.push_back(std::make_shared<ReplyTo<AdminResult>>(port));
     static_cast<void>(gone.try_await());
   }
   throw StartFailed("child \"" + id + "\": " + result.error().what);
+}
+
+/// A child whose start has failed leaves no trace, wherever it is on its way.
+void SupervisorBase::give_back(SupervisedChild& child) {
+  child.by_hand = true;
+  child.erase = true;
+  switch (child.state) {
+    case ChildState::starting:  // it took too long
+      set(child, ChildState::halting);
+      halt_child(child.ref, Duration::zero());
+      break;
+    case ChildState::stopped: forget(child); break;  // terminated by hand meanwhile
+    case ChildState::halting:
+    case ChildState::leaving: break;
+    default: leave(child);  // it was abandoned, or a group would not start it again
+  }
 }
 
 void SupervisorBase::child_started(const Ref<>& ref) {

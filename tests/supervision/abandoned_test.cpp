@@ -315,6 +315,59 @@ TEST_CASE("S66 S45 a child that is held when its supervisor is abandoned ends as
 
 namespace {
 
+/// Does not get through its on_stop by itself.
+class Clinging : public troupe::Actor<Fail> {
+ public:
+  explicit Clinging(Ref<Never> silent) : silent_(silent) {}
+  void on_stop(troupe::StopReason) override {
+    static_cast<void>(silent_.ask(Never{}, troupe::no_timeout).try_await());
+  }
+  void receive(const Fail& m) { throw std::runtime_error(m.what); }
+
+ private:
+  Ref<Never> silent_;
+};
+class MindsClinging : public troupe::Supervisor<GetStuck, Ping> {
+ public:
+  MindsClinging(TrapPtr trap, Ref<Never> silent) : trap_(std::move(trap)), silent_(silent) {}
+  void on_start() override {
+    start_child<Clinging>({.id = "kid", .options = {.stop_timeout = 1ms}}, silent_);
+  }
+  int receive(const GetStuck&) {
+    trap_->spring();
+    return 1;
+  }
+  int receive(const Ping&) { return 1; }
+
+ private:
+  TrapPtr trap_;
+  Ref<Never> silent_;
+};
+
+}  // namespace
+
+TEST_CASE("S66 S45 a held child of an abandoned supervisor has a limit to its on_stop",
+          "[supervision]") {
+  World w;
+  const auto silent = w.system.spawn<Silent>();
+  auto ward = w.system.spawn<MindsClinging>({.name = "ward", .guardian = Guardian::no}, w.trap,
+                                            Ref<Never>{silent});
+  ward.ask(Ping{}).await();
+  const auto kid = *w.system.find<Clinging>("/ward/kid");
+  w.witness.tell(WatchIt{kid});
+  w.witness.ask(TheNotes{}).await();
+  ward.tell(GetStuck{});
+  w.trap->in.wait();
+  const auto failures = w.system.metrics().handler_failures;
+  kid.tell(Fail{});
+  eventually([&] { return w.system.metrics().handler_failures > failures; });
+  w.system.kill(ward);
+  eventually([&] { return w.terminated() == 1; });  // although the ward is stuck
+  w.release(2);
+}
+
+namespace {
+
 struct Bear {};
 /// Its constructor takes until it is told to go on, and fails.
 class Stillborn : public troupe::Actor<Ping> {

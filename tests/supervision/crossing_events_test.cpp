@@ -58,7 +58,7 @@ std::shared_ptr<Pace> pace_of(TestSystem& system) {
   pace->nobody = system.spawn<Silent>();
   return pace;
 }
-class Slow : public troupe::Actor<Fail, Ping> {
+class Slow : public troupe::Actor<Fail, AskAndFail, Ping> {
  public:
   explicit Slow(std::shared_ptr<Pace> pace) : pace_(std::move(pace)) {}
   void on_start() override {
@@ -66,6 +66,10 @@ class Slow : public troupe::Actor<Fail, Ping> {
   }
   void on_stop(troupe::StopReason) override { rest(pace_->stop); }
   void receive(const Fail& m) { throw std::runtime_error(m.what); }
+  void receive(const AskAndFail& m) {
+    static_cast<void>(m.who.ask(Never{}, troupe::no_timeout).try_await());
+    throw std::runtime_error("slow");
+  }
   int receive(const Ping&) { return pace_->starts; }
 
  private:
@@ -216,6 +220,31 @@ TEST_CASE("S66 the deadline of a stop ends with the incarnation that it was for"
   });
 }
 
+TEST_CASE("S66 a stop's deadline holds, also when the handler fails first and is resumed",
+          "[supervision]") {
+  on_every_schedule([](TestSystem& system) {
+    const auto pace = pace_of(system);
+    pace->stop = 1000s;
+    auto supervisor = system.spawn<Minds<Slow, std::shared_ptr<Pace>>>(
+        {.guardian = troupe::Guardian::no},
+        troupe::SupervisorOptions{.decider = Decider{}.otherwise(Decision::resume)},
+        troupe::ChildSpec{.id = "slow", .restart = Restart::transient}, pace);
+    system.settle();
+    auto slow = only_child<Slow>(supervisor);
+    Probe<Never> answer{system};
+    slow.tell(AskAndFail{answer.ref()});
+    answer.expect<Never>();
+    auto stopped = system.stop(slow, 3s);
+    system.advance(1s);
+    answer.reply<Never>(1);
+    system.advance(1900ms);
+    REQUIRE(troupe::count_children(supervisor).await().active == 1);
+    system.advance(200ms);
+    REQUIRE(troupe::count_children(supervisor).await().active == 0);
+    stopped.await();
+  });
+}
+
 TEST_CASE("S66 on_stop of a child that failed has its shutdown's limit too", "[supervision]") {
   for (const auto decision : {Decision::stop, Decision::restart}) {
     on_every_schedule([&](TestSystem& system) {
@@ -273,6 +302,9 @@ class Household : public troupe::Supervisor<Crash, FindChild> {
     child_ = start_child<Child>(
         {.id = "matters", .restart = Restart::temporary, .significant = true}, script_, "matters");
   }
+  void on_stop(troupe::StopReason reason) override {
+    if (reason == troupe::StopReason::kill) script_->add("household was killed");
+  }
   void receive(const Crash&) { throw OtherFailure("household"); }
   Ref<Child> receive(const FindChild&) { return child_; }
 
@@ -328,20 +360,26 @@ struct StartSlowly {
 };
 class Starter : public troupe::Supervisor<StartSlowly, FindChild> {
  public:
-  Starter(ScriptPtr script, std::shared_ptr<Pace> pace)
+  Starter(ScriptPtr script, std::shared_ptr<Pace> pace, Restart restart)
       : Supervisor({.strategy = troupe::one_for_all, .restarts_max = 10}),
         script_(std::move(script)),
-        pace_(std::move(pace)) {}
+        pace_(std::move(pace)),
+        restart_(restart) {}
   void on_start() override { sibling_ = start_child<Child>({.id = "a"}, script_, "a"); }
   bool receive(const StartSlowly&) {
-    return static_cast<bool>(
-        start_child<Slow>({.id = "slow", .shutdown = Shutdown::brutal_kill()}, pace_));
+    try {
+      return static_cast<bool>(start_child<Slow>(
+          {.id = "slow", .restart = restart_, .shutdown = Shutdown::brutal_kill()}, pace_));
+    } catch (const troupe::StartFailed&) {
+      return false;
+    }
   }
   Ref<Child> receive(const FindChild&) { return sibling_; }
 
  private:
   ScriptPtr script_;
   std::shared_ptr<Pace> pace_;
+  Restart restart_;
   Ref<Child> sibling_;
 };
 
@@ -353,8 +391,8 @@ TEST_CASE("S61 start_child of a child that a sibling's failure restarts meanwhil
     const auto pace = pace_of(system);
     pace->starts = 1;  // so that the first one takes its time as well
     pace->start = 1s;
-    auto starter =
-        system.spawn<Starter>({.guardian = troupe::Guardian::no}, std::make_shared<Script>(), pace);
+    auto starter = system.spawn<Starter>({.guardian = troupe::Guardian::no},
+                                         std::make_shared<Script>(), pace, Restart::permanent);
     auto sibling = starter.ask(FindChild{}).await();
     auto started = starter.ask(StartSlowly{}, 1h);
     system.advance(500ms);
@@ -362,5 +400,64 @@ TEST_CASE("S61 start_child of a child that a sibling's failure restarts meanwhil
     REQUIRE(started.await());
     system.advance(10s);
     REQUIRE(troupe::count_children(starter).await().active == 2);
+  });
+}
+
+TEST_CASE("S46 S67 who was killed while held is killed when resumed, whatever came after",
+          "[supervision]") {
+  on_every_schedule([](TestSystem& system) {
+    const auto script = std::make_shared<Script>();
+    auto town = system.spawn<Town>({.guardian = troupe::Guardian::no}, script);
+    system.settle();
+    auto household = only_child<Household>(town);
+    auto matters = household.ask(FindChild{}).await();
+    town.ask(FindChild{"c"}).await().tell(Stall{});
+    system.settle();
+    town.ask(FindChild{"a"}).await().tell(Fail{});
+    system.advance(1s);
+    household.tell(Crash{});
+    system.settle();
+    system.kill(household);
+    system.settle();
+    matters.tell(End{troupe::ExitReason::normal()});
+    system.advance(60s);
+    const auto log = script->take();
+    REQUIRE(std::count(log.begin(), log.end(), "household was killed") == 1);
+  });
+}
+
+TEST_CASE("S61 S62 start_child of a temporary child that a group takes along fails",
+          "[supervision]") {
+  on_every_schedule([](TestSystem& system) {
+    const auto pace = pace_of(system);
+    pace->starts = 1;
+    pace->start = 1s;
+    auto starter = system.spawn<Starter>({.guardian = troupe::Guardian::no},
+                                         std::make_shared<Script>(), pace, Restart::temporary);
+    auto sibling = starter.ask(FindChild{}).await();
+    auto started = starter.ask(StartSlowly{}, 1h);
+    system.advance(500ms);
+    sibling.tell(Fail{});
+    REQUIRE_FALSE(started.await());
+    system.advance(10s);
+    REQUIRE(troupe::count_children(starter).await().specs == 1);
+  });
+}
+
+TEST_CASE(
+    "S70 start_child of a child that is terminated by hand meanwhile fails, and leaves nothing",
+    "[supervision]") {
+  on_every_schedule([](TestSystem& system) {
+    const auto pace = pace_of(system);
+    pace->starts = 1;
+    pace->start = 1s;
+    auto starter = system.spawn<Starter>({.guardian = troupe::Guardian::no},
+                                         std::make_shared<Script>(), pace, Restart::permanent);
+    auto started = starter.ask(StartSlowly{}, 1h);
+    system.advance(500ms);
+    REQUIRE(troupe::terminate_child(starter, "slow").await().has_value());
+    REQUIRE_FALSE(started.await());
+    REQUIRE(troupe::count_children(starter).await().specs == 1);
+    REQUIRE(starter.ask(FindChild{}).await());
   });
 }

@@ -152,6 +152,7 @@ class SupervisorBase : public ChildObserver {
   void spawn_anew(SupervisedChild& child);
   void look_after_abandoned(std::uint64_t number);
   void gone(SupervisedChild& child);
+  void give_back(SupervisedChild& child);
   void limit_start(SupervisedChild& child);
   void start_timer_due(SupervisedChild& child);
   void set(SupervisedChild& child, ChildState state);
