@@ -20,7 +20,7 @@ class World {
  public:
   class Side final : public Wire {
    public:
-    Side(World& world, HandshakeRole role) : world_(world) {
+    Side(World& world, HandshakeRole role) {
       const bool dials = role == HandshakeRole::dialer;
       HandshakeTerms terms{
           .role = role,
@@ -68,15 +68,15 @@ class World {
     std::vector<std::string> events;
     std::optional<ConnectionEnd> end;
     std::string what;
-
-   private:
-    World& world_;
   };
 
   explicit World(const ConnectionOptions& o = {}) : options(o) {}
   /// All that is on its way arrives, and what is sent over it.
   void settle() {
-    for (bool moved = true; moved;) moved = carry(dialer, listener) | carry(listener, dialer);
+    for (bool moved = true; moved;) {
+      const bool there = carry(dialer, listener);
+      moved = carry(listener, dialer) || there;
+    }
   }
   void advance(Duration d) {
     const TimePoint end = now + d;
