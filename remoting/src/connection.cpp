@@ -91,6 +91,10 @@ void Connection::sent(TimePoint now) {
   is_sending_ = false;
   if (state_ == State::over) return;
   send_handshake();
+  if (ends_when_sent_) {
+    end(ends_when_sent_->first, ends_when_sent_->second);
+    return;
+  }
   flush();
   if (is_sending_ || !is_goodbye_sent_) return;
   if (heard_goodbye_) {
@@ -111,14 +115,23 @@ void Connection::say_goodbye() {
 
 // ---- what comes
 
+/// The peer is to hear why, also where what was sent before is still on its way.
+void Connection::end_handshake(ConnectionEnd why_over, const std::string& why) {
+  send_handshake();
+  if (answer_.empty()) {
+    end(why_over, why);
+  } else {
+    ends_when_sent_ = {why_over, why};
+  }
+}
+
 void Connection::received(std::size_t bytes, TimePoint now) {
   reader_.received(bytes);
-  if (state_ == State::over) return;
+  if (state_ == State::over || ends_when_sent_) return;
   try {
     take_frames(now);
   } catch (const HandshakeFailed& e) {
-    send_handshake();  // the refusal
-    end(e.reason() ? ConnectionEnd::refused : ConnectionEnd::protocol_error, e.what());
+    end_handshake(e.reason() ? ConnectionEnd::refused : ConnectionEnd::protocol_error, e.what());
   } catch (const ProtocolError& e) {
     end(ConnectionEnd::protocol_error, e.what());
   }

@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include <troupe/remoting/failure_detector.hpp>
 
@@ -92,6 +93,7 @@ class Connection {
   void take_goodbye();
   void become_ready(TimePoint now);
   void send_handshake();
+  void end_handshake(ConnectionEnd why_over, const std::string& why);
 
   const ConnectionOptions options_;
   Wire& wire_;
@@ -105,6 +107,8 @@ class Connection {
   std::vector<Word> answer_;   ///< of the handshake: not given to the wire yet
   std::vector<Word> sending_;  ///< the same: with the wire
   bool is_sending_ = false;
+  /// Ends it once the refusal is with the wire.
+  std::optional<std::pair<ConnectionEnd, std::string>> ends_when_sent_;
   TimePoint handshake_until_;
   TimePoint next_heartbeat_ = TimePoint::max();
   std::uint64_t heartbeats_ = 0;

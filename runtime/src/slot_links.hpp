@@ -2,7 +2,7 @@
 //
 // Both are written while the ask may end on another thread and its slot be another ask's. So each
 // write after the first is an exchange that fails once the slot has been opened anew.
-// tests/runtime/interleavings_test.cpp explores them.
+// tests/runtime/slot_interleavings_test.cpp explores them.
 #pragma once
 
 #include <atomic>

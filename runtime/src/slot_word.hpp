@@ -5,7 +5,8 @@
 //   free -> pending -> writing -> value | failed -> free, of the next generation
 //              \-> free, of the next generation: the asker gives up
 // A late answer has another generation in its port and changes nothing.
-// tests/model/slot.pml is this protocol for spin; tests/runtime/interleavings_test.cpp explores it.
+// tests/model/slot.pml is this protocol for spin; tests/runtime/slot_interleavings_test.cpp
+// explores it.
 #pragma once
 
 #include <atomic>

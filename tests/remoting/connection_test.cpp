@@ -22,14 +22,14 @@ class World {
    public:
     Side(World& world, HandshakeRole role) {
       const bool dials = role == HandshakeRole::dialer;
-      HandshakeTerms terms{
-          .role = role,
-          .self = {"shop", dials ? "a" : "b", dials ? "here:1" : "here:2", dials ? 10u : 20u},
-          .meant_node = dials ? "b" : "",
-          .meant_address = {},
-          .trust = ClusterKey{std::vector<std::byte>(32, std::byte{'k'})},
-          .nonce = {std::byte{static_cast<unsigned char>(role)}},
-          .admit = [](const NodeName&) { return std::uint64_t{5}; }};
+      HandshakeTerms terms{.role = role,
+                           .self = {dials ? world.dialers_cluster : "shop", dials ? "a" : "b",
+                                    dials ? "here:1" : "here:2", dials ? 10u : 20u},
+                           .meant_node = dials ? "b" : "",
+                           .meant_address = {},
+                           .trust = ClusterKey{std::vector<std::byte>(32, std::byte{'k'})},
+                           .nonce = {std::byte{static_cast<unsigned char>(role)}},
+                           .admit = [](const NodeName&) { return std::uint64_t{5}; }};
       connection.emplace(
           std::move(terms), world.options, *this,
           ConnectionEvents{
@@ -70,7 +70,8 @@ class World {
     std::string what;
   };
 
-  explicit World(const ConnectionOptions& o = {}) : options(o) {}
+  explicit World(const ConnectionOptions& o = {}, std::string of_dialer = "shop")
+      : options(o), dialers_cluster(std::move(of_dialer)) {}
   /// All that is on its way arrives, and what is sent over it.
   void settle() {
     for (bool moved = true; moved;) {
@@ -92,6 +93,7 @@ class World {
     now = end;
   }
   ConnectionOptions options;
+  std::string dialers_cluster;
   TimePoint now{1h};
   Side dialer{*this, HandshakeRole::dialer};
   Side listener{*this, HandshakeRole::listener};
@@ -175,6 +177,17 @@ TEST_CASE("section 3: a handshake that takes too long ends the connection", "[re
   w.advance(200ms);
   REQUIRE(w.dialer.end == ConnectionEnd::unreachable);
   REQUIRE(w.dialer.what == "no handshake in time");
+  REQUIRE(w.dialer.events == Events{"over"});
+}
+
+TEST_CASE("section 3: who is refused hears why, also while the listener is still sending",
+          "[remoting]") {
+  World w{{}, "bank"};
+  w.settle();  // the dialer's hello comes before the listener's first word has gone
+  REQUIRE(w.listener.end == ConnectionEnd::refused);
+  REQUIRE(w.listener.what == "it belongs to cluster \"bank\"");
+  REQUIRE(w.dialer.end == ConnectionEnd::refused);
+  REQUIRE(w.dialer.what == "it refuses this node: wrong_cluster");
   REQUIRE(w.dialer.events == Events{"over"});
 }
 
