@@ -104,7 +104,7 @@ TEST_CASE("numbers of actors that ended are forgotten, those of living ones stay
   REQUIRE(numbers.of(keeper.address()) == kept);
 }
 
-TEST_CASE("sends can be made to go through their codec, to find what would not survive",
+TEST_CASE("S143 sends can be made to go through their codec, to find what would not survive",
           "[codec]") {
   TestSystem system{1};
   SerializedSends sends{system};
