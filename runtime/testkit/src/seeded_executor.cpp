@@ -33,9 +33,12 @@ class SeededExecutor::OneStepWorker final : public troupe::detail::Worker {
   Runnable* given_ = nullptr;
 };
 
-SeededExecutor::SeededExecutor(std::uint64_t seed, std::shared_ptr<ManualClock> clock)
-    : random_(seed), clock_(std::move(clock)) {}
-SeededExecutor::~SeededExecutor() = default;
+SeededExecutor::SeededExecutor(std::shared_ptr<SeededWorld> world) : world_(std::move(world)) {
+  world_->add(*this);
+}
+SeededExecutor::~SeededExecutor() {
+  world_->remove(*this);
+}
 
 void SeededExecutor::start(troupe::detail::SystemCore& core) {
   core_ = &core;
@@ -67,27 +70,20 @@ SeededExecutor::Pair& SeededExecutor::pair_of(std::uint32_t sender, Cell& to) {
 }
 
 void SeededExecutor::post_message(std::uint32_t sender, Cell& to, Envelope* message) {
-  note(std::uint64_t{sender} << 32 | to.serial);
-  note(message->type->text());
+  world_->note(std::uint64_t{sender} << 32 | to.serial);
+  world_->note(message->type->text());
   pair_of(sender, to).queue.push_back({message, nullptr});
   count_push(to, false);  // what is under way counts as waiting: elsewhere it would be
 }
 void SeededExecutor::post_command(std::uint32_t sender, Cell& to, Command* command) {
-  note(std::uint64_t{sender} << 32 | to.serial);
-  note(static_cast<std::uint64_t>(command->kind));
+  world_->note(std::uint64_t{sender} << 32 | to.serial);
+  world_->note(static_cast<std::uint64_t>(command->kind));
   pair_of(sender, to).queue.push_back({nullptr, command});
 }
 
-void SeededExecutor::note(std::uint64_t event) noexcept {
-  trace_ = (trace_ ^ event) * 1099511628211ull;
-}
-
-void SeededExecutor::note(std::string_view text) noexcept {
-  for (const char c : text) note(static_cast<unsigned char>(c));
-}
 void SeededExecutor::ended(const Ref<>& who, const ExitReason& why) {
-  note(who.address().serial);
-  note(why.text());
+  world_->note(who.address().serial);
+  world_->note(why.text());
 }
 
 void SeededExecutor::deliver(std::size_t index) {
@@ -95,7 +91,7 @@ void SeededExecutor::deliver(std::size_t index) {
   Cell& to = *pair.to;
   const UnderWay item = pair.queue.front();
   pair.queue.pop_front();
-  note(pair.sender);
+  world_->note(pair.sender);
   if (pair.queue.empty()) {
     pair_by_key_.erase(pair.sender);
     std::swap(pairs_[index], pairs_.back());
@@ -110,59 +106,60 @@ void SeededExecutor::deliver(std::size_t index) {
   if (wakes) submit(to);
 }
 
-bool SeededExecutor::step() {
-  const std::size_t choices = ready_.size() + pairs_.size() + (jobs_.empty() ? 0 : 1);
-  if (choices == 0) return false;
-  std::size_t choice = random_.below(static_cast<std::uint32_t>(choices));
+std::size_t SeededExecutor::choices() const {
+  return ready_.size() + pairs_.size() + (jobs_.empty() ? 0 : 1);
+}
+
+void SeededExecutor::step(std::size_t choice) {
   if (choice < ready_.size()) {
     std::swap(ready_[choice], ready_.back());
     Runnable* runnable = ready_.back();
     ready_.pop_back();
     const auto& cell = *static_cast<Cell*>(runnable);
-    note(cell.serial);
+    world_->note(cell.serial);
     const std::uint32_t taken_before = cell.taken;
     worker_->run_one(*runnable);
-    note(cell.taken - taken_before);  // cells are never unmapped (D1)
-    return true;
+    world_->note(cell.taken - taken_before);  // cells are never unmapped (D1)
+    return;
   }
   choice -= ready_.size();
   if (choice < pairs_.size()) {
     deliver(choice);
-    return true;
+    return;
   }
   BlockingJob* job = jobs_.front();
   jobs_.pop_front();
-  note(0xb10c);
+  world_->note(0xb10c);
   job->run(*job);
+}
+
+std::optional<TimePoint> SeededExecutor::next_wake() {
+  return core_ != nullptr ? core_->timers().next_wake() : std::nullopt;
+}
+
+void SeededExecutor::wake(TimePoint now) {
+  core_->timers().fire_due(now);
+}
+
+bool SeededExecutor::look() {
+  if (core_ == nullptr) return false;
+  look_at_memory(*core_);
+  if (aside_.empty()) return false;
+  const auto f = std::move(aside_.front());
+  aside_.pop_front();
+  f();
   return true;
 }
 
 void SeededExecutor::wait_outside(const std::function<bool()>& over,
                                   const std::atomic<std::uint32_t>&, TimePoint deadline) {
-  while (!over()) {
-    look_at_memory(*core_);
-    if (!aside_.empty()) {
-      const auto f = std::move(aside_.front());
-      aside_.pop_front();
-      f();
-      continue;
-    }
-    if (step()) continue;
-    const auto wake = core_->timers().next_wake();
-    if (!wake || *wake > deadline) {
-      if (deadline != TimePoint::max()) clock_->move_to(deadline);
-      look_at_memory(*core_);
-      return;
-    }
-    clock_->move_to(*wake);
-    note(static_cast<std::uint64_t>(wake->time_since_epoch().count()));
-    core_->timers().fire_due(clock_->now());
-  }
+  world_->run(over, deadline);
 }
 
 bool SeededExecutor::stop(Duration) {
-  while (step()) {
-  }
+  while (const std::size_t n = choices())
+    step(world_->random().below(static_cast<std::uint32_t>(n)));
+  core_ = nullptr;
   return true;
 }
 

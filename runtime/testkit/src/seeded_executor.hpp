@@ -1,4 +1,5 @@
-// One thread, virtual time, and a seed that decides everything else.
+// One System's part of a SeededWorld: one thread, virtual time, and a seed that decides everything
+// else.
 //
 // A step is one of: a runnable has its turn, a message or command that is under way is delivered, a
 // blocking job runs. Among all steps that are possible the seed picks one. First in, first out
@@ -9,13 +10,11 @@
 #include <deque>
 #include <functional>
 #include <memory>
-#include <string_view>
 #include <unordered_map>
 #include <vector>
 
 #include <troupe/runtime/dead_letters.hpp>
-#include <troupe/runtime/random.hpp>
-#include <troupe/testkit/manual_clock.hpp>
+#include <troupe/testkit/seeded_world.hpp>
 
 #include "scheduler/executor.hpp"
 #include "scheduler/worker.hpp"
@@ -25,9 +24,10 @@ namespace troupe::testkit::detail {
 /// Thread safety: the test's thread only.
 class SeededExecutor final : public troupe::detail::Executor,
                              public troupe::detail::Delivery,
-                             public Observer {
+                             public Observer,
+                             private StepSource {
  public:
-  SeededExecutor(std::uint64_t seed, std::shared_ptr<ManualClock> clock);
+  explicit SeededExecutor(std::shared_ptr<SeededWorld> world);
   ~SeededExecutor() override;
 
   void start(troupe::detail::SystemCore& core) override;
@@ -64,7 +64,7 @@ class SeededExecutor final : public troupe::detail::Executor,
   void ended(const Ref<>& who, const ExitReason& why) override;
 
   /// Of every send, delivery, turn with the messages it took, timer, and end so far.
-  [[nodiscard]] std::uint64_t trace_hash() const noexcept { return trace_; }
+  [[nodiscard]] std::uint64_t trace_hash() const noexcept { return world_->trace_hash(); }
 
  private:
   class OneStepWorker;
@@ -77,14 +77,15 @@ class SeededExecutor final : public troupe::detail::Executor,
     troupe::detail::Cell* to = nullptr;
     std::deque<UnderWay> queue;
   };
-  bool step();
+  [[nodiscard]] std::size_t choices() const override;
+  void step(std::size_t choice) override;
+  [[nodiscard]] std::optional<TimePoint> next_wake() override;
+  void wake(TimePoint now) override;
+  bool look() override;
   Pair& pair_of(std::uint32_t sender, troupe::detail::Cell& to);
   void deliver(std::size_t index);
-  void note(std::uint64_t event) noexcept;
-  void note(std::string_view text) noexcept;
 
-  Random random_;
-  std::shared_ptr<ManualClock> clock_;
+  std::shared_ptr<SeededWorld> world_;
   troupe::detail::SystemCore* core_ = nullptr;
   std::unique_ptr<troupe::detail::StackPool> stacks_;
   std::unique_ptr<OneStepWorker> worker_;
@@ -95,7 +96,6 @@ class SeededExecutor final : public troupe::detail::Executor,
   std::deque<std::function<void()>> aside_;
   Taker taker_;
   Seer seer_;
-  std::uint64_t trace_ = 14695981039346656037ull;
 };
 
 }  // namespace troupe::testkit::detail

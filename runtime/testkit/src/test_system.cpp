@@ -18,18 +18,36 @@ TestParts::TestParts(std::uint64_t s, Schedule schedule, SystemOptions given)
   if (options.log == nullptr) options.log = no_log();
   if (schedule == Schedule::seeded) {
     Random random(options.seed);
-    const auto executor = std::make_shared<SeededExecutor>(random.next(), clock);
-    options.executor = executor;
-    options.observers.push_back(executor);  // ends belong to the trace
-    options.messages_per_turn_max =
-        1 + random.below(8);  // short turns, so that more schedules are seen
+    const auto world = std::make_shared<SeededWorld>(random.next());
+    clock = world->clock();
+    options.clock = clock;
+    run_in(world, random);
   } else {
     options.executor = std::make_shared<SteppedExecutor>(clock);
     if (options.workers == 0) options.workers = 2;
   }
 }
 
+TestParts::TestParts(std::shared_ptr<SeededWorld> world, SystemOptions given)
+    : seed(world->random().next() | 1), clock(world->clock()), options(std::move(given)) {
+  options.clock = clock;
+  options.seed = seed;
+  if (options.log == nullptr) options.log = no_log();
+  run_in(world, world->random());
+}
+
+void TestParts::run_in(const std::shared_ptr<SeededWorld>& world, Random& random) {
+  const auto executor = std::make_shared<SeededExecutor>(world);
+  options.executor = executor;
+  options.observers.push_back(executor);  // ends belong to the trace
+  options.messages_per_turn_max =
+      1 + random.below(8);  // short turns, so that more schedules are seen
+}
+
 }  // namespace detail
+
+TestSystem::TestSystem(std::shared_ptr<SeededWorld> world, SystemOptions options)
+    : TestParts(std::move(world), std::move(options)), System(TestParts::options) {}
 
 TestSystem::TestSystem(std::uint64_t seed, Schedule schedule, SystemOptions options)
     : TestParts(seed, schedule, std::move(options)), System(TestParts::options) {}

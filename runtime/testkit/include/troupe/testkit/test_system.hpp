@@ -6,7 +6,7 @@
 #include <memory>
 
 #include <troupe/runtime/system.hpp>
-#include <troupe/testkit/manual_clock.hpp>
+#include <troupe/testkit/seeded_world.hpp>
 
 namespace troupe::testkit {
 
@@ -19,6 +19,8 @@ enum class Schedule : unsigned char {
 namespace detail {
 struct TestParts {
   TestParts(std::uint64_t seed, Schedule schedule, SystemOptions options);
+  TestParts(std::shared_ptr<SeededWorld> world, SystemOptions options);
+  void run_in(const std::shared_ptr<SeededWorld>& world, Random& random);
   std::uint64_t seed;
   std::shared_ptr<ManualClock> clock;
   SystemOptions options;
@@ -32,6 +34,8 @@ class TestSystem : private detail::TestParts, public System {
  public:
   explicit TestSystem(std::uint64_t seed, Schedule schedule = Schedule::seeded,
                       SystemOptions options = {});
+  /// One of several Systems of a world: whoever waits runs them all.
+  explicit TestSystem(std::shared_ptr<SeededWorld> world, SystemOptions options = {});
 
   [[nodiscard]] std::uint64_t seed() const noexcept { return TestParts::seed; }
   /// Runs until nothing is left to do at the present time. No time passes.
