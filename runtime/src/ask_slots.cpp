@@ -2,15 +2,14 @@
 
 #include <mutex>
 #include <new>
-#include <stop_token>
 #include <thread>
-#include <unordered_map>
 #include <utility>
 
 #include <troupe/runtime/detail/mutant.hpp>
 
 #include "cell.hpp"
 #include "futex.hpp"
+#include "remote_table.hpp"
 #include "slab.hpp"
 #include "spin_lock.hpp"
 #include "system_core.hpp"
@@ -244,6 +243,16 @@ RequestPort open_slot(const Address& callee, std::chrono::nanoseconds timeout,
   return {slot, slot->generation()};
 }
 
+RequestPort open_slot_for(System& system, std::chrono::nanoseconds timeout,
+                          void (*destroy)(void* answer) noexcept) {
+  SystemCore& core = system.core();
+  const Worker* worker = Worker::current();
+  if (worker != nullptr && worker->cell != nullptr) return open_slot({}, timeout, destroy);
+  AskSlot* slot = open(nullptr, &core.gate(), {}, begin_ask(&core, timeout));
+  slot->destroy = destroy;
+  return {slot, slot->generation()};
+}
+
 bool win_slot(const RequestPort& port) noexcept {
   return port.slot->word.win(port.generation);
 }
@@ -259,9 +268,16 @@ bool win_slot(const RequestPort& port) noexcept {
     const bool is_inside = worker != nullptr && &worker->core.gate() == gate;
     SystemCore* const core = is_inside ? &worker->core : gate->enter();
     slot.word.publish(outcome);
-    if (core != nullptr)
-      put_command(*core, is_inside ? worker : nullptr, *asker, &slot, answer_lane);
-    if (core != nullptr && !is_inside) gate->leave();
+    if (is_inside) {
+      put_command(*core, worker, *asker, &slot, answer_lane);
+    } else if (core != nullptr) {
+      if (gate->remote != nullptr) {
+        gate->remote->send(*asker, &slot);
+      } else {
+        put_command(*core, nullptr, *asker, &slot, answer_lane);
+      }
+      gate->leave();
+    }
   } else {
     slot.word.publish(outcome);  // from here on it may be another ask's: a stray wake at most
     slot.changed.fetch_add(1, std::memory_order_seq_cst);
@@ -294,49 +310,90 @@ void slot_completed(AskSlot& slot, Cell& cell) {
   }
 }
 
-// ---- stop tokens
-// Few asks have one: they lie in a table beside the slots. Who takes a token marks the slot and
-// then looks whether the ask is still open; who gives up closes it and then looks at the mark.
+// ---- asks of other nodes' actors
 
 namespace {
-
-struct StopTable {
-  std::mutex lock;
-  std::unordered_map<const AskSlot*, std::stop_source> sources;
+/// Whose it is: what a callback is to an ask of one's own.
+struct RemoteAsker {
+  Address asker;
+  std::uint64_t request;
 };
-StopTable& stop_table() {
-  static auto* table = new StopTable;  // never destroyed: slots outlive every System
-  return *table;
+RemoteAsker* remote_asker(const AskSlot& slot) noexcept {
+  return static_cast<RemoteAsker*>(slot.callback.function);
 }
-
-void end_stop_token(AskSlot& slot, bool gave_up) noexcept {
-  if (!slot.has_stop.load(std::memory_order_seq_cst)) return;  // pair: stop_token_of
-  std::stop_source source{std::nostopstate};
-  {
-    StopTable& table = stop_table();
-    std::lock_guard guard(table.lock);
-    const auto found = table.sources.find(&slot);
-    if (found == table.sources.end()) return;
-    source = std::move(found->second);
-    table.sources.erase(found);
-    slot.has_stop.store(false, std::memory_order_seq_cst);
-  }
-  if (gave_up) source.request_stop();
+void free_remote_slot(AskSlot& slot) noexcept {
+  delete remote_asker(slot);
+  slot.callback = {};
+  slot.command_expected = false;
+  free_slot(&slot);
 }
-
 }  // namespace
 
-std::stop_token stop_token_of(const RequestPort& port) {
-  if (port.slot == nullptr) return {};
-  StopTable& table = stop_table();
-  std::lock_guard guard(table.lock);
-  port.slot->has_stop.store(true, std::memory_order_seq_cst);
-  if (port.slot->state(port.generation) != SlotState::pending) {
-    std::stop_source over;
-    over.request_stop();
-    return over.get_token();
+RequestPort open_remote_ask(const Address& asker, const Address& to, std::uint64_t request,
+                            const MessageType& asked, std::chrono::nanoseconds timeout) {
+  SystemGate* gate =
+      asker.cell->gate.load(std::memory_order_acquire);  // partner: RemoteTable's new_stub
+  SystemCore* core = gate->enter();
+  AskSlot* slot = open(nullptr, gate, to, begin_ask(core, timeout));
+  if (core != nullptr) gate->leave();
+  slot->asker.store(asker.cell, std::memory_order_relaxed);  // published by the request
+  slot->asked.store(&asked, std::memory_order_relaxed);      // published by the request
+  slot->to_generation = asker.generation;
+  slot->destroy = asked.reply->destroy;
+  slot->callback.function = new RemoteAsker{asker, request};
+  return {slot, slot->generation()};
+}
+
+std::chrono::nanoseconds time_left(const RequestPort& ask, TimePoint now) noexcept {
+  if (ask.slot->state(ask.generation) != SlotState::pending) return {};
+  const TimePoint deadline{
+      Duration{ask.slot->deadline.load(std::memory_order_relaxed)}};  // published by the request
+  if (deadline == TimePoint::max()) return no_timeout;
+  return std::max(deadline - now, Duration::zero());
+}
+
+void answer_with(const RequestPort& ask, const ReplyType& type,
+                 const std::function<void(void* reply)>& read) noexcept {
+  void* const storage = begin_reply(ask);
+  if (storage == nullptr) return;
+  bool is_constructed = false;
+  try {
+    if (type.construct != nullptr) {
+      void* const reply = type.construct(storage);
+      is_constructed = true;
+      read(reply);
+    }
+    finish_reply(ask);
+  } catch (const std::exception& e) {
+    if (is_constructed && type.destroy != nullptr) type.destroy(storage);
+    ask.slot->error = new AskError{AskErrorKind::unknown_type, e.what()};
+    end_stop_token(*ask.slot, false);
+    publish_slot(*ask.slot, SlotState::failed);
   }
-  return table.sources.try_emplace(port.slot).first->second.get_token();
+}
+
+void give_up_remote_ask(const RequestPort& ask) noexcept {
+  AskSlot& slot = *ask.slot;
+  if (slot.state(ask.generation) != SlotState::pending || !slot.word.give_up(ask.generation))
+    return;
+  end_stop_token(slot, true);
+  free_remote_slot(slot);
+}
+
+void take_remote_answer(AskSlot& slot, RemotePeer& peer) noexcept {
+  const std::uint32_t life = slot.generation();
+  const RemoteAsker asker = *remote_asker(slot);
+  const MessageType* const asked =
+      slot.asked.load(std::memory_order_relaxed);  // published by the request
+  RemoteAnswer answer{
+      slot.callee_address(), asker.asker, asker.request, asked, nullptr, slot.error};
+  const ReplyType& type = *answer.asked->reply;
+  if (answer.error == nullptr && type.value != nullptr) answer.value = type.value(slot.value);
+  peer.answer(answer);
+  if (answer.error == nullptr && slot.destroy != nullptr) slot.destroy(slot.value);
+  delete std::exchange(slot.error, nullptr);
+  slot.word.close(life);
+  free_remote_slot(slot);
 }
 
 void* begin_reply(const RequestPort& port) noexcept {

@@ -100,6 +100,11 @@ bool win_slot(const RequestPort& port) noexcept;
 void publish_slot(AskSlot& slot, SlotState outcome) noexcept;
 /// Slots that are in use, or in the cache of another thread. For tests, as block_bytes_in_use.
 std::uint64_t ask_slots_in_use();
+/// An ask is over, or its asker gave up: whoever took a stop token of it hears of that.
+void end_stop_token(AskSlot& slot, bool gave_up) noexcept;
+class RemotePeer;
+/// The outcome of an ask of another node's actor has come: tells that node, and frees the slot.
+void take_remote_answer(AskSlot& slot, RemotePeer& peer) noexcept;
 /// The asker's cell (or the dead cell it was): the completion's command has come.
 void slot_completed(AskSlot& slot, Cell& cell);
 

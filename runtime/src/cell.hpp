@@ -38,12 +38,14 @@ namespace troupe::detail {
 using Mailbox = BasicMailbox<MailLink, Command>;
 
 class SystemCore;
+class RemoteTable;
 
 /// How threads that are no workers reach a System that may be ending. Never freed, so that a stale
 /// ref finds one.
 struct SystemGate {
   std::atomic<std::uint64_t> in_flight{0};
   std::atomic<SystemCore*> core{nullptr};  ///< null: closed
+  RemoteTable* remote = nullptr;           ///< of a gate that leads to another node; constant
 
   SystemCore* enter() noexcept {
     in_flight.fetch_add(1, std::memory_order_seq_cst);  // pair with close in ~SystemCore: it sees
@@ -361,7 +363,8 @@ void slow_sender(SystemCore& core, Worker* worker, const Address& to) noexcept;
 /// A message whose time has come: its sender heard long ago that it is sent, so no budget holds it
 /// back.
 void send_due(SystemCore& core, const Address& to, Envelope* e) noexcept;
-/// Gives a cell a command. Any thread that may touch the cell's System.
+/// Gives a cell a command, or the node that it stands for. Any thread that may touch the cell's
+/// System.
 void send_command(Cell& to, Command* command);
 /// From a worker of the cell's System, or (null) from a thread that has entered its gate. What goes
 /// in another lane is not ordered with what the sender tells.
@@ -378,9 +381,6 @@ void arm_cell_timer(Cell& cell, TimerRecord& timer, TimePoint due);
 void drop_timer(Cell& cell, TimerRecord* timer) noexcept;
 /// Frees a timer off the list, or leaves that to what is still under way.
 void release_timer(TimerRecord* timer) noexcept;
-inline std::uint64_t link_key(const Address& peer) {
-  return reinterpret_cast<std::uintptr_t>(peer.cell) ^ (std::uint64_t{peer.generation} << 48);
-}
 inline constexpr std::uint32_t answer_lane = 0x80000000u;
 
 template <class Notice>

@@ -109,7 +109,7 @@ void Cell::bounce_command(Command* command, const ExitReason& why) {
       auto* signal = new LinkRecord;
       signal->kind = CommandKind::exit_signal;
       signal->to_generation = link.from.generation;
-      signal->from = Address{this, link.to_generation, 0};
+      signal->from = address_of_life(link.to_generation);
       signal->why = why;
       send_command(*link.from.cell, signal);
       break;
@@ -211,7 +211,7 @@ bool Cell::is_called_off(Envelope& e) {
 }
 
 void Cell::handle_link(LinkCommand& link) {
-  Link& mine = made(ext().relations).links[link_key(link.from)];
+  Link& mine = made(ext().relations).links[Life(link.from)];
   mine.peer = link.from;
   mine.their_id = link.id;
   if (mine.record == nullptr) mine.record = new LinkRecord;
@@ -219,7 +219,7 @@ void Cell::handle_link(LinkCommand& link) {
 
 void Cell::handle_unlink(LinkCommand& unlink) {
   auto& links = made(ext().relations).links;
-  const auto found = links.find(link_key(unlink.from));
+  const auto found = links.find(Life(unlink.from));
   if (found == links.end()) return;
   Link& mine = found->second;
   if (mine.their_id == unlink.id) mine.their_id = 0;
@@ -234,7 +234,7 @@ void Cell::handle_exit_signal(LinkRecord& signal) {
   Address from = signal.from;
   if (signal.by_link) {
     auto& links = made(ext().relations).links;
-    const auto found = links.find(link_key(signal.from));
+    const auto found = links.find(Life(signal.from));
     if (found == links.end()) return;  // unlinked meanwhile
     from = found->second.peer;
     delete found->second.record;

@@ -41,7 +41,7 @@ struct Link {
   LinkRecord* record = nullptr;  ///< carries this actor's exit signal
 };
 
-using Links = std::unordered_map<std::uint64_t, Link>;  ///< by link_key of the peer
+using Links = std::unordered_map<Life, Link, HashLife>;  ///< by the peer
 
 /// A pointer to what is made at first use. Its owner's, but for the reaper, which looks while a
 /// handler may be making it.

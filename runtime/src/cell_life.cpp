@@ -449,7 +449,7 @@ void Cell::send_exit_signals(const Links& links, const Address& self, const Exit
   for (const auto& [key, link] : links) sorted.push_back(link);
   // The table's order depends on where cells lie, and a trace must not (S141).
   std::sort(sorted.begin(), sorted.end(),
-            [](const Link& a, const Link& b) { return a.peer.serial < b.peer.serial; });
+            [](const Link& a, const Link& b) { return Ref<>{a.peer} < Ref<>{b.peer}; });
   for (const Link& link : sorted) {
     if (mutant("exit_signal_is_dropped")) continue;
     LinkRecord* signal = link.record;
@@ -470,6 +470,7 @@ void Cell::end_watches() {
     unwatch->kind = CommandKind::unwatch;
     unwatch->to_generation = watched.target.generation;
     unwatch->record = watched.record;
+    unwatch->token = token;
     send_command(*watched.target.cell, unwatch);
   }
   extension->relations->watched.clear();

@@ -88,6 +88,7 @@ struct WatchRecord : Command {
 
 struct UnwatchCommand : Command {
   WatchRecord* record = nullptr;  ///< only compared, never followed, until found in the list
+  std::uint64_t token = 0;        ///< of the watch
 };
 
 struct IncarnationCommand : Command {

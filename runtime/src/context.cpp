@@ -107,6 +107,13 @@ Ask<void> stop_and_wait(const Address& actor, Duration deadline) {
 
 namespace {
 
+/// An actor of this System, or of a node that it is connected with.
+bool is_in_reach(const SystemCore& core, const Address& actor) noexcept {
+  const SystemGate* gate = actor.cell != nullptr ? actor.cell->gate.load(std::memory_order_acquire)
+                                                 : nullptr;  // partner: the store at spawn
+  return gate != nullptr && gate->core.load(std::memory_order_relaxed) == &core;  // it does not end
+}
+
 std::uint64_t next_token(Cell& self) {
   return (std::uint64_t{self.serial} << 32) | ++self.ext().tokens;
 }
@@ -120,8 +127,7 @@ MonitorToken add_watch(Cell& self, const Address& target, bool is_monitor, bool 
   record->is_monitor = is_monitor;
   record->incarnations = incarnations;
   made(self.ext().relations).watched.emplace(token, Watched{target, record, is_monitor, false});
-  if (target.cell != nullptr &&
-      target.cell->gate.load(std::memory_order_acquire) == &self.core().gate()) {  // spawn
+  if (is_in_reach(self.core(), target)) {
     send_command(*target.cell, record);
   } else {  // nobody, or an actor of another System: as good as ended
     record->kind = CommandKind::watch_fired;
@@ -135,10 +141,10 @@ MonitorToken add_watch(Cell& self, const Address& target, bool is_monitor, bool 
 void end_watch(Cell& self, std::unordered_map<std::uint64_t, Watched>::iterator watched) {
   if (WatchRecord* record = watched->second.record) {
     const Address& target = watched->second.target;
-    if (target.cell != nullptr &&
-        target.cell->gate.load(std::memory_order_acquire) == &self.core().gate()) {  // spawn
+    if (is_in_reach(self.core(), target)) {
       auto* unwatch = new_command<UnwatchCommand>(CommandKind::unwatch, target);
       unwatch->record = record;
+      unwatch->token = watched->first;
       send_command(*target.cell, unwatch);
     }
   }
@@ -174,8 +180,7 @@ void demonitor_actor(Cell& self, MonitorToken token) {
 
 void link_actor(Cell& self, const Address& target) {
   if (target.cell == &self && target.generation == self.address().generation) return;
-  if (target.cell == nullptr ||
-      target.cell->gate.load(std::memory_order_acquire) != &self.core().gate()) {  // spawn
+  if (!is_in_reach(self.core(), target)) {
     auto* signal = new_command<LinkRecord>(CommandKind::exit_signal, self.address());
     signal->from = target;
     signal->why = ExitReason::no_actor();
@@ -189,13 +194,13 @@ void link_actor(Cell& self, const Address& target) {
   {
     const std::lock_guard guard(self.core().reaper().links_lock(self));
     Links& links = made(self.ext().relations).links;
-    const auto known = links.find(link_key(target));
+    const auto known = links.find(Life(target));
     const bool is_linked = known != links.end() && known->second.my_id != 0;
     if (is_linked || is_abandoned(&self, Worker::current())) {
       delete command;
       return;
     }
-    Link& link = links[link_key(target)];
+    Link& link = links[Life(target)];
     link.peer = target;
     link.my_id = command->id;
     if (link.record == nullptr) link.record = new LinkRecord;
@@ -208,7 +213,7 @@ void unlink_actor(Cell& self, const Address& target) {
   {
     const std::lock_guard guard(self.core().reaper().links_lock(self));
     Links& links = made(self.ext().relations).links;
-    const auto found = links.find(link_key(target));
+    const auto found = links.find(Life(target));
     if (found == links.end()) return;
     command = new_command<LinkCommand>(CommandKind::unlink, target);
     command->from = self.address();

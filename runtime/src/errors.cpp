@@ -28,6 +28,9 @@ std::string_view to_string(AskErrorKind kind) noexcept {
     case AskErrorKind::cycle: return "cycle of waits";
     case AskErrorKind::wrong_protocol: return "wrong protocol";
     case AskErrorKind::system_stopped: return "system stopped";
+    case AskErrorKind::no_connection: return "no connection";
+    case AskErrorKind::unknown_type: return "unknown type";
+    case AskErrorKind::too_large: return "too large";
   }
   return "unknown";
 }
@@ -47,6 +50,9 @@ void throw_ask_error(AskError error) {
     case AskErrorKind::cycle: throw AwaitCycle(std::move(error.what));
     case AskErrorKind::wrong_protocol: throw WrongProtocol(std::move(error.what));
     case AskErrorKind::system_stopped: throw SystemStopped(std::move(error.what));
+    case AskErrorKind::no_connection: throw NoConnection(std::move(error.what));
+    case AskErrorKind::unknown_type: throw UnknownType(std::move(error.what));
+    case AskErrorKind::too_large: throw TooLarge(std::move(error.what));
   }
   throw AskFailed(error);
 }
@@ -99,7 +105,8 @@ std::string_view label_of(DropReason reason) noexcept {
   constexpr std::string_view labels[drop_reasons] = {
       "no_actor",       "ended",       "foreign_system", "system_stopped", "mailbox_full",
       "expired",        "unhandled",   "stashed",        "held_too_many",  "late_reply",
-      "cancelled_tick", "over_budget", "abandoned",      "turned_away"};
+      "cancelled_tick", "over_budget", "abandoned",      "turned_away",    "no_connection",
+      "unknown_type",   "too_large"};
   return labels[static_cast<std::size_t>(reason)];
 }
 
@@ -120,6 +127,9 @@ std::string_view to_string(DropReason reason) noexcept {
     case DropReason::over_budget: return "the memory budget was used up (memory_max)";
     case DropReason::abandoned: return "its sender was killed and is abandoned";
     case DropReason::turned_away: return "a middleware did not pass it on";
+    case DropReason::no_connection: return "its node can't be reached";
+    case DropReason::unknown_type: return "its type is not known there, or it can't be read";
+    case DropReason::too_large: return "it is larger than a message to another node may be";
   }
   return "unknown";
 }

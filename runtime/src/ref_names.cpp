@@ -6,6 +6,7 @@
 #include <set>
 #include <string>
 
+#include <troupe/runtime/detail/remote.hpp>
 #include <troupe/runtime/error.hpp>
 
 #include "cell.hpp"
@@ -22,16 +23,13 @@ bool has_ended(const Address& actor) noexcept {
 
 }  // namespace
 
-std::size_t ActorNumbers::HashLife::operator()(const Life& life) const noexcept {
-  return std::hash<const void*>{}(life.cell) ^
-         life.generation * 0x9E3779B97F4A7C15ull;  // Fibonacci hashing (Knuth, TAOCP 3, 6.4)
-}
-
 std::uint64_t ActorNumbers::of(const Address& actor) {
   const std::lock_guard guard(lock_);
-  const auto [at, is_new] = numbers_.try_emplace({actor.cell, actor.generation}, last_ + 1);
+  const auto [at, is_new] = numbers_.try_emplace(Life(actor), last_ + 1);
   if (!is_new) return at->second;
-  actors_.emplace(++last_, actor);
+  if (static_cast<std::uint32_t>(++last_) == 0) ++last_;  // see RemoteActors
+  at->second = last_;
+  actors_.emplace(last_, actor);
   if (actors_.size() >= look_at_) forget_ended();
   return last_;
 }
@@ -55,7 +53,7 @@ void ActorNumbers::forget_ended() {
       ++at;
       continue;
     }
-    numbers_.erase({actor.cell, actor.generation});
+    numbers_.erase(Life(actor));
     at = actors_.erase(at);
   }
   look_at_ = std::max<std::size_t>(1024, 2 * actors_.size());
@@ -71,6 +69,10 @@ RefNames* ref_names(System& system) noexcept {
 WireRef wire_name(const Address& actor) {
   WireRef name;
   with_system_of(actor, [&](SystemCore& core) {
+    if (const auto remote = remote_name(actor)) {
+      name = *remote;
+      return;
+    }
     RefNames* names = core.ref_names();
     if (names == nullptr) {
       throw UsageError(

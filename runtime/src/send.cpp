@@ -8,6 +8,7 @@
 #include "cell.hpp"
 #include "memory.hpp"
 #include "reaper.hpp"
+#include "remote_table.hpp"
 #include "system_core.hpp"
 #include "trace.hpp"
 
@@ -253,12 +254,21 @@ Sent put_by_delivery(SystemCore& core, Worker* worker, const Address& to, Envelo
   if (to.cell == nullptr)
     return drop(worker != nullptr ? &worker->core : nullptr, to, e, DropReason::no_actor,
                 Sent::dead);
-  if (worker != nullptr)
-    return drop(&worker->core, to, e, DropReason::foreign_system, Sent::foreign_system);
   SystemGate* gate = to.cell->gate.load(std::memory_order_acquire);  // partner: the store at spawn
+  if (worker != nullptr) {
+    const bool is_remote = gate != nullptr && gate->remote != nullptr &&
+                           gate->core.load(std::memory_order_relaxed) ==  // it does not end
+                               &worker->core;
+    if (!is_remote)
+      return drop(&worker->core, to, e, DropReason::foreign_system, Sent::foreign_system);
+    if (is_sent_by_abandoned(worker))
+      return drop(&worker->core, to, e, DropReason::abandoned, Sent::dead);
+    return gate->remote->peer().send(to, e);
+  }
   SystemCore* core = gate != nullptr ? gate->enter() : nullptr;
   if (core == nullptr) return drop(nullptr, to, e, DropReason::system_stopped, Sent::dead);
-  const Sent sent = put_or_refuse(*core, nullptr, to, e);
+  const Sent sent = gate->remote != nullptr ? gate->remote->peer().send(to, e)
+                                            : put_or_refuse(*core, nullptr, to, e);
   gate->leave();
   return sent;
 }
@@ -279,7 +289,10 @@ Sent put_by_delivery(SystemCore& core, Worker* worker, const Address& to, Envelo
 
 void send_due(SystemCore& core, const Address& to, Envelope* e) noexcept {
   e->to_generation = to.generation;
-  if (core.delivery() != nullptr) {
+  const SystemGate* gate = to.cell->gate.load(std::memory_order_acquire);  // as in send_later
+  if (gate->remote != nullptr) {
+    gate->remote->peer().send(to, e);
+  } else if (core.delivery() != nullptr) {
     put_by_delivery(core, nullptr, to, e);
   } else {
     put(core, nullptr, to, e);
@@ -384,14 +397,24 @@ void send_command(Cell& to, Command* command) {
   SystemGate* gate = to.gate.load(std::memory_order_acquire);  // partner: the store at spawn
   Worker* worker = Worker::current_here();
   const bool is_inside = worker != nullptr && &worker->core.gate() == gate;
-  SystemCore* core = is_inside ? &worker->core : gate->enter();
+  if (is_inside) {
+    put_command(worker->core, worker, to, command, 0);
+    return;
+  }
+  SystemCore* core = gate->enter();
   TROUPE_CHECK(core != nullptr, "a command for a cell whose System is gone");
-  put_command(*core, is_inside ? worker : nullptr, to, command, 0);
-  if (!is_inside) gate->leave();
+  if (gate->remote != nullptr) {
+    gate->remote->send(to, command);
+  } else {
+    put_command(*core, nullptr, to, command, 0);
+  }
+  gate->leave();
 }
 
 std::string print(const Address& address) {
   if (address.cell == nullptr) return "(nobody)";
+  if (const auto remote = remote_name(address))
+    return "troupe://" + std::string(remote->address) + "/#" + std::to_string(remote->actor);
   std::string path;
   if (SystemGate* gate =
           address.cell->gate.load(std::memory_order_acquire)) {  // partner: the store at spawn

@@ -68,9 +68,9 @@ namespace {
 void link_both(Cell& parent, Cell& child) {
   const std::uint64_t id = (std::uint64_t{parent.serial} << 32) | ++parent.ext().tokens;
   const std::lock_guard guard(parent.core().reaper().links_lock(parent));
-  Link& down = made(parent.ext().relations).links[link_key(child.address())];
+  Link& down = made(parent.ext().relations).links[Life(child.address())];
   down = {child.address(), id, 0, new LinkRecord};
-  Link& up = made(child.ext().relations).links[link_key(parent.address())];
+  Link& up = made(child.ext().relations).links[Life(parent.address())];
   up = {parent.address(), 0, id, new LinkRecord};
 }
 

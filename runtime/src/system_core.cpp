@@ -1,5 +1,7 @@
 #include "system_core.hpp"
 
+#include "remote_table.hpp"
+
 #include <thread>
 #include <utility>
 
@@ -69,6 +71,7 @@ SystemCore::SystemCore(SystemOptions options)
 SystemCore::~SystemCore() {
   executor().join_aside();  // it may have waited for the shutdown that somebody else ran
   TROUPE_CHECK(report_.has_value(), "a System is destroyed before it was shut down");
+  remotes_.clear();
   // Pair: SystemGate::enter, which counts itself and then looks whether it is open. So the look at
   // the count has to be seq_cst as well; it also acquires what leave releases.
   gate_->core.store(nullptr, std::memory_order_seq_cst);
@@ -97,6 +100,11 @@ void SystemCore::set_ref_names(std::shared_ptr<RefNames> names) {
                                                std::memory_order_relaxed))  // partner: ref_names
     throw UsageError("this System is a node already");
   ref_names_ = std::move(names);  // theirs who set it, once
+}
+
+RemoteTable& SystemCore::add_remote(std::unique_ptr<RemoteTable> remote) {
+  const std::lock_guard guard(remotes_lock_);
+  return *remotes_.emplace_back(std::move(remote));
 }
 
 std::uint64_t SystemCore::next_seed() {

@@ -70,6 +70,8 @@ class SystemCore {
   [[nodiscard]] RefNames* ref_names() const noexcept {
     return ref_names_seen_.load(std::memory_order_acquire);  // partner: set_ref_names
   }
+  /// Keeps what connects it with another node.
+  RemoteTable& add_remote(std::unique_ptr<RemoteTable> remote);
   std::uint64_t next_seed();
   double random_unit();
   void log(LogLevel level, std::string_view who, std::string_view text) const {
@@ -156,6 +158,8 @@ class SystemCore {
   SystemGate* gate_;
   std::shared_ptr<RefNames> ref_names_;
   std::atomic<RefNames*> ref_names_seen_{nullptr};
+  std::mutex remotes_lock_;
+  std::vector<std::unique_ptr<RemoteTable>> remotes_;
   Random seeds_;
   SpinLock seeds_lock_;
   TimerService timers_;

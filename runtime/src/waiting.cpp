@@ -5,6 +5,7 @@
 #include <utility>
 
 #include <troupe/runtime/detail/mutant.hpp>
+#include <troupe/runtime/detail/remote.hpp>
 
 #include "cell.hpp"
 #include "reaper.hpp"
@@ -434,6 +435,7 @@ std::string why(const Address& actor) {
     if (callee.cell == nullptr) return text;
     text += " from " + print(callee);
     if (is_kept) return text + ", which keeps the duty to answer";
+    if (remote_number(callee)) return text + ", on another node";
     cell = callee.cell;
   }
   return text;

@@ -21,8 +21,9 @@ std::uint64_t read(const std::atomic<std::uint64_t>& count) {
 
 std::string_view to_string(Outcome outcome) noexcept {
   static constexpr std::string_view names[outcomes] = {
-      "answered",  "timeout", "receiver_down",  "refused",        "no_reply",    "mailbox_full",
-      "cancelled", "cycle",   "wrong_protocol", "system_stopped", "asker_ended", "given_up"};
+      "answered",     "timeout",     "receiver_down", "refused",        "no_reply",
+      "mailbox_full", "cancelled",   "cycle",         "wrong_protocol", "system_stopped",
+      "elsewhere",    "asker_ended", "given_up"};
   return names[static_cast<std::size_t>(outcome)];
 }
 
@@ -37,6 +38,9 @@ Outcome outcome_of(AskErrorKind kind) noexcept {
     case AskErrorKind::cycle: return Outcome::cycle;
     case AskErrorKind::wrong_protocol: return Outcome::wrong_protocol;
     case AskErrorKind::system_stopped: return Outcome::system_stopped;
+    case AskErrorKind::no_connection:
+    case AskErrorKind::unknown_type:
+    case AskErrorKind::too_large: return Outcome::elsewhere;
   }
   return Outcome::cancelled;
 }

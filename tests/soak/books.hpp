@@ -30,10 +30,11 @@ enum class Outcome : std::uint8_t {
   cycle,
   wrong_protocol,
   system_stopped,
+  elsewhere,    ///< in what only an ask of another node can
   asker_ended,  ///< it was killed, or ended, while it waited
   given_up,     ///< it dropped the Ask
 };
-inline constexpr std::size_t outcomes = 12;
+inline constexpr std::size_t outcomes = 13;
 [[nodiscard]] std::string_view to_string(Outcome outcome) noexcept;
 [[nodiscard]] Outcome outcome_of(AskErrorKind kind) noexcept;
 

@@ -20,11 +20,6 @@ inline constexpr std::chrono::nanoseconds default_timeout = std::chrono::nanosec
 
 namespace detail {
 
-inline constexpr std::size_t reply_inline_bytes = 24;
-template <class R>
-inline constexpr bool reply_is_inline = sizeof(R) <= reply_inline_bytes &&
-                                        alignof(R) <= 8 && std::is_nothrow_move_constructible_v<R>;
-
 /// Waits until the ask is over: answered, failed, timed out or cancelled. Inside an actor it
 /// suspends the actor, elsewhere it blocks the thread or drives the test executor. Throws
 /// Cancelled; UsageError where waiting would deadlock.
@@ -76,29 +71,6 @@ void answer(const RequestPort& port, R&& value) {
 }
 inline void answer_done(const RequestPort& port) noexcept {
   if (port.slot != nullptr && begin_reply(port) != nullptr) finish_reply(port);
-}
-
-template <class R>
-R& stored_reply(void* storage) noexcept {
-  if constexpr (reply_is_inline<R>) {
-    return *std::launder(static_cast<R*>(storage));
-  } else {
-    return **static_cast<R**>(storage);
-  }
-}
-using ReplyDestroyer = void (*)(void* storage) noexcept;
-/// Null where there is nothing to destroy.
-template <class R>
-consteval ReplyDestroyer reply_destroyer() {
-  if constexpr (std::is_void_v<R>) {
-    return nullptr;
-  } else if constexpr (!reply_is_inline<R>) {
-    return [](void* storage) noexcept { delete *static_cast<R**>(storage); };
-  } else if constexpr (std::is_trivially_destructible_v<R>) {
-    return nullptr;
-  } else {
-    return [](void* storage) noexcept { std::destroy_at(&stored_reply<R>(storage)); };
-  }
 }
 
 }  // namespace detail

@@ -28,8 +28,11 @@ enum class DropReason : unsigned char {
   over_budget,     ///< the System's memory budget was used up
   abandoned,       ///< its sender was killed and abandoned, and its handler goes on (S66)
   turned_away,     ///< a middleware did not pass it on
+  no_connection,   ///< the receiver's node can't be reached, or it ended with its connection
+  unknown_type,    ///< it has no schema that both nodes know, or its bytes can't be read
+  too_large,       ///< it is larger than a message to another node may be
 };
-inline constexpr std::size_t drop_reasons = 14;
+inline constexpr std::size_t drop_reasons = 17;
 [[nodiscard]] std::string_view to_string(DropReason reason) noexcept;
 /// Its name above, for labels of metrics.
 [[nodiscard]] std::string_view label_of(DropReason reason) noexcept;

@@ -20,6 +20,9 @@ enum class AskErrorKind : unsigned char {
   cycle,           ///< waiting would close a ring of actors that wait for each other
   wrong_protocol,  ///< the receiver does not take this message
   system_stopped,  ///< the System of the receiver is gone or going
+  no_connection,   ///< outcome unknown: the receiver's node can't be reached; it may still run
+  unknown_type,    ///< the receiver's node does not know the message's schema, or can't read it
+  too_large,       ///< the message is larger than one to another node may be
 };
 
 [[nodiscard]] std::string_view to_string(AskErrorKind kind) noexcept;
@@ -57,6 +60,9 @@ using AskCancelled = AskFailedOf<AskErrorKind::cancelled>;
 using AwaitCycle = AskFailedOf<AskErrorKind::cycle>;
 using WrongProtocol = AskFailedOf<AskErrorKind::wrong_protocol>;
 using SystemStopped = AskFailedOf<AskErrorKind::system_stopped>;
+using NoConnection = AskFailedOf<AskErrorKind::no_connection>;
+using UnknownType = AskFailedOf<AskErrorKind::unknown_type>;
+using TooLarge = AskFailedOf<AskErrorKind::too_large>;
 
 /// Throws the exception class of `error.kind`.
 [[noreturn]] void throw_ask_error(AskError error);

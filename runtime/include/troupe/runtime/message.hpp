@@ -4,6 +4,7 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <new>
 #include <string>
 #include <string_view>
@@ -88,6 +89,15 @@ consteval std::uint64_t hash_name(std::string_view name) {
 /// What a message may be aligned to: as blocks of memory are that have room for it (memory.hpp).
 inline constexpr std::size_t message_align_max = 64;
 
+/// What the runtime knows of a type that requests are answered with: enough to make an answer of
+/// what came from elsewhere. An answer is stored where it fits, or there lies a pointer to it.
+struct ReplyType {
+  const codec::Codec* codec;                  ///< null: there is no value (void)
+  void* (*construct)(void* storage);          ///< returns where it lies; null for void
+  const void* (*value)(const void* storage);  ///< where it lies; null for void
+  void (*destroy)(void* storage) noexcept;    ///< null where there is nothing to destroy
+};
+
 /// What the runtime knows of a message type: one constant per type, no RTTI.
 struct MessageType {
   /// That of its schema, or a hash of the qualified name; 0: compare the address of this constant.
@@ -100,6 +110,7 @@ struct MessageType {
   void (*destroy)(void* message) noexcept;    ///< null when there is nothing to destroy
   std::string (*print)(const void* message);  ///< null where it has no to_string
   const codec::Codec* codec;                  ///< null where it has no schema
+  const ReplyType* reply;                     ///< null where it can't be asked from another process
 
   [[nodiscard]] std::string_view text() const noexcept { return {name, name_size}; }
 };
@@ -164,6 +175,72 @@ consteval const codec::Codec* codec_of() {
   }
 }
 
+inline constexpr std::size_t reply_inline_bytes = 24;
+template <class R>
+inline constexpr bool reply_is_inline = sizeof(R) <= reply_inline_bytes &&
+                                        alignof(R) <= 8 && std::is_nothrow_move_constructible_v<R>;
+
+template <class R>
+R& stored_reply(void* storage) noexcept {
+  if constexpr (reply_is_inline<R>) {
+    return *std::launder(static_cast<R*>(storage));
+  } else {
+    return **static_cast<R**>(storage);
+  }
+}
+using ReplyDestroyer = void (*)(void* storage) noexcept;
+/// Null where there is nothing to destroy.
+template <class R>
+consteval ReplyDestroyer reply_destroyer() {
+  if constexpr (std::is_void_v<R>) {
+    return nullptr;
+  } else if constexpr (!reply_is_inline<R>) {
+    return [](void* storage) noexcept { delete *static_cast<R**>(storage); };
+  } else if constexpr (std::is_trivially_destructible_v<R>) {
+    return nullptr;
+  } else {
+    return [](void* storage) noexcept { std::destroy_at(&stored_reply<R>(storage)); };
+  }
+}
+
+template <class R>
+void* construct_reply(void* storage) {
+  if constexpr (reply_is_inline<R>) {
+    return ::new (storage) R();
+  } else {
+    return *static_cast<R**>(storage) = new R();
+  }
+}
+template <class R>
+const void* reply_value(const void* storage) {
+  return &stored_reply<R>(const_cast<void*>(storage));
+}
+template <class R, const codec::Codec* Codec>
+inline constexpr ReplyType reply_type{Codec, &construct_reply<R>, &reply_value<R>,
+                                      reply_destroyer<R>()};
+inline constexpr ReplyType void_reply{nullptr, nullptr, nullptr, nullptr};
+
+/// A message of a schema says what encodes its reply, where that is no struct of a schema itself.
+template <class M>
+concept HasReplyCodec = requires {
+  { M::troupe_reply_codec } -> std::convertible_to<const codec::Codec&>;
+};
+
+template <class M>
+consteval const ReplyType* reply_type_of() {
+  if constexpr (HasCodec<M>) {
+    using R = typename decltype(reply_of<M>())::type;
+    if constexpr (std::is_void_v<R>) {
+      return &void_reply;
+    } else if constexpr (HasReplyCodec<M>) {
+      return &reply_type<R, &M::troupe_reply_codec>;
+    } else if constexpr (HasCodec<R>) {
+      return &reply_type<R, &R::troupe_codec>;
+    }
+  }
+  return nullptr;
+}
+
 template <class M>
 consteval MessageType describe_message() {
   constexpr std::string_view name = type_name<M>();
@@ -175,7 +252,8 @@ consteval MessageType describe_message() {
           influences_receive_timeout<M>(),
           std::is_trivially_destructible_v<M> ? nullptr : &destroy_message<M>,
           printer_of<M>(),
-          codec_of<M>()};
+          codec_of<M>(),
+          reply_type_of<M>()};
 }
 
 template <class M>

@@ -71,6 +71,8 @@ inline constexpr bool fine = std::is_void_v<Why>;
 RequestPort send_request(const Address& to, RequestEnvelope* e) noexcept;
 Sent send_later(const Address& to, std::chrono::nanoseconds delay, Envelope* e);
 std::string print(const Address& address);
+/// For refs whose serials are the same, as those to actors of several nodes may be.
+std::uint64_t order_of_nodes(const Address& address) noexcept;
 
 template <class M>
 RequestPort request(const Address& to, M&& m, std::chrono::nanoseconds timeout) {
@@ -96,9 +98,12 @@ class RefBase {
   friend bool operator==(const RefBase& a, const RefBase& b) noexcept {
     return a.address_.cell == b.address_.cell && a.address_.generation == b.address_.generation;
   }
-  /// By order of spawning, so that it is the same from run to run.
+  /// By order of spawning, so that it is the same from run to run; of those of other nodes by the
+  /// order in which their nodes first named them.
   friend std::strong_ordering operator<=>(const RefBase& a, const RefBase& b) noexcept {
-    return a.address_.serial <=> b.address_.serial;
+    if (a.address_.serial != b.address_.serial || a.address_.cell == b.address_.cell) [[likely]]
+      return a.address_.serial <=> b.address_.serial;
+    return order_of_nodes(a.address_) <=> order_of_nodes(b.address_);
   }
 
  protected:
@@ -183,8 +188,8 @@ class Ref : public detail::RefBase {
   requires(!detail::fine<Why>) Sent tell_after(std::chrono::nanoseconds delay, M&& m)
   const = delete;
 
-  /// The path of the actor ("/orders/processor-1"), or its serial when it has no name or is gone.
-  /// For logs.
+  /// The path of the actor ("/orders/processor-1"), or its serial when it has no name or is gone;
+  /// of one of another node the node's address and its number. For logs.
   [[nodiscard]] std::string to_string() const { return detail::print(address_); }
 };
 

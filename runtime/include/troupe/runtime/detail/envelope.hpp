@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <utility>
 
 #include <troupe/runtime/message.hpp>
@@ -19,6 +20,20 @@ struct Address {
   Cell* cell = nullptr;
   std::uint32_t generation = 0;
   std::uint32_t serial = 0;  ///< counts the spawns of its System: hash, order, printing
+};
+
+/// What an Address names, as the key of a table.
+struct Life {
+  explicit Life(const Address& a) noexcept : cell(a.cell), generation(a.generation) {}
+  const Cell* cell;
+  std::uint32_t generation;
+  bool operator==(const Life&) const = default;
+};
+struct HashLife {
+  std::size_t operator()(const Life& life) const noexcept {
+    return std::hash<const void*>{}(life.cell) ^
+           life.generation * 0x9E3779B97F4A7C15ull;  // Fibonacci hashing (Knuth, TAOCP 3, 6.4)
+  }
 };
 
 /// A place in a mailbox.
@@ -101,7 +116,7 @@ void discard_request(RequestEnvelope* e) noexcept;
 namespace troupe {
 
 /// What became of a tell at once. Everything but `ok` is already counted and a dead letter.
-enum class Sent : unsigned char { ok, full, dead, budget, foreign_system };
+enum class Sent : unsigned char { ok, full, dead, budget, foreign_system, unknown_type, too_large };
 
 namespace detail {
 

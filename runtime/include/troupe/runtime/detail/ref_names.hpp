@@ -44,14 +44,6 @@ class ActorNumbers {
   [[nodiscard]] std::size_t size() const;
 
  private:
-  struct Life {
-    const Cell* cell;
-    std::uint32_t generation;
-    bool operator==(const Life&) const = default;
-  };
-  struct HashLife {
-    std::size_t operator()(const Life& life) const noexcept;
-  };
   void forget_ended();
 
   mutable std::mutex lock_;
