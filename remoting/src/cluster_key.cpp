@@ -12,6 +12,7 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
+#include <openssl/rand.h>
 #include <troupe/runtime/error.hpp>
 
 namespace troupe::remoting::detail {
@@ -70,6 +71,13 @@ Proof ClusterKey::proof(HandshakeRole role, std::span<const Word> hello_of_diale
   if (made == nullptr || length != sizeof proof)
     throw std::runtime_error("HMAC-SHA-256 failed: see OpenSSL's configuration");
   return proof;
+}
+
+std::array<std::byte, 32> new_nonce() {
+  std::array<std::byte, 32> nonce{};
+  if (RAND_bytes(reinterpret_cast<unsigned char*>(nonce.data()), nonce.size()) != 1)
+    throw std::runtime_error("OpenSSL has no random bytes: see its configuration");
+  return nonce;
 }
 
 bool is_same_proof(const Proof& proof, std::span<const Word> other) noexcept {

@@ -33,6 +33,10 @@ class ClusterKey {
   std::vector<std::byte> key_;
 };
 
+/// 32 bytes from the operating system, by OpenSSL's generator. Throws std::runtime_error when it
+/// has none.
+[[nodiscard]] std::array<std::byte, 32> new_nonce();
+
 /// In a time that does not depend on where they differ.
 [[nodiscard]] bool is_same_proof(const Proof& proof, std::span<const Word> other) noexcept;
 

@@ -44,7 +44,7 @@ Connection::Connection(HandshakeTerms terms, const ConnectionOptions& options, W
       events_(std::move(events)),
       handshake_(std::move(terms)),
       chunks_(options.chunks),
-      queue_(options.queue),
+      queue_(std::make_shared<SendQueue>(options.queue)),
       handshake_until_(deadline_after(now, options.handshake_max)) {
   handshake_.begin(answer_);
   send_handshake();
@@ -76,7 +76,7 @@ void Connection::send_handshake() {
 void Connection::flush() {
   if (is_sending_ || state_ != State::ready) return;
   if (is_goodbye_sent_) return;  // it is the last
-  std::span<const Word> batch = queue_.next_batch();
+  std::span<const Word> batch = queue_->next_batch();
   if (batch.empty() && says_goodbye_) {
     is_goodbye_sent_ = true;
     sending_ = {frame_header(FrameKind::goodbye, 0)};
@@ -164,6 +164,7 @@ void Connection::take_handshake_frame(const Frame& frame) {
 void Connection::become_ready(TimePoint now) {
   state_ = State::ready;
   detector_.emplace(options_.detector, now);
+  last_heard_ = now;
   next_heartbeat_ = now;
   events_.ready(handshake_.peer(), *handshake_.epoch());
   wake(now);
@@ -172,6 +173,7 @@ void Connection::become_ready(TimePoint now) {
 void Connection::take_frame(const Frame& frame, TimePoint now) {
   if (frame.kind == FrameKind::heartbeat) {
     if (frame.body.size() != 1) throw ProtocolError("a heartbeat without a number");
+    last_heard_ = now;
     if (!mutant("heartbeats_are_ignored")) detector_->heartbeat(now);
   } else if (frame.kind == FrameKind::goodbye) {
     take_goodbye();
@@ -223,7 +225,7 @@ void Connection::wake(TimePoint now) {
   if (heartbeats_++ % looks_per_heartbeat == 0) {
     const std::array frame{frame_header(FrameKind::heartbeat, 1),
                            Word{heartbeats_ / looks_per_heartbeat}};
-    static_cast<void>(queue_.push_control(frame));
+    static_cast<void>(queue_->push_control(frame));
     flush();
   }
   next_heartbeat_ = deadline_after(now, look);

@@ -9,25 +9,13 @@
 #include <utility>
 
 #include <troupe/remoting/failure_detector.hpp>
+#include <troupe/remoting/transport.hpp>
 
 #include "frame.hpp"
 #include "handshake.hpp"
 #include "send_queue.hpp"
 
 namespace troupe::remoting::detail {
-
-/// What carries the bytes. Thread safety: the connection's thread.
-class Wire {
- public:
-  Wire() = default;
-  Wire(const Wire&) = delete;
-  Wire& operator=(const Wire&) = delete;
-  virtual ~Wire() = default;
-  /// Sends these; they live until Connection::sent is called, and none others are given before.
-  virtual void send(std::span<const Word> words) = 0;
-  /// Nothing is sent or received any more. What was given to send before may still go.
-  virtual void close() = 0;
-};
 
 /// Why a connection is over.
 enum class ConnectionEnd : std::uint8_t {
@@ -74,7 +62,9 @@ class Connection {
   void wake(TimePoint now);
 
   /// Who pushes and is told `first` has `flush` called.
-  [[nodiscard]] SendQueue& queue() noexcept { return queue_; }
+  [[nodiscard]] SendQueue& queue() noexcept { return *queue_; }
+  /// Sends what is in that one, from `ready` on, which may call this.
+  void use(std::shared_ptr<SendQueue> queue) noexcept { queue_ = std::move(queue); }
   void flush();
   /// What waits is sent, then a goodbye; over when the peer has said the same.
   void say_goodbye();
@@ -82,6 +72,8 @@ class Connection {
   void end(ConnectionEnd end, const std::string& why);
 
   [[nodiscard]] bool is_ready() const noexcept { return state_ == State::ready; }
+  /// When the last heartbeat came, or when it became ready.
+  [[nodiscard]] TimePoint last_heard() const noexcept { return last_heard_; }
   [[nodiscard]] bool is_over() const noexcept { return state_ == State::over; }
 
  private:
@@ -103,7 +95,7 @@ class Connection {
   bool has_preface_ = false;
   FrameReader reader_;
   ChunkReader chunks_;
-  SendQueue queue_;
+  std::shared_ptr<SendQueue> queue_;
   std::vector<Word> answer_;   ///< of the handshake: not given to the wire yet
   std::vector<Word> sending_;  ///< the same: with the wire
   bool is_sending_ = false;
@@ -113,6 +105,7 @@ class Connection {
   TimePoint next_heartbeat_ = TimePoint::max();
   std::uint64_t heartbeats_ = 0;
   std::optional<FailureDetector> detector_;
+  TimePoint last_heard_ = TimePoint::min();
   bool says_goodbye_ = false;  ///< what waits is sent, and then its own
   bool is_goodbye_sent_ = false;
   bool heard_goodbye_ = false;  ///< the peer's

@@ -25,6 +25,7 @@ EDGES = {
     "codec": {"runtime", "codec"},
     "remoting": {"runtime", "codec", "remoting"},
     "codec_testkit": {"runtime", "testkit", "codec", "codec_testkit"},
+    "remoting_testkit": {"runtime", "testkit", "codec", "remoting", "remoting_testkit"},
 }
 BANNED = [
     ("clock", re.compile(r"\b(steady_clock|system_clock|high_resolution_clock)::now\b"), "take the time from the System's Clock"),
@@ -50,6 +51,8 @@ def module_of(path):
     for own in ("testkit", "run", "asio"):  # targets of their own below runtime/
         if path.startswith(f"runtime/{own}/"):
             return own
+    if path.startswith("remoting/testkit/"):
+        return "remoting_testkit"
     if path.startswith("codec/testkit/"):
         return "codec_testkit"
     top = path.split("/")[0]

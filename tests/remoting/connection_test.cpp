@@ -18,7 +18,7 @@ namespace {
 /// Two connections and what is between them, which can be cut, one way or both.
 class World {
  public:
-  class Side final : public Wire {
+  class Side final : public troupe::remoting::Wire {
    public:
     Side(World& world, HandshakeRole role) {
       const bool dials = role == HandshakeRole::dialer;
@@ -46,6 +46,7 @@ class World {
                   }},
           world.now);
     }
+    void start(troupe::remoting::WireUser&) override {}
     void send(std::span<const Word> words) override {
       REQUIRE_FALSE(is_sending);
       REQUIRE_FALSE(words.empty());

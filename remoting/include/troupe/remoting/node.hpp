@@ -1,0 +1,84 @@
+// Node: makes a System part of a cluster, whose actors refs of other nodes lead to.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <troupe/remoting/failure_detector.hpp>
+#include <troupe/remoting/transport.hpp>
+#include <troupe/runtime/find.hpp>
+#include <troupe/runtime/system.hpp>
+
+namespace troupe::remoting {
+
+/// How a node takes part. The defaults' reasons are docs/wire-protocol.md's.
+struct NodeOptions {
+  std::string cluster = "troupe";       ///< nodes of others are refused
+  std::string name;                     ///< unique in its cluster
+  std::string address = "127.0.0.1:0";  ///< where it listens, host:port; port 0: any
+  std::filesystem::path key_file;       ///< what nodes on loopback without TLS have in common
+  std::vector<std::byte> key;           ///< the same, where it is no file; 32 bytes or more
+  Duration handshake_max = std::chrono::seconds(5);
+  Duration connect_max = std::chrono::seconds(5);  ///< how long what is sent waits for its node
+  Duration backoff_min = std::chrono::milliseconds(100);  ///< between dials; doubled each time
+  Duration backoff_max = std::chrono::seconds(10);
+  Duration heartbeat_interval = std::chrono::seconds(1);
+  Duration leave_max = std::chrono::seconds(5);  ///< how long its end waits for what is queued
+  FailureDetectorOptions detector;
+  std::size_t waiting_messages_max = 3072;                ///< for one peer
+  std::size_t waiting_bytes_max = std::size_t{16} << 20;  ///< the same
+  std::size_t message_bytes_max = std::size_t{64} << 20;  ///< of one message
+};
+
+namespace detail {
+class Hub;
+std::vector<std::uint64_t> schemas_of(const troupe::detail::MessageType* const* types,
+                                      std::size_t count);
+}  // namespace detail
+
+/// A System's part in a cluster. One for each System, and it ends before the System does. From its
+/// construction on refs to the System's actors may travel in messages. Its end says goodbye: what
+/// was sent before still goes. Thread safety: any thread, except construction and destruction.
+class Node {
+ public:
+  /// Listens, and runs its connections on `transport`. Throws UsageError on options that make no
+  /// sense, and what Transport::start throws.
+  Node(System& system, NodeOptions options, std::unique_ptr<Transport> transport);
+  Node(const Node&) = delete;
+  Node& operator=(const Node&) = delete;
+  ~Node();
+
+  /// Where it is reached.
+  [[nodiscard]] const std::string& address() const noexcept;
+  [[nodiscard]] const std::string& name() const noexcept;
+
+  /// The actor of that name on another node ("troupe://host:port/path"), if it takes all messages
+  /// of P: the answer fails with `wrong_protocol` else, with `receiver_down` where there is no such
+  /// actor, and with `no_connection` where there is no such node. Throws UsageError when `uri` is
+  /// no such name.
+  template <class P>
+  Ask<Ref<P>> resolve(std::string_view uri, Duration timeout = std::chrono::seconds(10)) {
+    using Table = troupe::detail::TypeTable<troupe::detail::PublicMessages<P>>;
+    return Ask<Ref<P>>{resolve_as(
+        uri, detail::schemas_of(Table::entries, Table::count), timeout,
+        troupe::detail::reply_destroyer<Ref<P>>(),
+        [](const troupe::detail::RequestPort& port, const troupe::detail::Address& actor) {
+          troupe::detail::answer<Ref<P>>(port, Ref<P>{actor});
+        })};
+  }
+
+ private:
+  using Give = void (*)(const troupe::detail::RequestPort& port,
+                        const troupe::detail::Address& actor);
+  troupe::detail::RequestPort resolve_as(std::string_view uri, std::vector<std::uint64_t> schemas,
+                                         Duration timeout, troupe::detail::ReplyDestroyer destroy,
+                                         Give give);
+  std::unique_ptr<Transport> transport_;
+  std::shared_ptr<detail::Hub> hub_;
+};
+
+}  // namespace troupe::remoting

@@ -1,0 +1,87 @@
+// What a node has with one address: the connections there, one after the other, and who was met.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "connection.hpp"
+#include "peer.hpp"
+
+namespace troupe::remoting::detail {
+
+class Association;
+
+/// A wire, and the connection over it once it is open.
+/// Thread safety: its node's loop.
+class Line final : public WireUser {
+ public:
+  struct Events {
+    /// The terms of the handshake, now that it begins.
+    std::function<HandshakeTerms(const std::vector<std::string>& uris)> opened;
+    std::function<void(Line&, const NodeName& peer)> ready;
+    std::function<void(Line&, const Frame&)> frame;
+    std::function<void(Line&, ConnectionEnd end, const std::string& why)> over;
+  };
+  Line(Transport& transport, std::unique_ptr<Wire> wire, const ConnectionOptions& options,
+       Events events);
+  /// Begins. Not in the constructor: what happens may need its address.
+  void start() { wire_->start(*this); }
+
+  // WireUser
+  void opened(const std::vector<std::string>& uris) override;
+  std::span<std::byte> space() override { return connection_->space(); }
+  void received(std::size_t bytes) override { connection_->received(bytes, transport_.now()); }
+  void sent() override { connection_->sent(transport_.now()); }
+  void lost(const std::string& why) override;
+
+  [[nodiscard]] TimePoint next_wake() const noexcept;
+  void wake(TimePoint now);
+  void end(ConnectionEnd end, const std::string& why);
+  [[nodiscard]] bool is_over() const noexcept { return is_over_; }
+  [[nodiscard]] bool is_ready() const noexcept { return connection_ && connection_->is_ready(); }
+  /// Once it is ready.
+  [[nodiscard]] Connection& connection() noexcept { return *connection_; }
+  /// Whom it leads to: set by who hears that it is ready, and by who dials.
+  Association* association = nullptr;
+
+ private:
+  void is_done(ConnectionEnd end, const std::string& why);
+
+  Transport& transport_;
+  std::unique_ptr<Wire> wire_;
+  const ConnectionOptions options_;
+  Events events_;
+  TimePoint open_until_;
+  std::optional<Connection> connection_;
+  bool is_over_ = false;
+};
+
+/// A resolve that waits until it is known who is there.
+struct WaitingResolve {
+  std::string path;
+  std::vector<std::uint64_t> schemas;
+  Peer::Resolved done;
+};
+
+/// Thread safety: its node's loop.
+class Association {
+ public:
+  Association(std::string at, const Duration& backoff_min) noexcept
+      : address(std::move(at)), backoff(backoff_min) {}
+
+  const std::string address;
+  std::string node;            ///< its name, once it was met
+  std::shared_ptr<Peer> peer;  ///< who was met last, or whose ref came first; null: nobody yet
+  Line* dialing = nullptr;
+  Line* line = nullptr;  ///< ready
+  std::deque<WaitingResolve> resolves;
+  bool wants_line = false;  ///< something waits to be sent there
+  Duration backoff;         ///< before the next dial
+  TimePoint dial_at = TimePoint::min();
+  TimePoint give_up_at = TimePoint::max();  ///< of what waits; max: nothing does
+};
+
+}  // namespace troupe::remoting::detail

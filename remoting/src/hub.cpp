@@ -1,0 +1,366 @@
+#include "hub.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace troupe::remoting::detail {
+
+using troupe::detail::WireRef;
+
+namespace {
+
+NodeOptions checked(NodeOptions options) {
+  if (options.name.empty()) throw UsageError("a node needs a name, unique in its cluster");
+  if (options.cluster.empty()) throw UsageError("a cluster's name can't be empty");
+  for (const char c : options.name + options.cluster)
+    if (c == '/' || c == ' ') throw UsageError("names of nodes and clusters have no '/' and ' '");
+  return options;
+}
+
+std::optional<ClusterKey> key_of(const NodeOptions& options) {
+  if (!options.key_file.empty()) return ClusterKey::read(options.key_file);
+  if (!options.key.empty()) return ClusterKey(options.key);
+  return std::nullopt;
+}
+
+constexpr int heartbeats_missed_max = 2;  // a connection that missed more makes room for another
+
+}  // namespace
+
+Hub::Hub(System& system, NodeOptions options, Transport& transport)
+    : system_(system),
+      options_(checked(std::move(options))),
+      transport_(transport),
+      key_(key_of(options_)) {
+  connection_options_.handshake_max = options_.handshake_max;
+  connection_options_.heartbeat_interval = options_.heartbeat_interval;
+  connection_options_.detector = options_.detector;
+  connection_options_.queue.messages_max = options_.waiting_messages_max;
+  connection_options_.queue.bytes_max = options_.waiting_bytes_max;
+  self_ = {options_.cluster, options_.name, options_.address, transport.new_incarnation()};
+}
+
+void Hub::start() {
+  self_.address = transport_.listen(options_.address);
+  troupe::detail::set_ref_names(system_, shared_from_this());
+  transport_.start(
+      [this](std::unique_ptr<Wire> wire) {
+        accept(std::move(wire));
+        tidy();
+      },
+      [this] {
+        wake();
+        tidy();
+      });
+}
+
+WireRef Hub::name(const Address& actor) {
+  return {self_.incarnation, numbers_.of(actor), troupe::detail::kept_for_ever(self_.address)};
+}
+
+Address Hub::find(const WireRef& name) {
+  if (name.node == self_.incarnation) return numbers_.find(name.actor);
+  return peer_of(name.node, name.address)->actor(name.actor);
+}
+
+void Hub::log(LogLevel level, const std::string& text) const {
+  if (system_.options().log != nullptr) system_.options().log->write(level, "node", text);
+}
+
+// ---- peers
+
+std::shared_ptr<Peer> Hub::peer_of(std::uint64_t incarnation, std::string_view address) {
+  const std::lock_guard guard(peers_lock_);
+  auto& peer = peers_[incarnation];
+  if (peer == nullptr) {
+    peer = std::make_shared<Peer>(has_left_ ? nullptr : shared_from_this(), incarnation,
+                                  troupe::detail::kept_for_ever(address));
+    peer->set_actors(troupe::detail::RemoteActors(system_, peer, ++ordinals_));
+  }
+  return peer;
+}
+
+std::uint64_t Hub::number_of(const Address& actor) {
+  if (actor.cell == nullptr || troupe::detail::remote_number(actor)) return 0;
+  return numbers_.of(actor);
+}
+
+void Hub::wants_to_send(Peer& peer) {
+  transport_.post([this, to = peer.shared_from_this()] {
+    flush(to);
+    tidy();
+  });
+}
+
+void Hub::is_overrun(Peer& peer) {
+  transport_.post([this, to = peer.shared_from_this()] {
+    Association& a = association(std::string(to->address()));
+    if (a.peer == to && a.line != nullptr)
+      a.line->end(ConnectionEnd::given_up, "too many signals wait to be sent");
+    tidy();
+  });
+}
+
+void Hub::flush(const std::shared_ptr<Peer>& peer) {
+  Association& a = association(std::string(peer->address()));
+  if (a.peer == nullptr) a.peer = peer;
+  if (a.peer != peer) {
+    if (a.peer->incarnation() > peer->incarnation()) {
+      peer->close("a later incarnation of that node is there");
+      return;
+    }
+    if (a.line != nullptr) {  // its successor is heard of before it is met
+      want_line(a);
+      return;
+    }
+    a.peer->close("a later incarnation of that node is there");
+    a.peer = peer;
+  }
+  if (a.line != nullptr) {
+    a.line->connection().flush();
+  } else {
+    want_line(a);
+  }
+}
+
+void Hub::resolve(const std::string& address, WaitingResolve resolve) {
+  Association& a = association(address);
+  if (a.line != nullptr) {
+    a.peer->resolve(resolve.path, std::move(resolve.schemas), std::move(resolve.done));
+  } else {
+    a.resolves.push_back(std::move(resolve));
+    want_line(a);
+  }
+  tidy();
+}
+
+// ---- connections
+
+Association& Hub::association(const std::string& address) {
+  auto& a = associations_[address];
+  if (a == nullptr) a = std::make_unique<Association>(address, options_.backoff_min);
+  return *a;
+}
+
+HandshakeTerms Hub::terms(HandshakeRole role, const Association* dialed,
+                          const std::vector<std::string>& uris) {
+  HandshakeTerms terms{.role = role,
+                       .self = self_,
+                       .meant_node = dialed != nullptr ? dialed->node : "",
+                       .meant_address = dialed != nullptr ? dialed->address : "",
+                       .trust = ProvenByTls{uris},
+                       .nonce = new_nonce(),
+                       .admit = [this](const NodeName& peer) { return admit(peer); }};
+  if (key_) terms.trust = *key_;
+  return terms;
+}
+
+Line& Hub::add_line(std::unique_ptr<Wire> wire, HandshakeRole role, Association* dialed) {
+  Line::Events events{
+      .opened = [this, role, dialed](
+                    const std::vector<std::string>& uris) { return terms(role, dialed, uris); },
+      .ready = [this](Line& line, const NodeName& peer) { ready(line, peer); },
+      .frame = [](Line& line, const Frame& frame) { line.association->peer->take(frame); },
+      .over = [this](Line& line, ConnectionEnd end,
+                     const std::string& why) { over(line, end, why); }};
+  lines_.push_back(
+      std::make_unique<Line>(transport_, std::move(wire), connection_options_, std::move(events)));
+  lines_.back()->association = dialed;
+  return *lines_.back();
+}
+
+void Hub::accept(std::unique_ptr<Wire> wire) {
+  if (leaves_) return;
+  add_line(std::move(wire), HandshakeRole::listener, nullptr).start();
+}
+
+/// Not from within what a line tells.
+void Hub::tidy_later() {
+  if (!std::exchange(tidies_later_, true))
+    transport_.post([this] {
+      tidies_later_ = false;
+      tidy();
+    });
+}
+
+/// Whoever dials has proven who he is.
+std::variant<std::uint64_t, RefuseReason> Hub::admit(const NodeName& peer) {
+  if (leaves_) return RefuseReason::shutting_down;
+  if (peer.node == self_.node) return RefuseReason::stale;  // it knows by now that it is not alone
+  Association& a = association(peer.address);
+  if (a.peer != nullptr && a.peer->incarnation() > peer.incarnation) return RefuseReason::stale;
+  for (const auto& [address, other] : associations_) {
+    const bool is_newer = other->node == peer.node && other->line != nullptr &&
+                          other->peer->incarnation() > peer.incarnation;
+    if (!is_newer) continue;
+    log(LogLevel::warning, "there are two nodes of the name " + peer.node + ": at " + address +
+                               " and, started before it, at " + peer.address);
+    return RefuseReason::stale;
+  }
+  const bool is_same = a.line != nullptr && a.peer->incarnation() == peer.incarnation;
+  if (is_same) {
+    const Duration silence = transport_.now() - a.line->connection().last_heard();
+    if (silence <= heartbeats_missed_max * options_.heartbeat_interval)
+      return RefuseReason::duplicate;
+    a.line->end(ConnectionEnd::given_up, "its peer dials again, and is not heard over it");
+  }
+  const bool own_dial_wins = a.dialing != nullptr && self_.node < peer.node;
+  if (own_dial_wins) return RefuseReason::duplicate;
+  end_older(peer);
+  return ++epochs_;
+}
+
+/// A newer incarnation ends the old one on arrival (F11).
+void Hub::end_older(const NodeName& peer) {
+  for (const auto& [address, a] : associations_) {
+    if (a->node != peer.node && address != peer.address) continue;
+    if (a->line == nullptr || a->peer->incarnation() == peer.incarnation) continue;
+    if (address != peer.address)
+      log(LogLevel::warning, "there are two nodes of the name " + peer.node + ": at " +
+                                 peer.address + " and, started before it, at " + address);
+    a->line->end(ConnectionEnd::given_up, "a later incarnation of that node is there");
+  }
+}
+
+void Hub::ready(Line& line, const NodeName& peer) {
+  Association& a = association(peer.address);
+  const auto met = peer_of(peer.incarnation, peer.address);
+  if (a.line != nullptr && a.line != &line)  // it dialed, and was dialed
+    a.line->end(ConnectionEnd::given_up, "another connection to that node is kept");
+  if (line.association != nullptr && line.association->dialing == &line)
+    line.association->dialing = nullptr;
+  if (a.dialing != nullptr && a.dialing != &line)
+    std::exchange(a.dialing, nullptr)->end(ConnectionEnd::given_up, "that node has dialed");
+  if (a.peer != nullptr && a.peer != met)
+    a.peer->close("a later incarnation of that node is there");
+  line.association = &a;
+  a.peer = met;
+  a.node = peer.node;
+  a.line = &line;
+  a.wants_line = false;
+  a.backoff = options_.backoff_min;
+  a.give_up_at = TimePoint::max();
+  line.connection().use(met->queue());
+  tidy_later();
+  log(LogLevel::info, "connected with " + peer.node + " at " + peer.address);
+  while (!a.resolves.empty()) {
+    WaitingResolve resolve = std::move(a.resolves.front());
+    a.resolves.pop_front();
+    met->resolve(resolve.path, std::move(resolve.schemas), std::move(resolve.done));
+  }
+}
+
+void Hub::over(Line& line, ConnectionEnd end, const std::string& why) {
+  tidy_later();
+  Association* a = line.association;
+  if (a == nullptr) return;  // a stranger's
+  if (a->line == &line) {
+    a->line = nullptr;
+    const bool is_orderly = end == ConnectionEnd::goodbye;
+    const std::string text =
+        a->node + " at " + a->address + (is_orderly ? " said goodbye" : " is lost: " + why);
+    log(is_orderly ? LogLevel::info : LogLevel::warning, text);
+    a->peer->lost(text);
+    if (a->wants_line) want_line(*a);
+  } else if (a->dialing == &line) {
+    a->dialing = nullptr;
+    dial_failed(*a, why);
+  }
+}
+
+void Hub::want_line(Association& a) {
+  a.wants_line = true;
+  if (leaves_) return;
+  const TimePoint now = transport_.now();
+  if (a.give_up_at == TimePoint::max()) a.give_up_at = deadline_after(now, options_.connect_max);
+  if (a.dialing == nullptr && a.line == nullptr && now >= a.dial_at) dial(a);
+}
+
+void Hub::dial(Association& a) {
+  Line& line = add_line(transport_.dial(a.address), HandshakeRole::dialer, &a);
+  a.dialing = &line;
+  line.start();
+}
+
+void Hub::dial_failed(Association& a, const std::string& why) {
+  const TimePoint now = transport_.now();
+  a.dial_at = deadline_after(now, a.backoff);
+  a.backoff = std::min(2 * a.backoff, options_.backoff_max);
+  if (a.line == nullptr && (now >= a.give_up_at || a.dial_at > a.give_up_at)) give_up(a, why);
+}
+
+/// What waits for that node fails; what is sent later dials again.
+void Hub::give_up(Association& a, const std::string& why) {
+  a.wants_line = false;
+  a.give_up_at = TimePoint::max();
+  const std::string text = "no connection with " + a.address + ": " + why;
+  log(LogLevel::warning, text);
+  for (WaitingResolve& resolve : std::exchange(a.resolves, {})) {
+    const AskError error{AskErrorKind::no_connection, text};
+    resolve.done({}, &error);
+  }
+  if (a.peer != nullptr) a.peer->lost(text);
+}
+
+// ---- time and the end
+
+void Hub::wake() {
+  const TimePoint now = transport_.now();
+  for (std::size_t i = 0; i < lines_.size(); ++i)  // further ones may come
+    if (lines_[i]->next_wake() <= now) lines_[i]->wake(now);
+  for (const auto& [address, a] : associations_) {
+    if (!a->wants_line || a->line != nullptr) continue;
+    if (a->dialing == nullptr && now >= a->dial_at) want_line(*a);
+  }
+  if (now < sweep_at_) return;
+  sweep_at_ = deadline_after(now, options_.heartbeat_interval);
+  for (const auto& [address, a] : associations_)
+    if (a->line != nullptr) a->peer->sweep();
+}
+
+void Hub::tidy() {
+  std::erase_if(lines_, [](const auto& line) { return line->is_over(); });
+  if (left_.slot != nullptr && lines_.empty())
+    troupe::detail::answer_done(std::exchange(left_, {}));
+  TimePoint next = TimePoint::max();
+  for (const auto& line : lines_) next = std::min(next, line->next_wake());
+  for (const auto& [address, a] : associations_) {
+    if (a->wants_line && a->line == nullptr && a->dialing == nullptr && !leaves_)
+      next = std::min(next, a->dial_at);
+    if (a->line != nullptr) next = std::min(next, sweep_at_);
+  }
+  transport_.wake_at(next);
+}
+
+void Hub::say_goodbye(const RequestPort& done) {
+  leaves_ = true;
+  left_ = done;
+  for (std::size_t i = 0; i < lines_.size(); ++i) {
+    if (lines_[i]->is_ready()) {
+      lines_[i]->connection().say_goodbye();
+    } else {
+      lines_[i]->end(ConnectionEnd::given_up, "this node ends");
+    }
+  }
+  tidy();
+}
+
+void Hub::leave() {
+  leaves_ = true;
+  for (const auto& [address, a] : associations_) {
+    for (WaitingResolve& resolve : std::exchange(a->resolves, {})) {
+      const AskError error{AskErrorKind::no_connection, "this node has ended"};
+      resolve.done({}, &error);
+    }
+  }
+  lines_.clear();
+  std::map<std::uint64_t, std::shared_ptr<Peer>> peers;
+  {
+    const std::lock_guard guard(peers_lock_);
+    has_left_ = true;
+    peers = peers_;
+  }
+  for (const auto& [incarnation, peer] : peers) peer->close("this node has ended");
+}
+
+}  // namespace troupe::remoting::detail

@@ -1,0 +1,424 @@
+#include "peer.hpp"
+
+#include <array>
+#include <utility>
+
+#include "schema/wire.capnp.hpp"
+
+namespace troupe::remoting::detail {
+
+using troupe::detail::is_notice;
+using troupe::detail::is_request;
+using troupe::detail::MessageType;
+using troupe::detail::RequestEnvelope;
+
+namespace {
+
+constexpr std::string_view closed_text = "this node has ended, or that incarnation of the other";
+
+/// The schema of a reply that is none of a schema: nothing looks for it.
+constexpr std::uint64_t no_schema = 0;
+
+RequestPort port_of(const Envelope& e) noexcept {
+  return (e.flags & is_request) != 0 ? static_cast<const RequestEnvelope&>(e).port : RequestPort{};
+}
+
+/// An envelope with the message that stands there. Throws CodecError.
+Envelope* decode(const MessageType& type, std::span<const Word> words, bool is_ask,
+                 troupe::detail::RefNames& names) {
+  Envelope* e = is_ask ? troupe::detail::new_forwarded(type)
+                       : troupe::detail::new_envelope(
+                             type, troupe::detail::payload_offset(type.align, false) + type.size);
+  void* const message = troupe::detail::payload(*e);
+  type.codec->construct(message);
+  try {
+    type.codec->read(message, words, &names);
+  } catch (...) {  // goes on
+    if (type.destroy != nullptr) type.destroy(message);
+    troupe::detail::discard_envelope(e);
+    throw;
+  }
+  return e;
+}
+
+}  // namespace
+
+// ---- what is sent there
+
+Peer::Put Peer::put(const Pair& pair, std::span<const Word> frame, bool is_signal) {
+  const std::lock_guard guard(lock_);
+  if (home_ == nullptr) return Put::closed;
+  if (queue_ == nullptr) queue_ = std::make_shared<SendQueue>(home_->queue_bounds());
+  const auto pushed = is_signal ? queue_->push_signal(pair, frame) : queue_->push(pair, frame);
+  if (pushed == SendQueue::Pushed::full) {
+    if (is_signal) home_->is_overrun(*this);
+    return Put::full;
+  }
+  if (pushed == SendQueue::Pushed::first) home_->wants_to_send(*this);
+  return Put::sent;
+}
+
+std::shared_ptr<PeerHome> Peer::home() {
+  const std::lock_guard guard(lock_);
+  return home_;
+}
+
+namespace {
+Sent refuse(const Address& to, Envelope* e, DropReason reason, AskErrorKind kind,
+            std::string_view what, Sent sent) noexcept {
+  troupe::detail::drop_remote(to, e, reason, kind, what);
+  return sent;
+}
+}  // namespace
+
+Sent Peer::send(const Address& to, Envelope* e) noexcept {
+  if ((e->flags & is_notice) != 0) {  // the only one that is sent: see poison
+    signal({.kind = RemoteSignal::Kind::poison, .to = to});
+    troupe::detail::discard_envelope(e);
+    return Sent::ok;
+  }
+  const bool is_ask = port_of(*e).slot != nullptr;
+  if (e->type->codec == nullptr || (is_ask && e->type->reply == nullptr))
+    return refuse(to, e, DropReason::unknown_type, AskErrorKind::unknown_type,
+                  "the message has no schema, so it stays in its process", Sent::unknown_type);
+  try {
+    return put_message(to, e);
+  } catch (const std::exception& x) {  // of encoding: a list or a union that has no encoding
+    return refuse(to, e, DropReason::unknown_type, AskErrorKind::unknown_type, x.what(),
+                  Sent::unknown_type);
+  }
+}
+
+Sent Peer::put_message(const Address& to, Envelope* e) {
+  thread_local std::vector<Word> frame;
+  frame.clear();
+  std::shared_ptr<PeerHome> home;
+  const RequestPort port = port_of(*e);
+  MessageHead head{.receiver = *troupe::detail::remote_number(to), .schema = e->type->id};
+  {
+    const std::lock_guard guard(lock_);
+    home = home_;
+    if (home != nullptr && port.slot != nullptr) {
+      head.request = ++requests_;
+      asks_[head.request] = {port, e->type, head.receiver, {}};
+    }
+  }
+  if (home == nullptr)
+    return refuse(to, e, DropReason::no_connection, AskErrorKind::no_connection, closed_text,
+                  Sent::dead);
+  const auto forget = [&] {
+    const std::lock_guard guard(lock_);
+    asks_.erase(head.request);
+  };
+  head.sender = home->number_of(e->from);
+  const void* const message = troupe::detail::payload(*e);
+  try {
+    if (port.slot == nullptr) {
+      append_tell(frame, head, *e->type->codec, message);
+    } else {
+      head.timeout = troupe::detail::time_left(port, home->system().now());
+      append_ask(frame, head, *e->type->codec, message);
+    }
+  } catch (...) {  // goes on
+    forget();
+    throw;
+  }
+  const std::size_t head_bytes = (1 + message_head_words_max) * sizeof(Word);
+  if (frame.size() * sizeof(Word) > home->message_bytes_max() + head_bytes) {
+    forget();
+    frame.shrink_to_fit();
+    return refuse(to, e, DropReason::too_large, AskErrorKind::too_large,
+                  "the message is larger than max_message", Sent::too_large);
+  }
+  const Put put_it = put({head.sender, head.receiver}, frame, false);
+  if (put_it != Put::sent) {
+    forget();
+    const bool is_full = put_it == Put::full;
+    return refuse(to, e, is_full ? DropReason::mailbox_full : DropReason::no_connection,
+                  is_full ? AskErrorKind::mailbox_full : AskErrorKind::no_connection,
+                  is_full ? "too much waits to be sent to that node" : closed_text,
+                  is_full ? Sent::full : Sent::dead);
+  }
+  if (port.slot != nullptr) static_cast<RequestEnvelope*>(e)->port = {};
+  troupe::detail::destroy_envelope(e);
+  return Sent::ok;
+}
+
+void Peer::put_signal(const NumberedSignal& numbered) {
+  thread_local std::vector<Word> frame;
+  frame.clear();
+  append_signal(frame, numbered);
+  if (put({numbered.from, numbered.to}, frame, true) == Put::closed) bounce(numbered.signal);
+}
+
+void Peer::signal(const RemoteSignal& s) noexcept {
+  const auto node = home();
+  if (node == nullptr) {
+    bounce(s);
+    return;
+  }
+  NumberedSignal numbered{0, 0, s};
+  numbered.from = troupe::detail::remote_number(s.from).value_or(0);
+  if (numbered.from == 0) numbered.from = node->number_of(s.from);
+  numbered.to = troupe::detail::remote_number(s.to).value_or(0);
+  put_signal(numbered);
+}
+
+/// Nobody is there any more: who waits for something of him hears of it.
+void Peer::bounce(const RemoteSignal& s) {
+  const ExitReason why{ExitReason::Kind::no_connection, std::string(closed_text)};
+  if (s.kind == RemoteSignal::Kind::watch) {
+    actors_->deliver({.kind = RemoteSignal::Kind::down,
+                      .from = s.to,
+                      .to = s.from,
+                      .token = s.token,
+                      .why = why});
+  } else if (s.kind == RemoteSignal::Kind::link) {
+    actors_->deliver(
+        {.kind = RemoteSignal::Kind::exit, .from = s.to, .to = s.from, .flag = true, .why = why});
+  }
+}
+
+void Peer::put_failure(const Pair& pair, std::uint64_t request, AskErrorKind kind,
+                       std::string_view what) {
+  std::vector<Word> frame;
+  const wire::Failure failure{.what = std::string(what)};
+  append_answer(frame, {request, no_schema, 1 + static_cast<std::uint64_t>(kind)},
+                wire::Failure::troupe_codec, &failure);
+  static_cast<void>(put(pair, frame, true));
+}
+
+void Peer::answer(const RemoteAnswer& a) noexcept {
+  std::shared_ptr<PeerHome> home;
+  {
+    const std::lock_guard guard(lock_);
+    home = home_;
+    if (asked_.erase(a.request) == 0) return;  // its epoch is over
+  }
+  if (home == nullptr) return;
+  const Pair pair{home->number_of(a.from), *troupe::detail::remote_number(a.to)};
+  if (a.error != nullptr) {
+    put_failure(pair, a.request, a.error->kind, a.error->what);
+    return;
+  }
+  std::vector<Word> frame;
+  const codec::Codec* codec = a.asked->reply->codec;
+  try {
+    if (codec != nullptr) {
+      append_answer(frame, {a.request, codec->schema.value, 0}, *codec, a.value);
+    } else {
+      const wire::Failure nothing;
+      append_answer(frame, {a.request, no_schema, 0}, wire::Failure::troupe_codec, &nothing);
+    }
+  } catch (const std::exception& x) {
+    put_failure(pair, a.request, AskErrorKind::unknown_type, x.what());
+    return;
+  }
+  if (frame.size() * sizeof(Word) > home->message_bytes_max()) {
+    put_failure(pair, a.request, AskErrorKind::too_large, "the reply is larger than max_message");
+  } else if (put(pair, frame, false) == Put::full) {
+    put_failure(pair, a.request, AskErrorKind::mailbox_full,
+                "too much waits to be sent back to the asker");
+  }
+}
+
+std::shared_ptr<SendQueue> Peer::queue() {
+  const std::lock_guard guard(lock_);
+  if (queue_ == nullptr && home_ != nullptr)
+    queue_ = std::make_shared<SendQueue>(home_->queue_bounds());
+  return queue_;
+}
+
+void Peer::resolve(const std::string& path, std::vector<std::uint64_t> schemas, Resolved done) {
+  std::vector<Word> frame;
+  wire::Resolve resolve;
+  resolve.path = path;
+  resolve.schemas = std::move(schemas);
+  {
+    const std::lock_guard guard(lock_);
+    resolve.request = ++requests_;
+    asks_[resolve.request] = {{}, nullptr, 0, std::move(done)};
+  }
+  append_struct(frame, FrameKind::resolve, resolve);
+  static_cast<void>(put({}, frame, true));
+}
+
+// ---- what comes from there
+
+void Peer::take(const Frame& frame) {
+  switch (frame.kind) {
+    case FrameKind::tell:
+    case FrameKind::ask: take_message(frame); break;
+    case FrameKind::answer: take_answer(frame); break;
+    case FrameKind::cancel: take_cancel(frame); break;
+    case FrameKind::resolve: take_resolve(frame); break;
+    case FrameKind::credit: break;  // nobody waits for it yet
+    default:
+      if (!is_signal(frame.kind)) throw ProtocolError("a frame that this node does not serve");
+      take_signal(frame);
+  }
+}
+
+void Peer::reject(const MessageHead& head, bool is_ask, std::string_view type, DropReason reason,
+                  AskErrorKind kind, std::string_view what) {
+  troupe::detail::report_remote_drop(home_->system(), actor(head.sender),
+                                     home_->actor_of(head.receiver), type, reason);
+  if (is_ask) put_failure({head.receiver, head.sender}, head.request, kind, what);
+}
+
+void Peer::take_message(const Frame& frame) {
+  const auto [head, words] = read_message(frame);
+  const bool is_ask = frame.kind == FrameKind::ask;
+  const Address to = home_->actor_of(head.receiver);
+  if (to.cell == nullptr) {
+    reject(head, is_ask, "a message of another node", DropReason::no_actor,
+           AskErrorKind::receiver_down, "the actor has ended");
+    return;
+  }
+  const MessageType* type = troupe::detail::type_of_schema(to, head.schema);
+  if (type == nullptr || (is_ask && type->reply == nullptr)) {
+    reject(head, is_ask, "a message of another node", DropReason::unknown_type,
+           AskErrorKind::unknown_type, "the actor does not take messages of that schema");
+    return;
+  }
+  if (is_ask) {
+    const std::lock_guard guard(lock_);
+    if (asked_.contains(head.request)) throw ProtocolError("two requests of one number");
+  }
+  Envelope* e = nullptr;
+  try {
+    e = decode(*type, words, is_ask, home_->names());
+  } catch (const codec::CodecError& x) {
+    reject(head, is_ask, type->text(), DropReason::unknown_type, AskErrorKind::unknown_type,
+           x.what());
+    return;
+  }
+  if (head.sender != 0) e->from = actor(head.sender);
+  if (is_ask) {
+    const RequestPort port =
+        troupe::detail::open_remote_ask(actor(head.sender), to, head.request, *type, head.timeout);
+    static_cast<RequestEnvelope*>(e)->port = port;
+    const std::lock_guard guard(lock_);
+    asked_.emplace(head.request, port);
+  }
+  troupe::detail::send(to, e);
+}
+
+void Peer::take_answer(const Frame& frame) {
+  const auto [head, words] = read_answer(frame);
+  OpenAsk ask;
+  {
+    const std::lock_guard guard(lock_);
+    const auto found = asks_.find(head.request);
+    if (found == asks_.end()) return;  // the asker gave up
+    ask = std::move(found->second);
+    asks_.erase(found);
+  }
+  if (head.status != 0) {
+    const bool is_known = head.status - 1 <= static_cast<std::uint64_t>(AskErrorKind::too_large);
+    end(ask, is_known ? static_cast<AskErrorKind>(head.status - 1) : AskErrorKind::no_reply,
+        read_struct<wire::Failure>(words).what);
+  } else if (ask.resolved) {
+    ask.resolved(actor(read_struct<wire::Resolved>(words).actor), nullptr);
+  } else {
+    troupe::detail::answer_with(ask.port, *ask.asked->reply, [&, &in = words](void* reply) {
+      ask.asked->reply->codec->read(reply, in, &home_->names());
+    });
+  }
+}
+
+void Peer::take_cancel(const Frame& frame) {
+  if (frame.body.size() != 1) throw ProtocolError("a cancel without a number");
+  RequestPort port;
+  {
+    const std::lock_guard guard(lock_);
+    const auto found = asked_.find(frame.body[0]);
+    if (found == asked_.end()) return;
+    port = found->second;
+    asked_.erase(found);
+  }
+  troupe::detail::give_up_remote_ask(port);
+}
+
+void Peer::take_signal(const Frame& frame) {
+  NumberedSignal n = read_signal(frame);
+  n.signal.from = actor(n.from);
+  n.signal.to = home_->actor_of(n.to);
+  actors_->deliver(n.signal);
+}
+
+void Peer::take_resolve(const Frame& frame) {
+  const auto resolve = read_struct<wire::Resolve>(frame.body);
+  const Address found = troupe::detail::find_path(home_->system(), resolve.path);
+  if (found.cell == nullptr) {
+    put_failure({}, resolve.request, AskErrorKind::receiver_down,
+                "there is no actor " + resolve.path);
+    return;
+  }
+  for (const std::uint64_t schema : resolve.schemas) {
+    if (troupe::detail::type_of_schema(found, schema) != nullptr) continue;
+    put_failure({}, resolve.request, AskErrorKind::wrong_protocol,
+                "the actor " + resolve.path + " does not take all messages of the ref");
+    return;
+  }
+  std::vector<Word> answer;
+  const wire::Resolved resolved{.actor = home_->number_of(found)};
+  append_answer(answer, {resolve.request, no_schema, 0}, wire::Resolved::troupe_codec, &resolved);
+  static_cast<void>(put({}, answer, true));
+}
+
+// ---- the end of an epoch
+
+void Peer::end(OpenAsk& ask, AskErrorKind kind, const std::string& why) {
+  if (ask.resolved) {
+    const AskError error{kind, why};
+    ask.resolved({}, &error);
+  } else {
+    troupe::detail::fail_reply(ask.port, kind, why);
+  }
+}
+
+void Peer::lost(const std::string& why) {
+  std::map<std::uint64_t, OpenAsk> asks;
+  std::map<std::uint64_t, RequestPort> asked;
+  {
+    const std::lock_guard guard(lock_);
+    queue_ = nullptr;
+    asks.swap(asks_);
+    asked.swap(asked_);
+  }
+  actors_->lost({ExitReason::Kind::no_connection, why});
+  for (auto& [request, ask] : asks) end(ask, AskErrorKind::no_connection, why);
+  for (auto& [request, port] : asked) troupe::detail::give_up_remote_ask(port);
+}
+
+void Peer::close(const std::string& why) {
+  {
+    const std::lock_guard guard(lock_);
+    home_ = nullptr;
+  }
+  lost(why);
+}
+
+void Peer::sweep() {
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> given_up;  // request, callee
+  {
+    const std::lock_guard guard(lock_);
+    for (auto at = asks_.begin(); at != asks_.end();) {
+      const bool is_over =
+          at->second.port.slot != nullptr && troupe::detail::is_over(at->second.port);
+      if (!is_over) {
+        ++at;
+        continue;
+      }
+      given_up.emplace_back(at->first, at->second.callee);
+      at = asks_.erase(at);
+    }
+  }
+  for (const auto& [request, callee] : given_up) {
+    const std::array frame{frame_header(FrameKind::cancel, 1), Word{request}};
+    static_cast<void>(put({0, callee}, frame, true));
+  }
+}
+
+}  // namespace troupe::remoting::detail

@@ -1,0 +1,119 @@
+// One incarnation of another node, as this one's actors see it.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include <troupe/runtime/detail/remote.hpp>
+#include <troupe/runtime/system.hpp>
+
+#include "frame.hpp"
+#include "message_frame.hpp"
+#include "send_queue.hpp"
+#include "signal_frame.hpp"
+
+namespace troupe::remoting::detail {
+
+using troupe::detail::Address;
+using troupe::detail::Envelope;
+using troupe::detail::RemoteAnswer;
+using troupe::detail::RemoteSignal;
+using troupe::detail::RequestPort;
+
+/// What a Peer needs of its node. Thread safety: any thread.
+class PeerHome {
+ public:
+  /// Something waits to be sent to that peer.
+  virtual void wants_to_send(class Peer& peer) = 0;
+  /// Its connection can't go on: what must not be lost found no room.
+  virtual void is_overrun(class Peer& peer) = 0;
+  [[nodiscard]] virtual System& system() noexcept = 0;
+  [[nodiscard]] virtual troupe::detail::RefNames& names() noexcept = 0;
+  /// The number of one of this node's actors; 0: nobody.
+  [[nodiscard]] virtual std::uint64_t number_of(const Address& actor) = 0;
+  [[nodiscard]] virtual Address actor_of(std::uint64_t number) = 0;
+  [[nodiscard]] virtual const SendQueueBounds& queue_bounds() const noexcept = 0;
+  [[nodiscard]] virtual std::size_t message_bytes_max() const noexcept = 0;
+
+ protected:
+  ~PeerHome() = default;
+};
+
+/// Encodes what is sent to that node's actors, and keeps what is open between the two. It outlives
+/// its node, whose end it hears of by `close`.
+/// Thread safety: any thread, except what is said to be the loop's.
+class Peer final : public troupe::detail::RemotePeer, public std::enable_shared_from_this<Peer> {
+ public:
+  Peer(std::shared_ptr<PeerHome> home, std::uint64_t incarnation, std::string_view address)
+      : home_(std::move(home)), incarnation_(incarnation), address_(address) {}
+
+  // RemotePeer
+  Sent send(const Address& to, Envelope* e) noexcept override;
+  void signal(const RemoteSignal& signal) noexcept override;
+  void answer(const RemoteAnswer& answer) noexcept override;
+  [[nodiscard]] troupe::detail::WireRef name() const override {
+    return {incarnation_, 0, address_};
+  }
+
+  [[nodiscard]] std::uint64_t incarnation() const noexcept { return incarnation_; }
+  [[nodiscard]] std::string_view address() const noexcept { return address_; }
+
+  // The loop's:
+  /// Its actors, once the System knows them. Before anything else.
+  void set_actors(troupe::detail::RemoteActors actors) { actors_ = actors; }
+  [[nodiscard]] Address actor(std::uint64_t number) { return actors_->actor(number); }
+  /// What waits for it; of the present epoch, or of the next.
+  [[nodiscard]] std::shared_ptr<SendQueue> queue();
+  /// Looks an actor up there: answered by `done`, once.
+  using Resolved = std::function<void(const Address& actor, const AskError* error)>;
+  void resolve(const std::string& path, std::vector<std::uint64_t> schemas, Resolved done);
+  /// A frame of a pair of actors has come. Throws ProtocolError.
+  void take(const Frame& frame);
+  /// The epoch has ended, or could not begin: what was open ends (F11).
+  void lost(const std::string& why);
+  /// The same for ever: a later incarnation is there, or this node ends.
+  void close(const std::string& why);
+  /// Forgets asks whose askers gave up.
+  void sweep();
+
+ private:
+  struct OpenAsk {
+    RequestPort port;  ///< empty: a resolve
+    const troupe::detail::MessageType* asked = nullptr;
+    std::uint64_t callee = 0;
+    Resolved resolved;
+  };
+  enum class Put : std::uint8_t { sent, full, closed };
+
+  [[nodiscard]] std::shared_ptr<PeerHome> home();
+  Put put(const Pair& pair, std::span<const Word> frame, bool is_signal);
+  Sent put_message(const Address& to, Envelope* e);
+  void put_signal(const NumberedSignal& numbered);
+  void bounce(const RemoteSignal& signal);
+  void put_failure(const Pair& pair, std::uint64_t request, AskErrorKind kind,
+                   std::string_view what);
+  void take_message(const Frame& frame);
+  void take_answer(const Frame& frame);
+  void take_cancel(const Frame& frame);
+  void take_signal(const Frame& frame);
+  void take_resolve(const Frame& frame);
+  void reject(const MessageHead& head, bool is_ask, std::string_view type, DropReason reason,
+              AskErrorKind kind, std::string_view what);
+  static void end(OpenAsk& ask, AskErrorKind kind, const std::string& why);
+
+  std::mutex lock_;
+  std::shared_ptr<PeerHome> home_;  ///< null: closed; guarded by the lock, as the following
+  std::shared_ptr<SendQueue> queue_;
+  std::map<std::uint64_t, OpenAsk> asks_;       ///< by request
+  std::map<std::uint64_t, RequestPort> asked_;  ///< what was asked from there, by request
+  std::uint64_t requests_ = 0;
+  const std::uint64_t incarnation_;
+  const std::string_view address_;  ///< kept for ever
+  std::optional<troupe::detail::RemoteActors> actors_;
+};
+
+}  // namespace troupe::remoting::detail

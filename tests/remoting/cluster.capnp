@@ -1,0 +1,42 @@
+@0xb7d6a7c1e2f04835;
+
+using Troupe = import "/troupe/troupe.capnp";
+$Troupe.namespace("cluster_test");
+
+struct Sum @0xc2c4f9e4b1a35d01 {
+  value @0 :UInt64;
+}
+
+struct Add @0xd5a1b3c47e9f6a11 $Troupe.reply("Sum") {
+  n @0 :UInt64;
+}
+
+struct Note @0xe7f7a1b2c3d4e511 {
+  n @0 :UInt64;
+}
+
+struct Done @0xf1a2b3c4d5e6f711 $Troupe.reply("Void") {
+}
+
+struct Payload @0x9a8b7c6d5e4f3211 {
+  bytes @0 :Data;
+}
+
+struct Unheard @0x8b7c6d5e4f3a2b11 $Troupe.reply("Sum") {
+}
+
+struct Notes $Troupe.protocol(["Note"]) {
+}
+
+struct Introduce @0xa9b8c7d6e5f4a311 {
+  # Tell that one a note.
+  to @0 :Troupe.Ref(Notes);
+  n @1 :UInt64;
+}
+
+struct WhoAreYou @0xbac9d8e7f6a5b411 $Troupe.reply("IAm") {
+}
+
+struct IAm @0xcbdae9f8a7b6c511 {
+  me @0 :Troupe.Ref(Notes);
+}

@@ -1,0 +1,162 @@
+// Actors of several nodes: refs, tells, asks, watches, links, and what is left of them when a node
+// or a connection is lost.
+#include "cluster.hpp"
+
+using namespace std::chrono_literals;
+using namespace cluster_test;
+using troupe::Actor;
+using troupe::AskErrorKind;
+using troupe::ExitReason;
+using troupe::Ref;
+using troupe::Terminated;
+using troupe::test::Cluster;
+using troupe::test::Member;
+using troupe::test::on_clusters;
+
+namespace {
+
+/// Counts, remembers, and passes on.
+class Counter : public Actor<Add, Note, Done, Payload, Introduce, WhoAreYou> {
+ public:
+  explicit Counter(std::shared_ptr<std::vector<std::uint64_t>> n = nullptr) : notes(std::move(n)) {}
+  Sum receive(const Add& m) { return {sum += m.n}; }
+  void receive(const Note& m) {
+    if (notes != nullptr) notes->push_back(m.n);
+  }
+  void receive(const Done&) {}
+  void receive(const Payload& m) {
+    if (notes != nullptr) notes->push_back(m.bytes.size());
+  }
+  void receive(const Introduce& m) { m.to.tell(Note{m.n}); }
+  IAm receive(const WhoAreYou&) { return {Ref<Notes>{Ref<Counter>{self()}}}; }
+
+ private:
+  std::uint64_t sum = 0;
+  std::shared_ptr<std::vector<std::uint64_t>> notes;
+};
+
+std::shared_ptr<std::vector<std::uint64_t>> new_notes() {
+  return std::make_shared<std::vector<std::uint64_t>>();
+}
+
+/// Watches what it is told to, and remembers what it hears.
+struct WatchIt {
+  Ref<> who;
+};
+struct LinkIt {
+  Ref<> who;
+};
+class Watcher : public Actor<WatchIt, LinkIt, Note> {
+ public:
+  using Heard = std::vector<std::string>;
+  explicit Watcher(std::shared_ptr<Heard> heard) : heard_(std::move(heard)) {}
+  void receive(const WatchIt& m) { watch(m.who); }
+  void receive(const LinkIt& m) { link(m.who); }
+  void receive(const Note& m) { heard_->push_back("note " + std::to_string(m.n)); }
+  void receive(const Terminated& t) {
+    heard_->push_back("terminated: " + std::string(to_string(t.why.kind())));
+  }
+
+ private:
+  std::shared_ptr<Heard> heard_;
+};
+
+template <class P = Counter>
+Ref<P> resolve(Member& from, const std::string& uri) {
+  return from.node.resolve<P>(uri).await();
+}
+
+}  // namespace
+
+TEST_CASE("S84 an actor of another node is told and asked as one's own", "[remoting]") {
+  on_clusters([](Cluster& c) {
+    Member& a = c.start("a");
+    Member& b = c.start("b");
+    const auto notes = new_notes();
+    const auto counter = b.system.spawn<Counter>({.name = "counter"}, notes);
+    const auto remote = resolve(a, "troupe://b:1/counter");
+    REQUIRE(remote.ask(Add{3}).await() == Sum{3});
+    REQUIRE(remote.ask(Add{4}).await() == Sum{7});
+    remote.ask(Done{}).await();
+    for (std::uint64_t n = 0; n < 100; ++n) remote.tell(Note{n});
+    REQUIRE(c.run_until([&] { return notes->size() == 100; }));
+    for (std::uint64_t n = 0; n < 100; ++n) REQUIRE((*notes)[n] == n);  // S2
+    REQUIRE(counter.ask(Add{0}).await() == Sum{7});
+    REQUIRE(remote.to_string() == "troupe://b:1/#1");
+  });
+}
+
+TEST_CASE("S84 a ref in a message leads home again, and to a third node", "[remoting]") {
+  on_clusters([](Cluster& c) {
+    Member& a = c.start("a");
+    Member& b = c.start("b");
+    Member& d = c.start("d");
+    const auto notes_a = new_notes();
+    const auto notes_d = new_notes();
+    const auto here = a.system.spawn<Counter>(notes_a);
+    b.system.spawn<Counter>({.name = "b"});
+    d.system.spawn<Counter>({.name = "d"}, notes_d);
+    const auto at_b = resolve(a, "troupe://b:1/b");
+    const auto at_d = resolve(a, "troupe://d:1/d");
+    at_b.tell(Introduce{here, 1});
+    at_b.tell(Introduce{at_d, 2});
+    REQUIRE(c.run_until([&] { return notes_a->size() == 1 && notes_d->size() == 1; }));
+    REQUIRE(*notes_a == std::vector<std::uint64_t>{1});
+    REQUIRE(*notes_d == std::vector<std::uint64_t>{2});
+    REQUIRE(Ref<>{at_b.ask(WhoAreYou{}).await().me} == Ref<>{at_b});
+  });
+}
+
+TEST_CASE("S56 the end of another node's actor is heard once, after what it sent", "[remoting]") {
+  on_clusters([](Cluster& c) {
+    Member& a = c.start("a");
+    Member& b = c.start("b");
+    b.system.spawn<Counter>({.name = "b"});
+    const auto at_b = resolve(a, "troupe://b:1/b");
+    const auto heard = std::make_shared<Watcher::Heard>();
+    const auto watcher = a.system.spawn<Watcher>(heard);
+    watcher.tell(WatchIt{at_b});
+    a.system.settle();
+    at_b.ask(Done{}).await();
+    // What it sends before its end comes before the news of it (S3).
+    Ref<Notes> notes{Ref<Note>{watcher.address()}.address()};
+    for (std::uint64_t n = 1; n <= 3; ++n) at_b.tell(Introduce{notes, n});
+    at_b.ask(Done{}).await();
+    a.system.stop(at_b).await();
+    c.advance(1min);
+    REQUIRE(*heard == Watcher::Heard{"note 1", "note 2", "note 3", "terminated: shutdown"});
+    REQUIRE(at_b.ask(Add{1}).try_await().error().kind == AskErrorKind::receiver_down);
+    watcher.tell(WatchIt{at_b});
+    c.advance(1min);
+    REQUIRE(heard->back() == "terminated: no actor");
+    REQUIRE(heard->size() == 5);
+  });
+}
+
+TEST_CASE("S56 C87 a node that is gone is heard of once, and its next start is another",
+          "[remoting]") {
+  on_clusters([](Cluster& c) {
+    Member& a = c.start("a");
+    c.start("b").system.spawn<Counter>({.name = "b"});
+    const auto old_b = resolve(a, "troupe://b:1/b");
+    const auto heard = std::make_shared<Watcher::Heard>();
+    const auto watcher = a.system.spawn<Watcher>(heard);
+    watcher.tell(WatchIt{old_b});
+    a.system.settle();
+    REQUIRE(old_b.ask(Add{1}).await() == Sum{1});
+    auto pending = old_b.ask(Add{1}, 1h);
+    const bool is_heard = c.world->random().below(2) == 0;
+    c.crash("b", is_heard);
+    c.advance(30s);
+    REQUIRE(*heard == Watcher::Heard{"terminated: no connection"});
+    if (auto result = pending.try_await(); !result)
+      REQUIRE(result.error().kind == AskErrorKind::no_connection);
+    c.start("b").system.spawn<Counter>({.name = "b"});
+    const auto new_b = resolve(a, "troupe://b:1/b");
+    REQUIRE(new_b.ask(Add{5}).await() == Sum{5});
+    REQUIRE_FALSE(Ref<>{new_b} == Ref<>{old_b});
+    REQUIRE(old_b.ask(Add{7}).try_await().error().kind == AskErrorKind::no_connection);
+    REQUIRE(new_b.ask(Add{1}).await() == Sum{6});  // what was meant for the old one is not there
+    REQUIRE(heard->size() == 1);
+  });
+}

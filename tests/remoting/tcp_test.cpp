@@ -1,0 +1,87 @@
+// The same over real sockets and threads.
+#include <thread>
+
+#include <catch2/catch.hpp>
+#include <troupe/remoting/node.hpp>
+#include <troupe/remoting/tcp.hpp>
+
+#include "remoting/cluster.capnp.hpp"
+
+using namespace std::chrono_literals;
+using namespace cluster_test;
+using troupe::Actor;
+using troupe::AskErrorKind;
+using troupe::Ref;
+using troupe::System;
+using troupe::remoting::Node;
+using troupe::remoting::NodeOptions;
+using troupe::remoting::TcpTransport;
+
+namespace {
+
+class Adder : public Actor<Add, Note, WhoAreYou, Payload> {
+ public:
+  Sum receive(const Add& m) { return {sum_ += m.n}; }
+  void receive(const Note& m) { sum_ += m.n; }
+  IAm receive(const WhoAreYou&) { return {}; }
+  void receive(const Payload& m) { sum_ += m.bytes.size(); }
+
+ private:
+  std::uint64_t sum_ = 0;
+};
+
+NodeOptions options(const std::string& name) {
+  NodeOptions o;
+  o.name = name;
+  o.key = std::vector<std::byte>(32, std::byte{'k'});
+  return o;
+}
+
+struct Member {
+  explicit Member(const std::string& name) : node(system, options(name), TcpTransport::create()) {}
+  System system;
+  Node node;
+};
+
+}  // namespace
+
+TEST_CASE("S84 over TCP an actor of another node is told and asked as one's own", "[remoting]") {
+  Member a{"a"};
+  Member b{"b"};
+  b.system.spawn<Adder>({.name = "adder"});
+  const auto remote = a.node.resolve<Adder>("troupe://" + b.node.address() + "/adder").await();
+  std::uint64_t sum = 0;
+  for (int round = 0; round < 20; ++round) {
+    for (int i = 0; i < 1000; ++i) remote.tell(Note{1});
+    sum = remote.ask(Add{0}).await().value;
+  }
+  REQUIRE(sum == 20'000);
+  remote.tell(Payload{std::vector<std::byte>(std::size_t{5} << 20)});
+  REQUIRE(remote.ask(Add{0}).await().value == sum + (std::size_t{5} << 20));
+}
+
+TEST_CASE("C177 what was told before a node ends still arrives", "[remoting]") {
+  Member b{"b"};
+  const auto adder = b.system.spawn<Adder>({.name = "adder"});
+  {
+    Member a{"a"};
+    const auto remote = a.node.resolve<Adder>("troupe://" + b.node.address() + "/adder").await();
+    for (int i = 0; i < 1000; ++i) remote.tell(Note{1});
+  }
+  REQUIRE(adder.ask(Add{0}).await().value == 1000);
+}
+
+TEST_CASE("C184 a port that is taken is said at the start", "[remoting]") {
+  Member a{"a"};
+  System system;
+  NodeOptions o = options("b");
+  o.address = a.node.address();
+  REQUIRE_THROWS_AS(Node(system, o, TcpTransport::create()), std::system_error);
+}
+
+TEST_CASE("F19 without TLS a node listens on loopback only", "[remoting]") {
+  System system;
+  NodeOptions o = options("a");
+  o.address = "0.0.0.0:0";
+  REQUIRE_THROWS_AS(Node(system, o, TcpTransport::create()), troupe::UsageError);
+}
