@@ -124,6 +124,11 @@ void Hub::flush(const std::shared_ptr<Peer>& peer) {
 }
 
 void Hub::resolve(const std::string& address, WaitingResolve resolve) {
+  if (address == self_.address) {
+    const auto [actor, error] = look_up(system_, resolve.path, resolve.schemas);
+    resolve.done(actor, error ? &*error : nullptr);
+    return;
+  }
   Association& a = association(address);
   if (a.line != nullptr) {
     a.peer->resolve(resolve.path, std::move(resolve.schemas), std::move(resolve.done));

@@ -3,6 +3,8 @@
 #include <array>
 #include <utility>
 
+#include <troupe/runtime/detail/mutant.hpp>
+
 #include "schema/wire.capnp.hpp"
 
 namespace troupe::remoting::detail {
@@ -10,6 +12,7 @@ namespace troupe::remoting::detail {
 using troupe::detail::is_notice;
 using troupe::detail::is_request;
 using troupe::detail::MessageType;
+using troupe::detail::mutant;
 using troupe::detail::RequestEnvelope;
 
 namespace {
@@ -347,22 +350,28 @@ void Peer::take_signal(const Frame& frame) {
   actors_->deliver(n.signal);
 }
 
+Found look_up(System& system, const std::string& path, std::span<const std::uint64_t> schemas) {
+  const Address found = troupe::detail::find_path(system, path);
+  if (found.cell == nullptr)
+    return {{}, AskError{AskErrorKind::receiver_down, "there is no actor " + path}};
+  for (const std::uint64_t schema : schemas) {
+    if (troupe::detail::type_of_schema(found, schema) == nullptr)
+      return {{},
+              AskError{AskErrorKind::wrong_protocol,
+                       "the actor " + path + " does not take all messages of the ref"}};
+  }
+  return {found, std::nullopt};
+}
+
 void Peer::take_resolve(const Frame& frame) {
   const auto resolve = read_struct<wire::Resolve>(frame.body);
-  const Address found = troupe::detail::find_path(home_->system(), resolve.path);
-  if (found.cell == nullptr) {
-    put_failure({}, resolve.request, AskErrorKind::receiver_down,
-                "there is no actor " + resolve.path);
-    return;
-  }
-  for (const std::uint64_t schema : resolve.schemas) {
-    if (troupe::detail::type_of_schema(found, schema) != nullptr) continue;
-    put_failure({}, resolve.request, AskErrorKind::wrong_protocol,
-                "the actor " + resolve.path + " does not take all messages of the ref");
+  const auto [actor, error] = look_up(home_->system(), resolve.path, resolve.schemas);
+  if (error) {
+    put_failure({}, resolve.request, error->kind, error->what);
     return;
   }
   std::vector<Word> answer;
-  const wire::Resolved resolved{.actor = home_->number_of(found)};
+  const wire::Resolved resolved{.actor = home_->number_of(actor)};
   append_answer(answer, {resolve.request, no_schema, 0}, wire::Resolved::troupe_codec, &resolved);
   static_cast<void>(put({}, answer, true));
 }
@@ -381,23 +390,32 @@ void Peer::end(OpenAsk& ask, AskErrorKind kind, const std::string& why) {
 void Peer::lost(const std::string& why) {
   std::map<std::uint64_t, OpenAsk> asks;
   std::map<std::uint64_t, RequestPort> asked;
+  std::shared_ptr<SendQueue> queue;
+  std::shared_ptr<PeerHome> home;
   {
     const std::lock_guard guard(lock_);
-    queue_ = nullptr;
+    home = home_;
+    if (!mutant("old_epoch_is_delivered_in_the_next")) queue.swap(queue_);
     asks.swap(asks_);
     asked.swap(asked_);
   }
   actors_->lost({ExitReason::Kind::no_connection, why});
   for (auto& [request, ask] : asks) end(ask, AskErrorKind::no_connection, why);
   for (auto& [request, port] : asked) troupe::detail::give_up_remote_ask(port);
+  if (queue == nullptr || home == nullptr) return;
+  for (const Pair& pair : queue->unsent())
+    troupe::detail::report_remote_drop(home->system(), home->actor_of(pair.sender),
+                                       actor(pair.receiver), "a message that waited",
+                                       DropReason::no_connection);
 }
 
 void Peer::close(const std::string& why) {
+  lost(why);
   {
     const std::lock_guard guard(lock_);
     home_ = nullptr;
   }
-  lost(why);
+  lost(why);  // what came meanwhile
 }
 
 void Peer::sweep() {

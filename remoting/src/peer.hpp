@@ -24,6 +24,15 @@ using troupe::detail::RemoteAnswer;
 using troupe::detail::RemoteSignal;
 using troupe::detail::RequestPort;
 
+/// One of this node's actors, or why there is none. Thread safety: a value.
+struct Found {
+  Address actor;
+  std::optional<AskError> error;
+};
+/// The actor of that path, if it takes messages of all these schemas. Any thread.
+[[nodiscard]] Found look_up(System& system, const std::string& path,
+                            std::span<const std::uint64_t> schemas);
+
 /// What a Peer needs of its node. Thread safety: any thread.
 class PeerHome {
  public:

@@ -130,6 +130,22 @@ void SendQueue::release_behind(Large& large) {
   taken_ = std::move(large.behind);
 }
 
+std::vector<Pair> SendQueue::unsent() const {
+  const std::lock_guard guard(mutex_);
+  std::vector<Pair> pairs;
+  const auto add = [&](const Frames& frames) {
+    for (const Entry& entry : frames.entries)
+      if (!entry.is_signal) pairs.push_back(entry.pair);
+  };
+  for (const Large& large : large_) {
+    if (!large.is_signal) pairs.push_back(large.pair);
+    add(large.behind);
+  }
+  add(taken_);
+  add(pushed_);
+  return pairs;
+}
+
 std::size_t SendQueue::messages() const {
   const std::lock_guard guard(mutex_);
   return messages_;

@@ -56,6 +56,9 @@ class SendQueue {
   /// who pushes next is told `first`.
   [[nodiscard]] std::span<const Word> next_batch();
 
+  /// The pairs of the messages that have not gone, one entry for each. The connection's thread,
+  /// once it sends no more.
+  [[nodiscard]] std::vector<Pair> unsent() const;
   /// Messages that wait.
   [[nodiscard]] std::size_t messages() const;
   /// Their bytes, and those of signals.

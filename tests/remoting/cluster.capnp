@@ -40,3 +40,17 @@ struct WhoAreYou @0xbac9d8e7f6a5b411 $Troupe.reply("IAm") {
 struct IAm @0xcbdae9f8a7b6c511 {
   me @0 :Troupe.Ref(Notes);
 }
+
+struct Said @0xdcebfa0918273611 {
+  from @0 :UInt64;
+  n @1 :UInt64;
+  load @2 :Data;
+}
+
+struct Question @0xedfc0b1a29384711 $Troupe.reply("Sum") {
+  from @0 :UInt64;
+  n @1 :UInt64;
+}
+
+struct End @0xfe0d1c2b3a495811 {
+}

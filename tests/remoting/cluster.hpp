@@ -21,6 +21,10 @@ struct Member {
          remoting::NodeOptions options)
       : system(world, observed_by(recorder)),
         node(system, std::move(options), network.transport()) {}
+  Member(const Member&) = delete;
+  Member& operator=(const Member&) = delete;
+  ~Member() { *is_up = false; }
+  std::shared_ptr<bool> is_up = std::make_shared<bool>(true);  ///< `node` may be used
   std::shared_ptr<Recorder> recorder = std::make_shared<Recorder>();
   testkit::TestSystem system;
   remoting::Node node;

@@ -160,3 +160,112 @@ TEST_CASE("S56 C87 a node that is gone is heard of once, and its next start is a
     REQUIRE(heard->size() == 1);
   });
 }
+
+TEST_CASE("S87 what waited when an epoch ended is not delivered in the next", "[remoting]") {
+  on_clusters([](Cluster& c) {
+    Member& a = c.start("a");
+    Member& b = c.start("b");
+    const auto notes = new_notes();
+    b.system.spawn<Counter>({.name = "b"}, notes);
+    const auto at_b = resolve(a, "troupe://b:1/b");
+    const auto heard = std::make_shared<Watcher::Heard>();
+    const auto watcher = a.system.spawn<Watcher>(heard);
+    watcher.tell(WatchIt{at_b});
+    at_b.ask(Done{}).await();
+    c.network.cut_both("a:1", "b:1");
+    at_b.tell(Payload{std::vector<std::byte>(1 << 20)});  // more than the wire takes
+    at_b.tell(Note{1});
+    c.advance(30s);
+    REQUIRE(*heard == Watcher::Heard{"terminated: no connection"});
+    REQUIRE(a.system.metrics().dropped_for(troupe::DropReason::no_connection) == 2);
+    c.network.heal_all();
+    at_b.tell(Note{2});  // the same incarnation: it is met again
+    REQUIRE(c.run_until([&] { return !notes->empty(); }));
+    at_b.ask(Done{}).await();
+    REQUIRE(*notes == std::vector<std::uint64_t>{2});
+    c.advance(1min);
+    REQUIRE(heard->size() == 1);
+  });
+}
+
+TEST_CASE("S91 S9 a message that is not understood fails alone", "[remoting]") {
+  on_clusters([](Cluster& c) {
+    Member& a = c.start("a");
+    Member& b = c.start("b");
+    b.system.spawn<Counter>({.name = "b"});
+    const auto at_b = resolve(a, "troupe://b:1/b");
+    const Ref<Unheard> wrong{at_b.address()};
+    REQUIRE(wrong.ask(Unheard{}).try_await().error().kind == AskErrorKind::unknown_type);
+    wrong.tell(Unheard{});
+    REQUIRE(at_b.ask(Add{2}).await() == Sum{2});
+    REQUIRE(b.system.metrics().dropped_for(troupe::DropReason::unknown_type) == 2);
+    REQUIRE(a.node.resolve<Unheard>("troupe://b:1/b").try_await().error().kind ==
+            AskErrorKind::wrong_protocol);
+    REQUIRE(a.node.resolve<Counter>("troupe://b:1/nobody").try_await().error().kind ==
+            AskErrorKind::receiver_down);
+    REQUIRE(a.node.resolve<Counter>("troupe://z:1/b").try_await().error().kind ==
+            AskErrorKind::no_connection);
+    REQUIRE_THROWS_AS(a.node.resolve<Counter>("/b"), troupe::UsageError);
+  });
+}
+
+TEST_CASE("S89 a message beyond max_message fails where it is sent", "[remoting]") {
+  on_clusters([](Cluster& c) {
+    auto small = Cluster::options("a");
+    small.message_bytes_max = 1 << 20;
+    Member& a = c.start(small);
+    Member& b = c.start("b");
+    const auto notes = new_notes();
+    b.system.spawn<Counter>({.name = "b"}, notes);
+    const auto at_b = resolve(a, "troupe://b:1/b");
+    REQUIRE(at_b.tell(Payload{std::vector<std::byte>(2 << 20)}) == troupe::Sent::too_large);
+    REQUIRE(at_b.tell(Payload{std::vector<std::byte>((1 << 20) - 64)}) == troupe::Sent::ok);
+    at_b.ask(Done{}).await();
+    REQUIRE(*notes == std::vector<std::uint64_t>{(1 << 20) - 64});
+    REQUIRE(a.system.metrics().dropped_for(troupe::DropReason::too_large) == 1);
+  });
+}
+
+TEST_CASE("S90 what waits for one node is bounded, and what is beyond that is told", "[remoting]") {
+  on_clusters([](Cluster& c) {
+    Member& a = c.start("a");
+    Member& b = c.start("b");
+    b.system.spawn<Counter>({.name = "b"});
+    const auto at_b = resolve(a, "troupe://b:1/b");
+    at_b.ask(Done{}).await();
+    c.network.cut_both("a:1", "b:1");
+    at_b.tell(Payload{std::vector<std::byte>(1 << 20)});
+    c.advance(10ms);
+    std::size_t taken = 0;
+    while (at_b.tell(Note{taken}) == troupe::Sent::ok) ++taken;
+    REQUIRE(taken <= 3072);
+    REQUIRE(taken >= 3000);
+    REQUIRE(at_b.ask(Add{1}).try_await().error().kind == AskErrorKind::mailbox_full);
+    REQUIRE(a.recorder->count("dead_letter") == 2);
+  });
+}
+
+TEST_CASE("S58 an exit goes over a link to another node, and over a connection's end",
+          "[remoting]") {
+  on_clusters([](Cluster& c) {
+    Member& a = c.start("a");
+    Member& b = c.start("b");
+    const auto counter = b.system.spawn<Counter>({.name = "b"});
+    b.system.spawn<Counter>({.name = "b2"});
+    const auto linked = [&](const char* uri) {
+      const auto remote = resolve(a, uri);
+      const auto watcher = a.system.spawn<Watcher>(std::make_shared<Watcher::Heard>());
+      watcher.tell(LinkIt{remote});
+      a.system.settle();
+      remote.ask(Done{}).await();
+    };
+    linked("troupe://b:1/b");
+    linked("troupe://b:1/b2");
+    const auto alive = [&] { return a.system.actor_count(); };
+    REQUIRE(alive() == 2);
+    b.system.kill(counter);
+    REQUIRE(c.run_until([&] { return alive() == 1; }));
+    c.crash("b", false);
+    REQUIRE(c.run_until([&] { return alive() == 0; }));
+  });
+}
