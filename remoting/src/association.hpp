@@ -75,11 +75,15 @@ class Association {
   const std::string address;
   std::string node;            ///< its name, once it was met
   std::shared_ptr<Peer> peer;  ///< who was met last, or whose ref came first; null: nobody yet
+  std::shared_ptr<Peer> next;  ///< a later incarnation that is heard of, but was not met yet
   Line* dialing = nullptr;
   Line* line = nullptr;  ///< ready
   std::deque<WaitingResolve> resolves;
   bool wants_line = false;  ///< something waits to be sent there
-  Duration backoff;         ///< before the next dial
+  [[nodiscard]] bool should_dial() const noexcept {
+    return wants_line && dialing == nullptr && (line == nullptr || next != nullptr);
+  }
+  Duration backoff;  ///< before the next dial
   TimePoint dial_at = TimePoint::min();
   TimePoint give_up_at = TimePoint::max();  ///< of what waits; max: nothing does
 };

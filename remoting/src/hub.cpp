@@ -109,7 +109,8 @@ void Hub::flush(const std::shared_ptr<Peer>& peer) {
       peer->close("a later incarnation of that node is there");
       return;
     }
-    if (a.line != nullptr) {  // its successor is heard of before it is met
+    if (a.line != nullptr) {
+      a.next = peer;
       want_line(a);
       return;
     }
@@ -238,6 +239,8 @@ void Hub::ready(Line& line, const NodeName& peer) {
     std::exchange(a.dialing, nullptr)->end(ConnectionEnd::given_up, "that node has dialed");
   if (a.peer != nullptr && a.peer != met)
     a.peer->close("a later incarnation of that node is there");
+  if (a.next != nullptr && a.next != met) a.next->lost("that incarnation is not there");
+  a.next = nullptr;
   line.association = &a;
   a.peer = met;
   a.node = peer.node;
@@ -278,7 +281,7 @@ void Hub::want_line(Association& a) {
   if (leaves_) return;
   const TimePoint now = transport_.now();
   if (a.give_up_at == TimePoint::max()) a.give_up_at = deadline_after(now, options_.connect_max);
-  if (a.dialing == nullptr && a.line == nullptr && now >= a.dial_at) dial(a);
+  if (a.should_dial() && now >= a.dial_at) dial(a);
 }
 
 void Hub::dial(Association& a) {
@@ -291,7 +294,8 @@ void Hub::dial_failed(Association& a, const std::string& why) {
   const TimePoint now = transport_.now();
   a.dial_at = deadline_after(now, a.backoff);
   a.backoff = std::min(2 * a.backoff, options_.backoff_max);
-  if (a.line == nullptr && (now >= a.give_up_at || a.dial_at > a.give_up_at)) give_up(a, why);
+  const bool is_met = a.line != nullptr && a.next == nullptr;
+  if (!is_met && (now >= a.give_up_at || a.dial_at > a.give_up_at)) give_up(a, why);
 }
 
 /// What waits for that node fails; what is sent later dials again.
@@ -304,7 +308,11 @@ void Hub::give_up(Association& a, const std::string& why) {
     const AskError error{AskErrorKind::no_connection, text};
     resolve.done({}, &error);
   }
-  if (a.peer != nullptr) a.peer->lost(text);
+  if (a.next != nullptr) {
+    std::exchange(a.next, nullptr)->lost(text);
+  } else if (a.peer != nullptr) {
+    a.peer->lost(text);
+  }
 }
 
 // ---- time and the end
@@ -314,8 +322,7 @@ void Hub::wake() {
   for (std::size_t i = 0; i < lines_.size(); ++i)  // further ones may come
     if (lines_[i]->next_wake() <= now) lines_[i]->wake(now);
   for (const auto& [address, a] : associations_) {
-    if (!a->wants_line || a->line != nullptr) continue;
-    if (a->dialing == nullptr && now >= a->dial_at) want_line(*a);
+    if (a->should_dial() && now >= a->dial_at && !leaves_) dial(*a);
   }
   if (now < sweep_at_) return;
   sweep_at_ = deadline_after(now, options_.heartbeat_interval);
@@ -330,8 +337,7 @@ void Hub::tidy() {
   TimePoint next = TimePoint::max();
   for (const auto& line : lines_) next = std::min(next, line->next_wake());
   for (const auto& [address, a] : associations_) {
-    if (a->wants_line && a->line == nullptr && a->dialing == nullptr && !leaves_)
-      next = std::min(next, a->dial_at);
+    if (a->should_dial() && !leaves_) next = std::min(next, a->dial_at);
     if (a->line != nullptr) next = std::min(next, sweep_at_);
   }
   transport_.wake_at(next);

@@ -269,3 +269,23 @@ TEST_CASE("S58 an exit goes over a link to another node, and over a connection's
     REQUIRE(c.run_until([&] { return alive() == 0; }));
   });
 }
+
+TEST_CASE("N8 the next start of a node is met while the connection to the last still hangs",
+          "[remoting]") {
+  on_clusters([](Cluster& c) {
+    Member& a = c.start("a");
+    Member& d = c.start("d");
+    c.start("b").system.spawn<Counter>({.name = "b"});
+    d.system.spawn<Counter>({.name = "d"});
+    const auto at_d = resolve(a, "troupe://d:1/d");
+    resolve(d, "troupe://b:1/b").ask(Done{}).await();
+    c.crash("b", false);  // nobody hears of it
+    const auto notes = new_notes();
+    c.start("b").system.spawn<Counter>({.name = "b"}, notes);
+    const auto new_b = resolve(a, "troupe://b:1/b");
+    const auto start = c.world->clock()->now();
+    at_d.tell(Introduce{new_b, 1});
+    REQUIRE(c.run_until([&] { return !notes->empty(); }));
+    REQUIRE(c.world->clock()->now() - start < 2s);  // before the last one's silence is judged
+  });
+}
