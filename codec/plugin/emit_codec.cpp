@@ -283,6 +283,10 @@ std::string emit_codec(const Model& model) {
     t.line("const troupe::codec::Codec " + without_namespace(s.full_name) +
            "::troupe_codec = troupe::codec::struct_codec<" + s.full_name + ">(" +
            quoted(model.cpp_namespace + "::" + s.schema_name) + ");");
+    if (s.has_plain_reply)
+      t.line("const troupe::codec::Codec " + without_namespace(s.full_name) +
+             "::troupe_reply_codec = troupe::codec::reply_codec<" + s.reply + ">(" +
+             quoted(s.reply) + ");");
   });
   t.line();
   each_enum(model, [&](const Enum& e) {

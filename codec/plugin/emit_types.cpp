@@ -99,6 +99,7 @@ class TypesEmitter {
     if (!s.reply.empty()) t_.line("using Reply = " + spelled(s.reply) + ";");
     t_.line("static constexpr troupe::SchemaId troupe_schema{" + hexadecimal(s.id) + "};");
     t_.line("static const troupe::codec::Codec troupe_codec;");
+    if (s.has_plain_reply) t_.line("static const troupe::codec::Codec troupe_reply_codec;");
     if (!s.body.fields.empty() || !s.body.alternatives.empty()) t_.line();
     members(s.body, name);
     t_.line();

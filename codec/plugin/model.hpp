@@ -130,6 +130,7 @@ struct Struct {
   std::string reply;                  ///< a C++ type; empty: one way
   std::vector<std::string> protocol;  ///< the messages of a protocol, in C++
   bool is_protocol = false;
+  bool has_plain_reply = false;  ///< its reply is no struct, and has a codec of its own
   std::vector<std::uint64_t> mentioned;  ///< its reply, its messages: declared ahead of it
   std::vector<std::uint64_t> declared;   ///< structs and enums within it
 };

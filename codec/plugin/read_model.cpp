@@ -156,7 +156,10 @@ class ModelReader {
 
   std::string reply_type(const std::string& name, Struct& s) {
     const auto scalar = scalar_replies.find(name);
-    if (scalar != scalar_replies.end()) return scalar->second;
+    if (scalar != scalar_replies.end()) {
+      s.has_plain_reply = scalar->second != "void";
+      return scalar->second;
+    }
     const std::uint64_t id = request_.find(name, s.id);
     if (id == 0 || request_.node(id).isConst())
       throw SchemaError(s.schema_name, "there is no type `" + name + "` to reply with");

@@ -348,7 +348,8 @@ class Tcp final : public TcpTransport {
       timer_.cancel();
       return;
     }
-    timer_.expires_after(std::max(time - now(), Duration::zero()));
+    const TimePoint at = now();
+    timer_.expires_after(time > at ? time - at : Duration::zero());
     timer_.async_wait([this](const std::error_code& e) {
       if (e) return;
       wake_at_ = TimePoint::max();

@@ -11,23 +11,29 @@ namespace troupe::detail {
 
 namespace {
 
-/// A gate and what leads through it, for ever: stale refs may look at them at any time.
+/// Gates and what leads through them, for ever: stale refs may look at them at any time.
+struct Kept {
+  std::mutex lock;
+  std::vector<SystemGate*> gates;
+  std::vector<Cell*> stubs;
+};
+Kept& kept() {
+  static auto* all = new Kept;
+  return *all;
+}
+
 SystemGate* new_gate(RemoteTable* table) {
   auto* gate = new SystemGate;
   gate->remote = table;
-  return gate;
+  const std::lock_guard guard(kept().lock);
+  return kept().gates.emplace_back(gate);
 }
 Cell* new_stub(SystemGate* gate, std::uint32_t high) {
   auto* stub = new Cell;
   stub->gate.store(gate, std::memory_order_release);  // partner: who looks at a ref's gate
   stub->serial = high;
-  struct Kept {
-    std::mutex lock;
-    std::vector<Cell*> stubs;
-  };
-  static auto* kept = new Kept;
-  const std::lock_guard guard(kept->lock);
-  return kept->stubs.emplace_back(stub);
+  const std::lock_guard guard(kept().lock);
+  return kept().stubs.emplace_back(stub);
 }
 
 const SystemGate* gate_of(const Address& actor) noexcept {

@@ -54,3 +54,15 @@ struct Question @0xedfc0b1a29384711 $Troupe.reply("Sum") {
 
 struct End @0xfe0d1c2b3a495811 {
 }
+
+struct CountWords @0x9c8d7e6f5a4b3c11 $Troupe.reply("UInt16") {
+  text @0 :Text;
+}
+
+struct Shout @0xa1b2c3d4e5f60711 $Troupe.reply("Text") {
+  text @0 :Text;
+}
+
+struct IsEmpty @0xb2c3d4e5f6071811 $Troupe.reply("Bool") {
+  text @0 :Text;
+}

@@ -1,5 +1,7 @@
 // Actors of several nodes: refs, tells, asks, watches, links, and what is left of them when a node
 // or a connection is lost.
+#include <algorithm>
+
 #include "cluster.hpp"
 
 using namespace std::chrono_literals;
@@ -33,6 +35,16 @@ class Counter : public Actor<Add, Note, Done, Payload, Introduce, WhoAreYou> {
  private:
   std::uint64_t sum = 0;
   std::shared_ptr<std::vector<std::uint64_t>> notes;
+};
+
+/// Answers with what is no struct.
+class Reader : public Actor<CountWords, Shout, IsEmpty> {
+ public:
+  std::uint16_t receive(const CountWords& m) {
+    return static_cast<std::uint16_t>(1 + std::count(m.text.begin(), m.text.end(), ' '));
+  }
+  std::string receive(const Shout& m) { return m.text.empty() ? "" : m.text + "!"; }
+  bool receive(const IsEmpty& m) { return m.text.empty(); }
 };
 
 std::shared_ptr<std::vector<std::uint64_t>> new_notes() {
@@ -104,6 +116,19 @@ TEST_CASE("S84 a ref in a message leads home again, and to a third node", "[remo
     REQUIRE(*notes_a == std::vector<std::uint64_t>{1});
     REQUIRE(*notes_d == std::vector<std::uint64_t>{2});
     REQUIRE(Ref<>{at_b.ask(WhoAreYou{}).await().me} == Ref<>{at_b});
+  });
+}
+
+TEST_CASE("S84 an answer may be a number, a text or a truth", "[remoting]") {
+  on_clusters([](Cluster& c) {
+    Member& a = c.start("a");
+    c.start("b").system.spawn<Reader>({.name = "b"});
+    const auto reader = resolve<Reader>(a, "troupe://b:1/b");
+    REQUIRE(reader.ask(CountWords{"to be or not"}).await() == 4);
+    REQUIRE(reader.ask(Shout{"hear"}).await() == "hear!");
+    REQUIRE(reader.ask(Shout{""}).await().empty());
+    REQUIRE(reader.ask(IsEmpty{""}).await());
+    REQUIRE_FALSE(reader.ask(IsEmpty{"x"}).await());
   });
 }
 

@@ -291,4 +291,44 @@ constexpr Codec struct_codec(const char* name) {
           }};
 }
 
+/// The codec of a reply that is no struct: as `struct Reply { value @0 :T; }`.
+template <class T>
+constexpr Codec reply_codec(const char* name) {
+  constexpr std::uint32_t data = Scalar<T> ? 1 : 0;
+  return {SchemaId{},
+          name,
+          []([[maybe_unused]] const void* m) {
+            std::size_t words = 1;
+            if constexpr (!Scalar<T>) {
+              const T& value = *static_cast<const T*>(m);
+              if (!value.empty()) words += words_of(value);
+            }
+            return message_words(words);
+          },
+          [](const void* m, std::span<Word> out) {
+            const T& value = *static_cast<const T*>(m);
+            Word* const root = begin_message(out, data, 1 - data);
+            if constexpr (std::is_same_v<T, bool>) {
+              put_bit(root, 0, value);
+            } else if constexpr (Scalar<T>) {
+              put<T>(root, 0, value);
+            } else if (!value.empty()) {
+              put_pointer(root, root + 1, value);
+            }
+          },
+          [](void* where) { ::new (where) T{}; },
+          [](void* m, std::span<const Word> words, troupe::detail::RefNames* refs) {
+            read_message(words, refs, m, [](void* message, const Body& root) {
+              T& value = *static_cast<T*>(message);
+              if constexpr (std::is_same_v<T, bool>) {
+                value = root.get_bit(0);
+              } else if constexpr (Scalar<T>) {
+                value = root.get<T>(0);
+              } else {
+                read_pointer(root.pointer(0), value);
+              }
+            });
+          }};
+}
+
 }  // namespace troupe::codec
