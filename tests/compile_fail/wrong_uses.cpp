@@ -1,6 +1,7 @@
 // Wrong uses, one per case, each compiled after this prelude. See compile_fail.py.
 #include <string>
 
+#include <troupe/remoting/node.hpp>
 #include <troupe/runtime/runtime.hpp>
 #include <troupe/supervision/supervision.hpp>
 
@@ -406,4 +407,34 @@ auto body = [](troupe::Process<Deposit>& self) {
 // CASE a broadcast of requests: a_broadcast_has_no_single_answer_use_scatter_gather_first
 auto all(std::vector<troupe::Ref<GetBalance>> refs) {
   return troupe::group<GetBalance>(refs, troupe::broadcast);  // HERE
+}
+
+// CASE a remote ref to what has a schema: compiles
+struct Ping {
+  using Reply = void;
+  static constexpr troupe::SchemaId troupe_schema{1};
+  static const troupe::codec::Codec troupe_codec;
+};
+void use(troupe::remoting::Node& n) {
+  static_cast<void>(n.resolve<Ping>("troupe://127.0.0.1:7001/ponger"));
+}
+
+// CASE a remote ref to what has no schema: a_message_to_another_node_needs_a_schema
+void use(troupe::remoting::Node& n) {
+  n.resolve<Deposit>("troupe://127.0.0.1:7001/account").await();  // HERE
+}
+
+// CASE a remote ref to an actor whose messages stay: a_message_to_another_node_needs_a_schema
+void use(troupe::remoting::Node& n) {
+  n.resolve<Account>("troupe://127.0.0.1:7001/account").await();  // HERE
+}
+
+// CASE a remote answer that has no schema: a_Reply_from_another_node_needs_a_schema
+struct Ask {
+  using Reply = Deposit;
+  static constexpr troupe::SchemaId troupe_schema{1};
+  static const troupe::codec::Codec troupe_codec;
+};
+void use(troupe::remoting::Node& n) {
+  n.resolve<Ask>("troupe://127.0.0.1:7001/account").await();  // HERE
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <troupe/codec/layout.hpp>
+#include <troupe/codec/remotable.hpp>
 #include <troupe/runtime/ref.hpp>
 
 namespace troupe::codec {
@@ -13,6 +14,7 @@ troupe::detail::Address read_ref(const Body& body);
 
 template <class... Ps>
 struct Layout<Ref<Ps...>> {
+  static_assert(Remotable<Ps...>, "a ref in a message needs a schema of all that it takes");
   static constexpr std::uint32_t data_words = 2;
   static constexpr std::uint32_t pointers = 1;
   static std::size_t extra_words(const Ref<Ps...>& ref) {

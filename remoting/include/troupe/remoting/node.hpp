@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include <troupe/codec/remotable.hpp>
 #include <troupe/remoting/failure_detector.hpp>
 #include <troupe/remoting/transport.hpp>
 #include <troupe/runtime/find.hpp>
@@ -60,8 +61,9 @@ class Node {
   /// of P: the answer fails with `wrong_protocol` else, with `receiver_down` where there is no such
   /// actor, and with `no_connection` where there is no such node. Throws UsageError when `uri` is
   /// no such name.
-  template <class P>
-  Ask<Ref<P>> resolve(std::string_view uri, Duration timeout = std::chrono::seconds(10)) {
+  template <class P, class Why = codec::WhyNotRemote<P>>
+  requires troupe::detail::fine<Why> Ask<Ref<P>> resolve(
+      std::string_view uri, Duration timeout = std::chrono::seconds(10)) {
     using Table = troupe::detail::TypeTable<troupe::detail::PublicMessages<P>>;
     return Ask<Ref<P>>{resolve_as(
         uri, detail::schemas_of(Table::entries, Table::count), timeout,
@@ -70,6 +72,10 @@ class Node {
           troupe::detail::answer<Ref<P>>(port, Ref<P>{actor});
         })};
   }
+  template <class P, class Why = codec::WhyNotRemote<P>>
+  requires(!troupe::detail::fine<Why>) Ask<Ref<P>> resolve(
+      std::string_view uri, Duration timeout = std::chrono::seconds(10))
+  = delete;  // `Why` says what is wrong
 
  private:
   using Give = void (*)(const troupe::detail::RequestPort& port,

@@ -60,6 +60,12 @@ struct a_process_answers_a_request_by_a_ReplyTo_as_second_parameter;
 template <class M>
 struct a_broadcast_has_no_single_answer_use_scatter_gather_first;
 
+// what leaves its process
+template <class M>
+struct a_message_to_another_node_needs_a_schema;
+template <class R>
+struct a_Reply_from_another_node_needs_a_schema;
+
 // what an actor sends itself
 template <class M>
 struct a_repeated_message_must_be_copyable;
