@@ -17,7 +17,12 @@ void Line::opened(const std::vector<std::string>& uris) {
       .ready = [this](const NodeName& peer, std::uint64_t) { events_.ready(*this, peer); },
       .frame = [this](const Frame& frame) { events_.frame(*this, frame); },
       .over = [this](ConnectionEnd end, const std::string& why) { is_done(end, why); }};
-  connection_.emplace(events_.opened(uris), options_, *wire_, std::move(events), transport_.now());
+  try {
+    connection_.emplace(events_.opened(uris), options_, *wire_, std::move(events),
+                        transport_.now());
+  } catch (const std::exception& e) {
+    end(ConnectionEnd::given_up, e.what());
+  }
 }
 
 void Line::is_done(ConnectionEnd end, const std::string& why) {

@@ -27,6 +27,7 @@ class Line final : public WireUser {
   };
   Line(Transport& transport, std::unique_ptr<Wire> wire, const ConnectionOptions& options,
        Events events);
+  ~Line() override { wire_->close(); }  // it may still send what the connection holds
   /// Begins. Not in the constructor: what happens may need its address.
   void start() { wire_->start(*this); }
 
@@ -44,6 +45,10 @@ class Line final : public WireUser {
   [[nodiscard]] bool is_ready() const noexcept { return connection_ && connection_->is_ready(); }
   /// Once it is ready.
   [[nodiscard]] Connection& connection() noexcept { return *connection_; }
+  /// Who is at the other end, if it has proven that.
+  [[nodiscard]] const NodeName* peer() const noexcept {
+    return connection_ ? connection_->peer() : nullptr;
+  }
   /// Whom it leads to: set by who hears that it is ready, and by who dials.
   Association* association = nullptr;
 
@@ -74,14 +79,18 @@ class Association {
 
   const std::string address;
   std::string node;            ///< its name, once it was met
-  std::shared_ptr<Peer> peer;  ///< who was met last, or whose ref came first; null: nobody yet
-  std::shared_ptr<Peer> next;  ///< a later incarnation that is heard of, but was not met yet
+  std::shared_ptr<Peer> peer;  ///< who was met last; null: nobody yet
+  std::shared_ptr<Peer> next;  ///< who is heard of in refs, and was not met yet
   Line* dialing = nullptr;
   Line* line = nullptr;  ///< ready
   std::deque<WaitingResolve> resolves;
   bool wants_line = false;  ///< something waits to be sent there
-  [[nodiscard]] bool should_dial() const noexcept {
+  [[nodiscard]] bool waits() const noexcept {
     return wants_line && dialing == nullptr && (line == nullptr || next != nullptr);
+  }
+  void stop_waiting() noexcept {
+    wants_line = false;
+    give_up_at = TimePoint::max();
   }
   Duration backoff;  ///< before the next dial
   TimePoint dial_at = TimePoint::min();

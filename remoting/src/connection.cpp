@@ -132,7 +132,7 @@ void Connection::received(std::size_t bytes, TimePoint now) {
     take_frames(now);
   } catch (const HandshakeFailed& e) {
     end_handshake(e.reason() ? ConnectionEnd::refused : ConnectionEnd::protocol_error, e.what());
-  } catch (const ProtocolError& e) {
+  } catch (const std::exception& e) {  // a ProtocolError, or what its frames lead to
     end(ConnectionEnd::protocol_error, e.what());
   }
 }

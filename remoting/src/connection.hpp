@@ -72,6 +72,10 @@ class Connection {
   void end(ConnectionEnd end, const std::string& why);
 
   [[nodiscard]] bool is_ready() const noexcept { return state_ == State::ready; }
+  /// Who is there, if it has proven that.
+  [[nodiscard]] const NodeName* peer() const noexcept {
+    return handshake_.is_peer_proven() ? &handshake_.peer() : nullptr;
+  }
   /// When the last heartbeat came, or when it became ready.
   [[nodiscard]] TimePoint last_heard() const noexcept { return last_heard_; }
   [[nodiscard]] bool is_over() const noexcept { return state_ == State::over; }

@@ -73,6 +73,8 @@ class Handshake {
   [[nodiscard]] std::optional<std::uint64_t> epoch() const noexcept { return epoch_; }
   /// Who the peer says it is; to be believed once there is an epoch.
   [[nodiscard]] const NodeName& peer() const noexcept { return peer_; }
+  /// It has proven to be that one, whether it wants this node or not.
+  [[nodiscard]] bool is_peer_proven() const noexcept { return awaits_ == Awaits::ready || epoch_; }
   /// The version that both speak.
   [[nodiscard]] std::uint16_t version() const noexcept { return version_; }
 

@@ -1,6 +1,7 @@
 #include "hub.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace troupe::remoting::detail {
@@ -37,6 +38,8 @@ Hub::Hub(System& system, NodeOptions options, Transport& transport)
   connection_options_.detector = options_.detector;
   connection_options_.queue.messages_max = options_.waiting_messages_max;
   connection_options_.queue.bytes_max = options_.waiting_bytes_max;
+  connection_options_.chunks.frame_words_max =
+      options_.message_bytes_max / sizeof(Word) + message_head_words_max + 1;
   self_ = {options_.cluster, options_.name, options_.address, transport.new_incarnation()};
 }
 
@@ -95,33 +98,34 @@ void Hub::wants_to_send(Peer& peer) {
 void Hub::is_overrun(Peer& peer) {
   transport_.post([this, to = peer.shared_from_this()] {
     Association& a = association(std::string(to->address()));
-    if (a.peer == to && a.line != nullptr)
-      a.line->end(ConnectionEnd::given_up, "too many signals wait to be sent");
+    constexpr const char* why = "too many signals wait to be sent";
+    if (a.peer == to && a.line != nullptr) {
+      a.line->end(ConnectionEnd::given_up, why);
+    } else {
+      to->lost(why);
+    }
     tidy();
   });
 }
 
 void Hub::flush(const std::shared_ptr<Peer>& peer) {
   Association& a = association(std::string(peer->address()));
-  if (a.peer == nullptr) a.peer = peer;
-  if (a.peer != peer) {
-    if (a.peer->incarnation() > peer->incarnation()) {
-      peer->close("a later incarnation of that node is there");
-      return;
-    }
-    if (a.line != nullptr) {
-      a.next = peer;
-      want_line(a);
-      return;
-    }
-    a.peer->close("a later incarnation of that node is there");
-    a.peer = peer;
-  }
-  if (a.line != nullptr) {
-    a.line->connection().flush();
+  if (a.peer == peer) {
+    a.line != nullptr ? a.line->connection().flush() : want_line(a);
+  } else if (a.peer != nullptr && peer->incarnation() < a.peer->incarnation()) {
+    peer->close("a later incarnation of that node was met");
   } else {
+    hear_of(a, peer);
     want_line(a);
   }
+}
+
+/// A ref says that he is there; nobody has proven it.
+void Hub::hear_of(Association& a, const std::shared_ptr<Peer>& peer) {
+  if (a.next == peer) return;
+  const bool is_later = a.next == nullptr || a.next->incarnation() < peer->incarnation();
+  const auto given_up = is_later ? std::exchange(a.next, peer) : peer;
+  if (given_up != nullptr) given_up->lost("a later incarnation of that node is heard of");
 }
 
 void Hub::resolve(const std::string& address, WaitingResolve resolve) {
@@ -142,7 +146,9 @@ void Hub::resolve(const std::string& address, WaitingResolve resolve) {
 
 // ---- connections
 
-Association& Hub::association(const std::string& address) {
+Association& Hub::association(const std::string& called) {
+  const auto alias = aliases_.find(called);
+  const std::string& address = alias != aliases_.end() ? alias->second : called;
   auto& a = associations_[address];
   if (a == nullptr) a = std::make_unique<Association>(address, options_.backoff_min);
   return *a;
@@ -152,12 +158,12 @@ HandshakeTerms Hub::terms(HandshakeRole role, const Association* dialed,
                           const std::vector<std::string>& uris) {
   HandshakeTerms terms{.role = role,
                        .self = self_,
-                       .meant_node = dialed != nullptr ? dialed->node : "",
+                       .meant_node = {},  // whoever is there now: what waits is for one incarnation
                        .meant_address = dialed != nullptr ? dialed->address : "",
                        .trust = ProvenByTls{uris},
                        .nonce = new_nonce(),
                        .admit = [this](const NodeName& peer) { return admit(peer); }};
-  if (key_) terms.trust = *key_;
+  if (key_ && uris.empty()) terms.trust = *key_;
   return terms;
 }
 
@@ -231,31 +237,46 @@ void Hub::end_older(const NodeName& peer) {
 void Hub::ready(Line& line, const NodeName& peer) {
   Association& a = association(peer.address);
   const auto met = peer_of(peer.incarnation, peer.address);
+  if (a.peer != nullptr && a.peer->incarnation() > peer.incarnation) {
+    line.end(ConnectionEnd::refused, "a later incarnation of that node was met");
+    return;
+  }
+  end_older(peer);
   if (a.line != nullptr && a.line != &line)  // it dialed, and was dialed
     a.line->end(ConnectionEnd::given_up, "another connection to that node is kept");
-  if (line.association != nullptr && line.association->dialing == &line)
-    line.association->dialing = nullptr;
-  if (a.dialing != nullptr && a.dialing != &line)
+  if (Association* dialed = std::exchange(line.association, &a); dialed != nullptr) {
+    if (dialed->dialing == &line) dialed->dialing = nullptr;
+    if (dialed != &a) is_the_same(*dialed, a);
+  }
+  if (a.dialing != nullptr)
     std::exchange(a.dialing, nullptr)->end(ConnectionEnd::given_up, "that node has dialed");
-  if (a.peer != nullptr && a.peer != met)
-    a.peer->close("a later incarnation of that node is there");
+  if (a.peer != nullptr && a.peer != met) a.peer->close("a later incarnation of that node was met");
   if (a.next != nullptr && a.next != met) a.next->lost("that incarnation is not there");
   a.next = nullptr;
-  line.association = &a;
   a.peer = met;
   a.node = peer.node;
   a.line = &line;
-  a.wants_line = false;
+  a.stop_waiting();
   a.backoff = options_.backoff_min;
-  a.give_up_at = TimePoint::max();
   line.connection().use(met->queue());
   tidy_later();
   log(LogLevel::info, "connected with " + peer.node + " at " + peer.address);
-  while (!a.resolves.empty()) {
-    WaitingResolve resolve = std::move(a.resolves.front());
-    a.resolves.pop_front();
-    met->resolve(resolve.path, std::move(resolve.schemas), std::move(resolve.done));
-  }
+  send_resolves(a);
+}
+
+void Hub::send_resolves(Association& a) {
+  for (WaitingResolve& resolve : std::exchange(a.resolves, {}))
+    a.peer->resolve(resolve.path, std::move(resolve.schemas), std::move(resolve.done));
+}
+
+/// Who was dialed there says that he is reached here.
+void Hub::is_the_same(Association& dialed, Association& a) {
+  if (dialed.peer != nullptr) return;  // another node once was there: it goes on meaning that one
+  aliases_[dialed.address] = a.address;
+  std::move(dialed.resolves.begin(), dialed.resolves.end(), std::back_inserter(a.resolves));
+  dialed.resolves.clear();
+  dialed.stop_waiting();
+  if (a.line != nullptr) send_resolves(a);
 }
 
 void Hub::over(Line& line, ConnectionEnd end, const std::string& why) {
@@ -272,6 +293,10 @@ void Hub::over(Line& line, ConnectionEnd end, const std::string& why) {
     if (a->wants_line) want_line(*a);
   } else if (a->dialing == &line) {
     a->dialing = nullptr;
+    const NodeName* there = line.peer();
+    if (there != nullptr && there->address != a->address &&
+        association(there->address).line != nullptr)
+      is_the_same(*a, association(there->address));
     dial_failed(*a, why);
   }
 }
@@ -281,7 +306,7 @@ void Hub::want_line(Association& a) {
   if (leaves_) return;
   const TimePoint now = transport_.now();
   if (a.give_up_at == TimePoint::max()) a.give_up_at = deadline_after(now, options_.connect_max);
-  if (a.should_dial() && now >= a.dial_at) dial(a);
+  if (a.waits() && now >= a.dial_at) dial(a);
 }
 
 void Hub::dial(Association& a) {
@@ -295,24 +320,20 @@ void Hub::dial_failed(Association& a, const std::string& why) {
   a.dial_at = deadline_after(now, a.backoff);
   a.backoff = std::min(2 * a.backoff, options_.backoff_max);
   const bool is_met = a.line != nullptr && a.next == nullptr;
-  if (!is_met && (now >= a.give_up_at || a.dial_at > a.give_up_at)) give_up(a, why);
+  if (!is_met && a.wants_line && (now >= a.give_up_at || a.dial_at > a.give_up_at)) give_up(a, why);
 }
 
 /// What waits for that node fails; what is sent later dials again.
 void Hub::give_up(Association& a, const std::string& why) {
-  a.wants_line = false;
-  a.give_up_at = TimePoint::max();
+  a.stop_waiting();
   const std::string text = "no connection with " + a.address + ": " + why;
   log(LogLevel::warning, text);
   for (WaitingResolve& resolve : std::exchange(a.resolves, {})) {
     const AskError error{AskErrorKind::no_connection, text};
     resolve.done({}, &error);
   }
-  if (a.next != nullptr) {
-    std::exchange(a.next, nullptr)->lost(text);
-  } else if (a.peer != nullptr) {
-    a.peer->lost(text);
-  }
+  if (a.next != nullptr) std::exchange(a.next, nullptr)->lost(text);
+  if (a.peer != nullptr && a.line == nullptr) a.peer->lost(text);
 }
 
 // ---- time and the end
@@ -322,7 +343,12 @@ void Hub::wake() {
   for (std::size_t i = 0; i < lines_.size(); ++i)  // further ones may come
     if (lines_[i]->next_wake() <= now) lines_[i]->wake(now);
   for (const auto& [address, a] : associations_) {
-    if (a->should_dial() && now >= a->dial_at && !leaves_) dial(*a);
+    if (!a->waits() || leaves_) continue;
+    if (now >= a->dial_at) {
+      dial(*a);
+    } else if (now >= a->give_up_at) {
+      give_up(*a, "it can't be reached");
+    }
   }
   if (now < sweep_at_) return;
   sweep_at_ = deadline_after(now, options_.heartbeat_interval);
@@ -337,7 +363,7 @@ void Hub::tidy() {
   TimePoint next = TimePoint::max();
   for (const auto& line : lines_) next = std::min(next, line->next_wake());
   for (const auto& [address, a] : associations_) {
-    if (a->should_dial() && !leaves_) next = std::min(next, a->dial_at);
+    if (a->waits() && !leaves_) next = std::min({next, a->dial_at, a->give_up_at});
     if (a->line != nullptr) next = std::min(next, sweep_at_);
   }
   transport_.wake_at(next);

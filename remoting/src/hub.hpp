@@ -49,14 +49,17 @@ class Hub final : public PeerHome,
   }
 
  private:
-  Association& association(const std::string& address);
+  Association& association(const std::string& called);
   void accept(std::unique_ptr<Wire> wire);
   Line& add_line(std::unique_ptr<Wire> wire, HandshakeRole role, Association* dialed);
   HandshakeTerms terms(HandshakeRole role, const Association* dialed,
                        const std::vector<std::string>& uris);
   std::variant<std::uint64_t, RefuseReason> admit(const NodeName& peer);
   void end_older(const NodeName& peer);
+  void hear_of(Association& a, const std::shared_ptr<Peer>& peer);
   void ready(Line& line, const NodeName& peer);
+  void is_the_same(Association& dialed, Association& a);
+  void send_resolves(Association& a);
   void over(Line& line, ConnectionEnd end, const std::string& why);
   void want_line(Association& a);
   void dial(Association& a);
@@ -81,6 +84,7 @@ class Hub final : public PeerHome,
   std::uint32_t ordinals_ = 0;
   bool has_left_ = false;
   std::map<std::string, std::unique_ptr<Association>> associations_;  ///< by address
+  std::map<std::string, std::string> aliases_;                        ///< other addresses of theirs
   std::vector<std::unique_ptr<Line>> lines_;
   std::uint64_t epochs_ = 0;
   TimePoint sweep_at_ = TimePoint::min();

@@ -76,7 +76,7 @@ Sent refuse(const Address& to, Envelope* e, DropReason reason, AskErrorKind kind
 
 Sent Peer::send(const Address& to, Envelope* e) noexcept {
   if ((e->flags & is_notice) != 0) {  // the only one that is sent: see poison
-    signal({.kind = RemoteSignal::Kind::poison, .to = to});
+    signal({.kind = RemoteSignal::Kind::poison, .from = e->from, .to = to});
     troupe::detail::discard_envelope(e);
     return Sent::ok;
   }
@@ -95,31 +95,30 @@ Sent Peer::send(const Address& to, Envelope* e) noexcept {
 Sent Peer::put_message(const Address& to, Envelope* e) {
   thread_local std::vector<Word> frame;
   frame.clear();
-  std::shared_ptr<PeerHome> home;
-  const RequestPort port = port_of(*e);
-  MessageHead head{.receiver = *troupe::detail::remote_number(to), .schema = e->type->id};
-  {
-    const std::lock_guard guard(lock_);
-    home = home_;
-    if (home != nullptr && port.slot != nullptr) {
-      head.request = ++requests_;
-      asks_[head.request] = {port, e->type, head.receiver, {}};
-    }
-  }
-  if (home == nullptr)
+  const auto node = home();
+  if (node == nullptr)
     return refuse(to, e, DropReason::no_connection, AskErrorKind::no_connection, closed_text,
                   Sent::dead);
+  const RequestPort port = port_of(*e);
+  MessageHead head{.receiver = *troupe::detail::remote_number(to),
+                   .sender = node->number_of(e->from),
+                   .schema = e->type->id};
+  const Pair pair{head.sender, head.receiver};
+  if (port.slot != nullptr) {
+    const std::lock_guard guard(lock_);
+    head.request = ++requests_;
+    asks_[head.request] = {port, e->type, pair, {}};
+  }
   const auto forget = [&] {
     const std::lock_guard guard(lock_);
     asks_.erase(head.request);
   };
-  head.sender = home->number_of(e->from);
   const void* const message = troupe::detail::payload(*e);
   try {
     if (port.slot == nullptr) {
       append_tell(frame, head, *e->type->codec, message);
     } else {
-      head.timeout = troupe::detail::time_left(port, home->system().now());
+      head.timeout = troupe::detail::time_left(port, node->system().now());
       append_ask(frame, head, *e->type->codec, message);
     }
   } catch (...) {  // goes on
@@ -127,13 +126,13 @@ Sent Peer::put_message(const Address& to, Envelope* e) {
     throw;
   }
   const std::size_t head_bytes = (1 + message_head_words_max) * sizeof(Word);
-  if (frame.size() * sizeof(Word) > home->message_bytes_max() + head_bytes) {
+  if (frame.size() * sizeof(Word) > node->message_bytes_max() + head_bytes) {
     forget();
     frame.shrink_to_fit();
     return refuse(to, e, DropReason::too_large, AskErrorKind::too_large,
                   "the message is larger than max_message", Sent::too_large);
   }
-  const Put put_it = put({head.sender, head.receiver}, frame, false);
+  const Put put_it = put(pair, frame, false);
   if (put_it != Put::sent) {
     forget();
     const bool is_full = put_it == Put::full;
@@ -240,7 +239,7 @@ void Peer::resolve(const std::string& path, std::vector<std::uint64_t> schemas, 
   {
     const std::lock_guard guard(lock_);
     resolve.request = ++requests_;
-    asks_[resolve.request] = {{}, nullptr, 0, std::move(done)};
+    asks_[resolve.request] = {{}, nullptr, {}, std::move(done)};
   }
   append_struct(frame, FrameKind::resolve, resolve);
   static_cast<void>(put({}, frame, true));
@@ -317,17 +316,29 @@ void Peer::take_answer(const Frame& frame) {
     ask = std::move(found->second);
     asks_.erase(found);
   }
-  if (head.status != 0) {
-    const bool is_known = head.status - 1 <= static_cast<std::uint64_t>(AskErrorKind::too_large);
-    end(ask, is_known ? static_cast<AskErrorKind>(head.status - 1) : AskErrorKind::no_reply,
-        read_struct<wire::Failure>(words).what);
-  } else if (ask.resolved) {
-    ask.resolved(actor(read_struct<wire::Resolved>(words).actor), nullptr);
+  if (head.status != 0 || ask.resolved) {
+    try {
+      end_with(ask, head.status, words);
+    } catch (const ProtocolError& e) {
+      end(ask, AskErrorKind::no_connection, e.what());
+      throw;
+    }
   } else {
     troupe::detail::answer_with(ask.port, *ask.asked->reply, [&, &in = words](void* reply) {
       ask.asked->reply->codec->read(reply, in, &home_->names());
     });
   }
+}
+
+void Peer::end_with(OpenAsk& ask, std::uint64_t status, std::span<const Word> words) {
+  if (status == 0) {
+    const std::uint64_t number = read_struct<wire::Resolved>(words).actor;
+    ask.resolved(actor(number), nullptr);
+    return;
+  }
+  const std::string what = read_struct<wire::Failure>(words).what;
+  const bool is_known = status - 1 <= static_cast<std::uint64_t>(AskErrorKind::too_large);
+  end(ask, is_known ? static_cast<AskErrorKind>(status - 1) : AskErrorKind::no_reply, what);
 }
 
 void Peer::take_cancel(const Frame& frame) {
@@ -347,7 +358,20 @@ void Peer::take_signal(const Frame& frame) {
   NumberedSignal n = read_signal(frame);
   n.signal.from = actor(n.from);
   n.signal.to = home_->actor_of(n.to);
-  actors_->deliver(n.signal);
+  const bool is_gone = n.signal.to.cell == nullptr;
+  if (is_gone && n.signal.kind == RemoteSignal::Kind::watch) {
+    put_signal({n.to,
+                n.from,
+                {.kind = RemoteSignal::Kind::down,
+                 .token = n.signal.token,
+                 .why = ExitReason::no_actor()}});
+  } else if (is_gone && n.signal.kind == RemoteSignal::Kind::link) {
+    put_signal({n.to,
+                n.from,
+                {.kind = RemoteSignal::Kind::exit, .flag = true, .why = ExitReason::no_actor()}});
+  } else {
+    actors_->deliver(n.signal);
+  }
 }
 
 Found look_up(System& system, const std::string& path, std::span<const std::uint64_t> schemas) {
@@ -419,7 +443,7 @@ void Peer::close(const std::string& why) {
 }
 
 void Peer::sweep() {
-  std::vector<std::pair<std::uint64_t, std::uint64_t>> given_up;  // request, callee
+  std::vector<std::pair<std::uint64_t, Pair>> given_up;
   {
     const std::lock_guard guard(lock_);
     for (auto at = asks_.begin(); at != asks_.end();) {
@@ -429,13 +453,13 @@ void Peer::sweep() {
         ++at;
         continue;
       }
-      given_up.emplace_back(at->first, at->second.callee);
+      given_up.emplace_back(at->first, at->second.pair);
       at = asks_.erase(at);
     }
   }
-  for (const auto& [request, callee] : given_up) {
+  for (const auto& [request, pair] : given_up) {
     const std::array frame{frame_header(FrameKind::cancel, 1), Word{request}};
-    static_cast<void>(put({0, callee}, frame, true));
+    static_cast<void>(put(pair, frame, true));
   }
 }
 

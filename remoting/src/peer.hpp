@@ -93,7 +93,7 @@ class Peer final : public troupe::detail::RemotePeer, public std::enable_shared_
   struct OpenAsk {
     RequestPort port;  ///< empty: a resolve
     const troupe::detail::MessageType* asked = nullptr;
-    std::uint64_t callee = 0;
+    Pair pair;  ///< in whose order its cancel goes
     Resolved resolved;
   };
   enum class Put : std::uint8_t { sent, full, closed };
@@ -112,6 +112,7 @@ class Peer final : public troupe::detail::RemotePeer, public std::enable_shared_
   void take_resolve(const Frame& frame);
   void reject(const MessageHead& head, bool is_ask, std::string_view type, DropReason reason,
               AskErrorKind kind, std::string_view what);
+  void end_with(OpenAsk& ask, std::uint64_t status, std::span<const Word> words);
   static void end(OpenAsk& ask, AskErrorKind kind, const std::string& why);
 
   std::mutex lock_;

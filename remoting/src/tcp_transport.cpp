@@ -99,15 +99,19 @@ class Session final : public std::enable_shared_from_this<Session> {
 
   void close() {
     user_ = nullptr;
+    if (std::exchange(is_closed_, true)) return;
     if (to_write_.empty()) {
       shut_down();
     } else {  // goes on until the kernel has it; the words are the caller's, and may go
       kept_.assign(to_write_.begin(), to_write_.end());
       to_write_ = kept_;
+      linger();
     }
   }
   void abort() {
     user_ = nullptr;
+    is_closed_ = true;
+    to_write_ = {};
     std::error_code ignored;
     socket_.close(ignored);
     linger_.cancel();
@@ -116,6 +120,11 @@ class Session final : public std::enable_shared_from_this<Session> {
  private:
   void begin(bool is_dialer) {
     std::error_code e;
+    const tcp::endpoint there = socket_.remote_endpoint(e);
+    if (tls_ == nullptr && (e || !there.address().is_loopback())) {
+      fail("without TLS a node talks on loopback only");
+      return;
+    }
     socket_.non_blocking(true, e);
     socket_.set_option(tcp::no_delay(true), e);
     const int fd = socket_.native_handle();
@@ -229,9 +238,14 @@ class Session final : public std::enable_shared_from_this<Session> {
       socket_.close(e);
       return;
     }
-    linger_.expires_after(linger_max);
-    linger_.async_wait([self = shared_from_this()](const std::error_code&) { self->abort(); });
+    linger();
     drain();
+  }
+  void linger() {
+    linger_.expires_after(linger_max);
+    linger_.async_wait([self = shared_from_this()](const std::error_code& e) {
+      if (!e) self->abort();
+    });
   }
   void drain() {
     socket_.async_wait(
@@ -254,6 +268,7 @@ class Session final : public std::enable_shared_from_this<Session> {
   WireUser* user_ = nullptr;
   std::span<const std::byte> to_write_;
   std::vector<std::byte> kept_;
+  bool is_closed_ = false;  ///< its user has let go of it
   bool is_shut_down_ = false;
 };
 
@@ -361,7 +376,11 @@ class Tcp final : public TcpTransport {
     std::uint32_t random = 0;
     if (RAND_bytes(reinterpret_cast<unsigned char*>(&random), sizeof random) != 1)
       throw std::runtime_error("OpenSSL has no random bytes: see its configuration");
-    return static_cast<std::uint64_t>(std::time(nullptr)) << 32 | random;
+    std::timespec now{};
+    std::timespec_get(&now, TIME_UTC);
+    const std::uint64_t us = static_cast<std::uint64_t>(now.tv_sec) * 1'000'000 +
+                             static_cast<std::uint64_t>(now.tv_nsec) / 1000;
+    return us << 12 | random % 4096;  // until the year 2112
   }
   void reload_certificates() override {
     if (!options_.tls) throw UsageError("this transport has no certificates");

@@ -287,7 +287,11 @@ void RemoteTable::take_down(const RemoteSignal& s) {
     }
   }
   if (record != nullptr) fire(record, s.why);
-  answer_done(waiter);
+  if (waiter.slot != nullptr && s.why.kind() == ExitReason::Kind::no_connection) {
+    fail_reply(waiter, AskErrorKind::no_connection, s.why.text());
+  } else {
+    answer_done(waiter);
+  }
 }
 
 void RemoteTable::take_restarted(const RemoteSignal& s) {

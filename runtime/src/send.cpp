@@ -359,8 +359,10 @@ Sent send_urgent(const Address& to, Envelope* e) noexcept {
   Worker* worker = Worker::current();
   if (worker != nullptr && worker->cell != nullptr) e->from = worker->cell->address();
   if (to.cell == nullptr) return send_from_outside(worker, to, e);
-  SystemGate* gate = to.cell->gate.load(std::memory_order_acquire);  // partner: the store at spawn
-  if (worker != nullptr && gate != &worker->core.gate()) return send_from_outside(worker, to, e);
+  SystemGate* gate = to.cell->gate.load(std::memory_order_acquire);   // partner: the store at spawn
+  const bool is_remote = gate != nullptr && gate->remote != nullptr;  // where no lane is urgent
+  if (is_remote || (worker != nullptr && gate != &worker->core.gate()))
+    return send_from_outside(worker, to, e);
   SystemCore* core = gate != nullptr ? gate->enter() : nullptr;
   if (core == nullptr) return drop(nullptr, to, e, DropReason::system_stopped, Sent::dead);
   Sent sent = Sent::ok;

@@ -90,7 +90,8 @@ TEST_CASE("S84 an actor of another node is told and asked as one's own", "[remot
     REQUIRE(remote.ask(Add{3}).await() == Sum{3});
     REQUIRE(remote.ask(Add{4}).await() == Sum{7});
     remote.ask(Done{}).await();
-    for (std::uint64_t n = 0; n < 100; ++n) remote.tell(Note{n});
+    for (std::uint64_t n = 0; n < 99; ++n) remote.tell(Note{n});
+    remote.tell_urgent(Note{99});  // between nodes there is one order
     REQUIRE(c.run_until([&] { return notes->size() == 100; }));
     for (std::uint64_t n = 0; n < 100; ++n) REQUIRE((*notes)[n] == n);  // S2
     REQUIRE(counter.ask(Add{0}).await() == Sum{7});
@@ -312,5 +313,18 @@ TEST_CASE("N8 the next start of a node is met while the connection to the last s
     at_d.tell(Introduce{new_b, 1});
     REQUIRE(c.run_until([&] { return !notes->empty(); }));
     REQUIRE(c.world->clock()->now() - start < 2s);  // before the last one's silence is judged
+  });
+}
+
+TEST_CASE("S58 a link to an actor of another node that has ended fails at once", "[remoting]") {
+  on_clusters([](Cluster& c) {
+    Member& a = c.start("a");
+    Member& b = c.start("b");
+    b.system.spawn<Counter>({.name = "b"});
+    const auto at_b = resolve(a, "troupe://b:1/b");
+    a.system.stop(at_b).await();
+    const auto watcher = a.system.spawn<Watcher>(std::make_shared<Watcher::Heard>());
+    watcher.tell(LinkIt{at_b});
+    REQUIRE(c.run_until([&] { return a.system.actor_count() == 0; }, 1s));
   });
 }

@@ -60,6 +60,17 @@ TEST_CASE("S84 over TCP an actor of another node is told and asked as one's own"
   REQUIRE(remote.ask(Add{0}).await().value == sum + (std::size_t{5} << 20));
 }
 
+TEST_CASE("S84 a node is found under another name of its address as well", "[remoting]") {
+  Member a{"a"};
+  Member b{"b"};
+  b.system.spawn<Adder>({.name = "adder"});
+  const std::string port = b.node.address().substr(b.node.address().rfind(':'));
+  const auto one = a.node.resolve<Adder>("troupe://127.0.0.1" + port + "/adder").await();
+  const auto other = a.node.resolve<Adder>("troupe://localhost" + port + "/adder").await();
+  REQUIRE(Ref<>{one} == Ref<>{other});
+  REQUIRE(other.ask(Add{1}).await() == Sum{1});
+}
+
 TEST_CASE("C177 what was told before a node ends still arrives", "[remoting]") {
   Member b{"b"};
   const auto adder = b.system.spawn<Adder>({.name = "adder"});

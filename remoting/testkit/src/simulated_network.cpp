@@ -140,6 +140,7 @@ class SimulatedNetwork::End final : public Wire {
   }
   void close() override {
     cable_->users[side_] = nullptr;
+    if (cable_->hosts[side_] == nullptr) return;  // its node is gone, heard of or not
     cable_->halves[side_].is_closed = true;
   }
 
