@@ -12,7 +12,7 @@
 
 namespace troupe::remoting::detail {
 
-class Association;
+struct Association;
 
 /// A wire, and the connection over it once it is open.
 /// Thread safety: its node's loop.
@@ -72,8 +72,7 @@ struct WaitingResolve {
 };
 
 /// Thread safety: its node's loop.
-class Association {
- public:
+struct Association {
   Association(std::string at, const Duration& backoff_min) noexcept
       : address(std::move(at)), backoff(backoff_min) {}
 

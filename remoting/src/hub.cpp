@@ -269,6 +269,11 @@ void Hub::send_resolves(Association& a) {
     a.peer->resolve(resolve.path, std::move(resolve.schemas), std::move(resolve.done));
 }
 
+void Hub::fail_resolves(Association& a, const std::string& why) {
+  const AskError error{AskErrorKind::no_connection, why};
+  for (WaitingResolve& resolve : std::exchange(a.resolves, {})) resolve.done({}, &error);
+}
+
 /// Who was dialed there says that he is reached here.
 void Hub::is_the_same(Association& dialed, Association& a) {
   if (dialed.peer != nullptr) return;  // another node once was there: it goes on meaning that one
@@ -328,10 +333,7 @@ void Hub::give_up(Association& a, const std::string& why) {
   a.stop_waiting();
   const std::string text = "no connection with " + a.address + ": " + why;
   log(LogLevel::warning, text);
-  for (WaitingResolve& resolve : std::exchange(a.resolves, {})) {
-    const AskError error{AskErrorKind::no_connection, text};
-    resolve.done({}, &error);
-  }
+  fail_resolves(a, text);
   if (a.next != nullptr) std::exchange(a.next, nullptr)->lost(text);
   if (a.peer != nullptr && a.line == nullptr) a.peer->lost(text);
 }
@@ -384,12 +386,7 @@ void Hub::say_goodbye(const RequestPort& done) {
 
 void Hub::leave() {
   leaves_ = true;
-  for (const auto& [address, a] : associations_) {
-    for (WaitingResolve& resolve : std::exchange(a->resolves, {})) {
-      const AskError error{AskErrorKind::no_connection, "this node has ended"};
-      resolve.done({}, &error);
-    }
-  }
+  for (const auto& [address, a] : associations_) fail_resolves(*a, "this node has ended");
   lines_.clear();
   std::map<std::uint64_t, std::shared_ptr<Peer>> peers;
   {

@@ -60,6 +60,7 @@ class Hub final : public PeerHome,
   void ready(Line& line, const NodeName& peer);
   void is_the_same(Association& dialed, Association& a);
   void send_resolves(Association& a);
+  void fail_resolves(Association& a, const std::string& why);
   void over(Line& line, ConnectionEnd end, const std::string& why);
   void want_line(Association& a);
   void dial(Association& a);

@@ -26,6 +26,12 @@ RequestPort port_of(const Envelope& e) noexcept {
   return (e.flags & is_request) != 0 ? static_cast<const RequestEnvelope&>(e).port : RequestPort{};
 }
 
+/// As who puts its chunks together counts it, with room for the longest head.
+bool is_too_large(std::span<const Word> frame, const PeerHome& node) noexcept {
+  const std::size_t head_bytes = (1 + message_head_words_max) * sizeof(Word);
+  return frame.size_bytes() > node.message_bytes_max() + head_bytes;
+}
+
 /// An envelope with the message that stands there. Throws CodecError.
 Envelope* decode(const MessageType& type, std::span<const Word> words, bool is_ask,
                  troupe::detail::RefNames& names) {
@@ -42,6 +48,12 @@ Envelope* decode(const MessageType& type, std::span<const Word> words, bool is_a
     throw;
   }
   return e;
+}
+
+Sent refuse(const Address& to, Envelope* e, DropReason reason, AskErrorKind kind,
+            std::string_view what, Sent sent) noexcept {
+  troupe::detail::drop_remote(to, e, reason, kind, what);
+  return sent;
 }
 
 }  // namespace
@@ -65,14 +77,6 @@ std::shared_ptr<PeerHome> Peer::home() {
   const std::lock_guard guard(lock_);
   return home_;
 }
-
-namespace {
-Sent refuse(const Address& to, Envelope* e, DropReason reason, AskErrorKind kind,
-            std::string_view what, Sent sent) noexcept {
-  troupe::detail::drop_remote(to, e, reason, kind, what);
-  return sent;
-}
-}  // namespace
 
 Sent Peer::send(const Address& to, Envelope* e) noexcept {
   if ((e->flags & is_notice) != 0) {  // the only one that is sent: see poison
@@ -125,17 +129,16 @@ Sent Peer::put_message(const Address& to, Envelope* e) {
     forget();
     throw;
   }
-  const std::size_t head_bytes = (1 + message_head_words_max) * sizeof(Word);
-  if (frame.size() * sizeof(Word) > node->message_bytes_max() + head_bytes) {
+  if (is_too_large(frame, *node)) {
     forget();
     frame.shrink_to_fit();
     return refuse(to, e, DropReason::too_large, AskErrorKind::too_large,
                   "the message is larger than max_message", Sent::too_large);
   }
-  const Put put_it = put(pair, frame, false);
-  if (put_it != Put::sent) {
+  const Put outcome = put(pair, frame, false);
+  if (outcome != Put::sent) {
     forget();
-    const bool is_full = put_it == Put::full;
+    const bool is_full = outcome == Put::full;
     return refuse(to, e, is_full ? DropReason::mailbox_full : DropReason::no_connection,
                   is_full ? AskErrorKind::mailbox_full : AskErrorKind::no_connection,
                   is_full ? "too much waits to be sent to that node" : closed_text,
@@ -216,7 +219,7 @@ void Peer::answer(const RemoteAnswer& a) noexcept {
     put_failure(pair, a.request, AskErrorKind::unknown_type, x.what());
     return;
   }
-  if (frame.size() * sizeof(Word) > home->message_bytes_max()) {
+  if (is_too_large(frame, *home)) {
     put_failure(pair, a.request, AskErrorKind::too_large, "the reply is larger than max_message");
   } else if (put(pair, frame, false) == Put::full) {
     put_failure(pair, a.request, AskErrorKind::mailbox_full,
@@ -358,20 +361,23 @@ void Peer::take_signal(const Frame& frame) {
   NumberedSignal n = read_signal(frame);
   n.signal.from = actor(n.from);
   n.signal.to = home_->actor_of(n.to);
-  const bool is_gone = n.signal.to.cell == nullptr;
-  if (is_gone && n.signal.kind == RemoteSignal::Kind::watch) {
+  const RemoteSignal::Kind kind = n.signal.kind;
+  const bool goes_by_token = kind == RemoteSignal::Kind::unwatch ||
+                             kind == RemoteSignal::Kind::down ||
+                             kind == RemoteSignal::Kind::restarted;
+  if (n.signal.to.cell != nullptr || goes_by_token) {
+    actors_->deliver(n.signal);
+  } else if (kind == RemoteSignal::Kind::watch) {
     put_signal({n.to,
                 n.from,
                 {.kind = RemoteSignal::Kind::down,
                  .token = n.signal.token,
                  .why = ExitReason::no_actor()}});
-  } else if (is_gone && n.signal.kind == RemoteSignal::Kind::link) {
+  } else if (kind == RemoteSignal::Kind::link) {
     put_signal({n.to,
                 n.from,
                 {.kind = RemoteSignal::Kind::exit, .flag = true, .why = ExitReason::no_actor()}});
-  } else {
-    actors_->deliver(n.signal);
-  }
+  }  // any other is for an actor that has ended
 }
 
 Found look_up(System& system, const std::string& path, std::span<const std::uint64_t> schemas) {

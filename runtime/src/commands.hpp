@@ -141,6 +141,13 @@ struct VerdictCommand : Command {
   std::optional<Duration> limit;  ///< of the on_stop that is still to come
 };
 
+template <class C>
+C* new_command(CommandKind kind, const Address& to) {
+  auto* command = new C;
+  command->kind = kind;
+  command->to_generation = to.generation;
+  return command;
+}
 void delete_command(Command* command) noexcept;
 
 }  // namespace troupe::detail

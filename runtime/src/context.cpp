@@ -46,14 +46,6 @@ void if_alive(const Address& actor, F f) {
   gate->leave();
 }
 
-template <class C>
-C* new_command(CommandKind kind, const Address& to) {
-  auto* command = new C;
-  command->kind = kind;
-  command->to_generation = to.generation;
-  return command;
-}
-
 }  // namespace
 
 void stop_actor(const Address& actor, const ExitReason& why) {

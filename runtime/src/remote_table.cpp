@@ -36,20 +36,16 @@ Cell* new_stub(SystemGate* gate, std::uint32_t high) {
   return kept().stubs.emplace_back(stub);
 }
 
-const SystemGate* gate_of(const Address& actor) noexcept {
+SystemGate* gate_of(const Address& actor) noexcept {
   return actor.cell != nullptr ? actor.cell->gate.load(std::memory_order_acquire)
                                : nullptr;  // partner: the store at spawn
 }
+/// That stub's actor of this number's lower half.
+Address address_in(Cell& stub, std::uint32_t low) noexcept {
+  return {&stub, low, low};
+}
 std::uint64_t number_of(const Address& actor) noexcept {
   return std::uint64_t{actor.cell->serial} << 32 | actor.generation;
-}
-
-template <class C>
-C* new_command(CommandKind kind, const Address& to) {
-  auto* command = new C;
-  command->kind = kind;
-  command->to_generation = to.generation;
-  return command;
 }
 
 /// Tokens of those who wait for a stop: watches have a serial there, which is not 0.
@@ -74,8 +70,8 @@ Address RemoteTable::address(std::uint64_t number) {
   const auto low = static_cast<std::uint32_t>(number);
   const std::lock_guard guard(lock_);
   for (Cell* stub : stubs_)  // one, or a few
-    if (stub->serial == high) return {stub, low, low};
-  return {stubs_.emplace_back(new_stub(gate_, high)), low, low};
+    if (stub->serial == high) return address_in(*stub, low);
+  return address_in(*stubs_.emplace_back(new_stub(gate_, high)), low);
 }
 
 // ---- from here to there
@@ -122,10 +118,6 @@ void RemoteTable::send(Cell& stub, Command* command) noexcept {
     default: break;  // administration: it is for a supervisor of one's own node
   }
   delete_command(command);
-}
-
-Address RemoteTable::address_in(Cell& stub, std::uint32_t generation) const noexcept {
-  return {&stub, generation, generation};
 }
 
 void RemoteTable::send_watch(WatchRecord* record) {
@@ -211,7 +203,6 @@ void RemoteTable::deliver(const RemoteSignal& s) {
     case RemoteSignal::Kind::link: take_link(s); break;
     case RemoteSignal::Kind::exit: take_exit(s); break;
     case RemoteSignal::Kind::unlink: {
-      if (s.to.cell == nullptr) break;
       remember_link(s.to, s.from, false);
       auto* unlink = new_command<LinkCommand>(CommandKind::unlink, s.to);
       unlink->from = s.from;
@@ -221,7 +212,6 @@ void RemoteTable::deliver(const RemoteSignal& s) {
       break;
     }
     case RemoteSignal::Kind::stop: {
-      if (s.to.cell == nullptr) break;
       auto* stop = new_command<StopCommand>(CommandKind::stop, s.to);
       stop->why = s.why;
       stop->limit = s.limit;
@@ -229,23 +219,14 @@ void RemoteTable::deliver(const RemoteSignal& s) {
       put(s.from, s.to, stop);
       break;
     }
-    case RemoteSignal::Kind::poison:
-      if (s.to.cell != nullptr) poison_actor(s.to);
-      break;
+    case RemoteSignal::Kind::poison: poison_actor(s.to); break;
     case RemoteSignal::Kind::kill:
-      if (s.to.cell != nullptr) put(s.from, s.to, new_command<Command>(CommandKind::kill, s.to));
+      put(s.from, s.to, new_command<Command>(CommandKind::kill, s.to));
       break;
   }
 }
 
 void RemoteTable::take_watch(const RemoteSignal& s) {
-  if (s.to.cell == nullptr) {
-    peer_->signal({.kind = RemoteSignal::Kind::down,
-                   .to = s.from,
-                   .token = s.token,
-                   .why = ExitReason::no_actor()});
-    return;
-  }
   auto* record = new_command<WatchRecord>(CommandKind::watch, s.to);
   record->watcher = s.from;
   record->target = s.to;
@@ -295,7 +276,6 @@ void RemoteTable::take_down(const RemoteSignal& s) {
 }
 
 void RemoteTable::take_restarted(const RemoteSignal& s) {
-  IncarnationCommand* news = nullptr;
   Address watcher;
   Address target;
   {
@@ -305,20 +285,13 @@ void RemoteTable::take_restarted(const RemoteSignal& s) {
     watcher = found->second->watcher;
     target = found->second->target;
   }
-  news = new_command<IncarnationCommand>(CommandKind::incarnation, watcher);
+  auto* news = new_command<IncarnationCommand>(CommandKind::incarnation, watcher);
   news->token = s.token;
   news->why = s.why;
   put(target, watcher, news);
 }
 
 void RemoteTable::take_link(const RemoteSignal& s) {
-  if (s.to.cell == nullptr) {
-    peer_->signal({.kind = RemoteSignal::Kind::exit,
-                   .to = s.from,
-                   .flag = true,
-                   .why = ExitReason::no_actor()});
-    return;
-  }
   remember_link(s.to, s.from, true);
   auto* link = new_command<LinkCommand>(CommandKind::link, s.to);
   link->from = s.from;
@@ -327,7 +300,6 @@ void RemoteTable::take_link(const RemoteSignal& s) {
 }
 
 void RemoteTable::take_exit(const RemoteSignal& s) {
-  if (s.to.cell == nullptr) return;
   if (s.flag) remember_link(s.to, s.from, false);
   auto* signal = new_command<LinkRecord>(CommandKind::exit_signal, s.to);
   signal->from = s.from;
@@ -413,7 +385,7 @@ std::optional<std::uint64_t> remote_number(const Address& actor) noexcept {
 std::optional<WireRef> remote_name(const Address& actor) {
   const auto number = remote_number(actor);
   if (!number) return std::nullopt;
-  auto* gate = const_cast<SystemGate*>(gate_of(actor));
+  SystemGate* gate = gate_of(actor);
   WireRef name;
   if (gate->enter() != nullptr) {
     name = gate->remote->peer().name();
@@ -424,7 +396,7 @@ std::optional<WireRef> remote_name(const Address& actor) {
 }
 
 std::uint64_t order_of_nodes(const Address& actor) noexcept {
-  auto* gate = const_cast<SystemGate*>(gate_of(actor));
+  SystemGate* gate = gate_of(actor);
   if (gate == nullptr || gate->remote == nullptr || gate->enter() == nullptr) return 0;
   const std::uint64_t order = std::uint64_t{gate->remote->ordinal()} << 32 | actor.cell->serial;
   gate->leave();

@@ -51,7 +51,6 @@ class RemoteTable {
   };
   using WatcherKey = std::pair<std::uint64_t, std::uint64_t>;  ///< its number, its token
 
-  [[nodiscard]] Address address_in(Cell& stub, std::uint32_t generation) const noexcept;
   void send_watch(WatchRecord* record);
   void send_unwatch(const UnwatchCommand& unwatch);
   void send_down(WatchRecord* record);

@@ -1,11 +1,10 @@
 #include "system_core.hpp"
 
-#include "remote_table.hpp"
-
 #include <thread>
 #include <utility>
 
 #include "futex.hpp"
+#include "remote_table.hpp"
 #include "scheduler/thread_executor.hpp"
 
 namespace troupe::detail {

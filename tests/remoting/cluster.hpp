@@ -54,8 +54,6 @@ class Cluster {
     network.crash(name + ":1", is_heard);
     members.erase(name);
   }
-  /// Ends in order.
-  void stop(const std::string& name) { members.erase(name); }
   void advance(Duration d) {
     world->run([] { return false; }, world->clock()->now() + d);
   }

@@ -78,6 +78,15 @@ Ref<P> resolve(Member& from, const std::string& uri) {
   return from.node.resolve<P>(uri).await();
 }
 
+/// Who watches it, and what he hears.
+std::pair<Ref<Watcher>, std::shared_ptr<Watcher::Heard>> watching(Member& at, const Ref<>& whom) {
+  const auto heard = std::make_shared<Watcher::Heard>();
+  const auto watcher = at.system.spawn<Watcher>(heard);
+  watcher.tell(WatchIt{whom});
+  at.system.settle();
+  return {watcher, heard};
+}
+
 }  // namespace
 
 TEST_CASE("S84 an actor of another node is told and asked as one's own", "[remoting]") {
@@ -139,10 +148,7 @@ TEST_CASE("S56 the end of another node's actor is heard once, after what it sent
     Member& b = c.start("b");
     b.system.spawn<Counter>({.name = "b"});
     const auto at_b = resolve(a, "troupe://b:1/b");
-    const auto heard = std::make_shared<Watcher::Heard>();
-    const auto watcher = a.system.spawn<Watcher>(heard);
-    watcher.tell(WatchIt{at_b});
-    a.system.settle();
+    const auto [watcher, heard] = watching(a, at_b);
     at_b.ask(Done{}).await();
     // What it sends before its end comes before the news of it (S3).
     Ref<Notes> notes{Ref<Note>{watcher.address()}.address()};
@@ -165,10 +171,7 @@ TEST_CASE("S56 C87 a node that is gone is heard of once, and its next start is a
     Member& a = c.start("a");
     c.start("b").system.spawn<Counter>({.name = "b"});
     const auto old_b = resolve(a, "troupe://b:1/b");
-    const auto heard = std::make_shared<Watcher::Heard>();
-    const auto watcher = a.system.spawn<Watcher>(heard);
-    watcher.tell(WatchIt{old_b});
-    a.system.settle();
+    const auto [watcher, heard] = watching(a, old_b);
     REQUIRE(old_b.ask(Add{1}).await() == Sum{1});
     auto pending = old_b.ask(Add{1}, 1h);
     const bool is_heard = c.world->random().below(2) == 0;
@@ -194,9 +197,7 @@ TEST_CASE("S87 what waited when an epoch ended is not delivered in the next", "[
     const auto notes = new_notes();
     b.system.spawn<Counter>({.name = "b"}, notes);
     const auto at_b = resolve(a, "troupe://b:1/b");
-    const auto heard = std::make_shared<Watcher::Heard>();
-    const auto watcher = a.system.spawn<Watcher>(heard);
-    watcher.tell(WatchIt{at_b});
+    const auto [watcher, heard] = watching(a, at_b);
     at_b.ask(Done{}).await();
     c.network.cut_both("a:1", "b:1");
     at_b.tell(Payload{std::vector<std::byte>(1 << 20)});  // more than the wire takes

@@ -224,7 +224,7 @@ TimePoint SimulatedNetwork::arrival() {
 
 /// Calls f with each step that is possible now: it takes it, or only counts.
 template <class F>
-void SimulatedNetwork::each_step(F f) const {
+void SimulatedNetwork::each_step(F f) {
   const TimePoint now = world_->clock()->now();
   for (Host* host : hosts_)
     if (host->has_task()) f([host] { host->run_task(); });
@@ -244,7 +244,7 @@ void SimulatedNetwork::each_step(F f) const {
     if (cable->state == Cable::State::dialed) {
       const bool is_possible =
           cable->due <= now && cable->users[0] != nullptr && !is_cut(from, to) && !is_cut(to, from);
-      if (is_possible) f([this, c = cable] { const_cast<SimulatedNetwork*>(this)->open(*c); });
+      if (is_possible) f([this, c = cable] { open(*c); });
       continue;
     }
     for (Half& half : cable->halves) {
@@ -254,7 +254,7 @@ void SimulatedNetwork::each_step(F f) const {
           half.owes_sent = false;
           sender->sent();
         });
-      if (can_move(half)) f([this, &half] { const_cast<SimulatedNetwork*>(this)->move(half); });
+      if (can_move(half)) f([this, &half] { move(half); });
     }
   }
 }
@@ -289,7 +289,6 @@ void SimulatedNetwork::move(Half& half) {
   piece.erase(piece.begin(), piece.begin() + static_cast<std::ptrdiff_t>(bytes));
   if (piece.empty()) half.pieces.pop_front();
   half.bytes -= bytes;
-  delivered_ += bytes;
   user->received(bytes);
 }
 
@@ -310,7 +309,7 @@ void SimulatedNetwork::open(Cable& cable) {
   if (cable.users[0] != nullptr) dialer->opened({});
 }
 
-std::size_t SimulatedNetwork::choices() const {
+std::size_t SimulatedNetwork::choices() {
   std::size_t count = 0;
   each_step([&](auto&&) { ++count; });
   return count;

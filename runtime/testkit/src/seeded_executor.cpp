@@ -106,7 +106,7 @@ void SeededExecutor::deliver(std::size_t index) {
   if (wakes) submit(to);
 }
 
-std::size_t SeededExecutor::choices() const {
+std::size_t SeededExecutor::choices() {
   return ready_.size() + pairs_.size() + (jobs_.empty() ? 0 : 1);
 }
 

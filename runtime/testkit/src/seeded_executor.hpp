@@ -77,7 +77,7 @@ class SeededExecutor final : public troupe::detail::Executor,
     troupe::detail::Cell* to = nullptr;
     std::deque<UnderWay> queue;
   };
-  [[nodiscard]] std::size_t choices() const override;
+  [[nodiscard]] std::size_t choices() override;
   void step(std::size_t choice) override;
   [[nodiscard]] std::optional<TimePoint> next_wake() override;
   void wake(TimePoint now) override;

@@ -25,7 +25,7 @@ bool SeededWorld::look() {
 
 bool SeededWorld::step() {
   std::size_t choices = 0;
-  for (const StepSource* source : sources_) choices += source->choices();
+  for (StepSource* source : sources_) choices += source->choices();
   if (choices == 0) return false;
   std::size_t choice = random_.below(static_cast<std::uint32_t>(choices));
   for (StepSource* source : sources_) {

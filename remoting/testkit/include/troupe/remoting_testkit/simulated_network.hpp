@@ -37,9 +37,6 @@ class SimulatedNetwork final : public StepSource {
   /// hear of it when `is_heard`, as where its machine lives on.
   void crash(const std::string& address, bool is_heard);
 
-  /// Bytes that have arrived so far.
-  [[nodiscard]] std::uint64_t delivered() const noexcept { return delivered_; }
-
  private:
   class Host;
   class End;
@@ -47,7 +44,7 @@ class SimulatedNetwork final : public StepSource {
   struct Cable;
 
   // StepSource
-  [[nodiscard]] std::size_t choices() const override;
+  [[nodiscard]] std::size_t choices() override;
   void step(std::size_t choice) override;
   [[nodiscard]] std::optional<TimePoint> next_wake() override;
   void wake(TimePoint now) override;
@@ -56,7 +53,7 @@ class SimulatedNetwork final : public StepSource {
   [[nodiscard]] Host* host_at(const std::string& address) const;
   [[nodiscard]] TimePoint arrival();
   template <class F>
-  void each_step(F f) const;
+  void each_step(F f);
   [[nodiscard]] bool can_move(const Half& half) const;
   void move(Half& half);
   void open(Cable& cable);
@@ -68,7 +65,6 @@ class SimulatedNetwork final : public StepSource {
   Duration delay_min_{};
   Duration delay_max_{};
   std::uint64_t incarnations_ = 0;
-  std::uint64_t delivered_ = 0;
   int ports_ = 0;
 };
 

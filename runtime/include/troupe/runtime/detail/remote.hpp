@@ -82,7 +82,8 @@ class RemoteActors {
 
   /// The actor of that number. 0: one that has none, as a thread.
   [[nodiscard]] Address actor(std::uint64_t number);
-  /// A signal has come from the peer, `from` one of its actors.
+  /// A signal has come from the peer, `from` one of its actors, `to` one of this System's, which
+  /// may have ended; nobody where what is told of is found by its token.
   void deliver(const RemoteSignal& signal);
   /// Nothing of what has come before counts any more: each watch and each link across ends with
   /// this reason, once.

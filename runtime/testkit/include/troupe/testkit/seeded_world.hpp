@@ -22,7 +22,7 @@ class StepSource {
   StepSource& operator=(const StepSource&) = delete;
   virtual ~StepSource() = default;
   /// How many different steps it could take now.
-  [[nodiscard]] virtual std::size_t choices() const = 0;
+  [[nodiscard]] virtual std::size_t choices() = 0;
   /// Takes one of them.
   virtual void step(std::size_t choice) = 0;
   /// When it is to be woken, if nothing happens before.
