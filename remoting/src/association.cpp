@@ -37,6 +37,17 @@ void Line::lost(const std::string& why) {
   }
 }
 
+void Line::untrusted(const std::string& why, bool by_peer) {
+  refusal_by_tls_ = {"tls", by_peer};
+  end(ConnectionEnd::untrusted, why);
+}
+
+std::optional<Line::Refusal> Line::refusal() const {
+  if (refusal_by_tls_ || !connection_ || !connection_->refusal()) return refusal_by_tls_;
+  const Connection::Refusal& refusal = *connection_->refusal();
+  return Refusal{std::string(name_of(refusal.reason)), refusal.by_peer};
+}
+
 void Line::end(ConnectionEnd end, const std::string& why) {
   if (connection_) {
     connection_->end(end, why);

@@ -37,7 +37,15 @@ class Line final : public WireUser {
   void received(std::size_t bytes) override { connection_->received(bytes, transport_.now()); }
   void sent() override { connection_->sent(transport_.now()); }
   void lost(const std::string& why) override;
+  void untrusted(const std::string& why, bool by_peer) override;
 
+  [[nodiscard]] std::string other_end() const { return wire_->other_end(); }
+  /// Why it was refused, and by whom: as NodeCounters says it.
+  struct Refusal {
+    std::string reason;
+    bool by_peer;
+  };
+  [[nodiscard]] std::optional<Refusal> refusal() const;
   [[nodiscard]] TimePoint next_wake() const noexcept;
   void wake(TimePoint now);
   void end(ConnectionEnd end, const std::string& why);
@@ -61,6 +69,7 @@ class Line final : public WireUser {
   Events events_;
   TimePoint open_until_;
   std::optional<Connection> connection_;
+  std::optional<Refusal> refusal_by_tls_;
   bool is_over_ = false;
 };
 

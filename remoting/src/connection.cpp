@@ -131,6 +131,7 @@ void Connection::received(std::size_t bytes, TimePoint now) {
   try {
     take_frames(now);
   } catch (const HandshakeFailed& e) {
+    if (e.reason()) refusal_ = {*e.reason(), e.by_peer()};
     end_handshake(e.reason() ? ConnectionEnd::refused : ConnectionEnd::protocol_error, e.what());
   } catch (const std::exception& e) {  // a ProtocolError, or what its frames lead to
     end(ConnectionEnd::protocol_error, e.what());

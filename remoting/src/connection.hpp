@@ -20,6 +20,7 @@ namespace troupe::remoting::detail {
 /// Why a connection is over.
 enum class ConnectionEnd : std::uint8_t {
   refused,         ///< one side did not want the other
+  untrusted,       ///< TLS has not proven one to the other
   protocol_error,  ///< the peer broke the rules
   unreachable,     ///< no heartbeat came, or no handshake in time
   lost,            ///< the network's end of it
@@ -76,6 +77,12 @@ class Connection {
   [[nodiscard]] const NodeName* peer() const noexcept {
     return handshake_.is_peer_proven() ? &handshake_.peer() : nullptr;
   }
+  /// Why it was refused, where it was.
+  struct Refusal {
+    RefuseReason reason;
+    bool by_peer;
+  };
+  [[nodiscard]] const std::optional<Refusal>& refusal() const noexcept { return refusal_; }
   /// When the last heartbeat came, or when it became ready.
   [[nodiscard]] TimePoint last_heard() const noexcept { return last_heard_; }
   [[nodiscard]] bool is_over() const noexcept { return state_ == State::over; }
@@ -96,6 +103,7 @@ class Connection {
   ConnectionEvents events_;
   State state_ = State::handshake;
   Handshake handshake_;
+  std::optional<Refusal> refusal_;
   bool has_preface_ = false;
   FrameReader reader_;
   ChunkReader chunks_;

@@ -1,7 +1,6 @@
 #include "handshake.hpp"
 
 #include <algorithm>
-#include <string_view>
 #include <utility>
 
 #include <troupe/runtime/detail/mutant.hpp>
@@ -31,7 +30,9 @@ M read_struct(std::span<const Word> body, const char* what) {
   }
 }
 
-std::string name_of(RefuseReason reason) {
+}  // namespace
+
+std::string_view name_of(RefuseReason reason) noexcept {
   switch (reason) {
     case RefuseReason::version: return "version";
     case RefuseReason::wrong_cluster: return "wrong_cluster";
@@ -44,8 +45,6 @@ std::string name_of(RefuseReason reason) {
   }
   return "a reason of a newer version";
 }
-
-}  // namespace
 
 Handshake::Handshake(HandshakeTerms terms) : terms_(std::move(terms)) {}
 
@@ -63,7 +62,7 @@ void Handshake::on_preface(Word preface) {
 void Handshake::on_frame(const Frame& frame, std::vector<Word>& out) {
   if (frame.kind == FrameKind::refuse && awaits_ != Awaits::preface) {
     const auto reason = read_struct<wire::Refuse>(frame.body, "refusal").reason;
-    throw HandshakeFailed(reason, true, "it refuses this node: " + name_of(reason));
+    throw HandshakeFailed(reason, true, "it refuses this node: " + std::string(name_of(reason)));
   }
   if (frame.kind == FrameKind::hello && awaits_ == Awaits::hello) {
     take_hello(frame.body, out);
@@ -178,7 +177,7 @@ void Handshake::take_proof(std::span<const Word> body, std::vector<Word>& out) {
 void Handshake::admit(std::vector<Word>& out) {
   const auto verdict = terms_.admit(peer_);
   if (const auto* reason = std::get_if<RefuseReason>(&verdict))
-    refuse(*reason, "refused: " + name_of(*reason), out);
+    refuse(*reason, "refused: " + std::string(name_of(*reason)), out);
   epoch_ = std::get<std::uint64_t>(verdict);
   out.push_back(frame_header(FrameKind::ready, 1));
   out.push_back(*epoch_);

@@ -5,6 +5,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -18,6 +19,9 @@ using wire::RefuseReason;
 
 inline constexpr Word preface_word = 0x0100'4550'554f'5254;  // "TROUPE", 0, 1
 inline constexpr std::uint16_t protocol_version = 1;
+
+/// As the wire's specification calls it.
+[[nodiscard]] std::string_view name_of(RefuseReason reason) noexcept;
 
 /// What a node says of itself. Thread safety: a value.
 struct NodeName {

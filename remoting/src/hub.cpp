@@ -258,6 +258,7 @@ void Hub::ready(Line& line, const NodeName& peer) {
   a.line = &line;
   a.stop_waiting();
   a.backoff = options_.backoff_min;
+  ++counters_.connected;
   line.connection().use(met->queue());
   tidy_later();
   log(LogLevel::info, "connected with " + peer.node + " at " + peer.address);
@@ -286,8 +287,13 @@ void Hub::is_the_same(Association& dialed, Association& a) {
 
 void Hub::over(Line& line, ConnectionEnd end, const std::string& why) {
   tidy_later();
+  count(line, end);
   Association* a = line.association;
-  if (a == nullptr) return;  // a stranger's
+  if (a == nullptr) {
+    log(LogLevel::warning,
+        "no connection with whoever dialed from " + line.other_end() + ": " + why);
+    return;
+  }
   if (a->line == &line) {
     a->line = nullptr;
     const bool is_orderly = end == ConnectionEnd::goodbye;
@@ -304,6 +310,39 @@ void Hub::over(Line& line, ConnectionEnd end, const std::string& why) {
       is_the_same(*a, association(there->address));
     dial_failed(*a, why);
   }
+}
+
+void Hub::count(const Line& line, ConnectionEnd end) {
+  const bool was_ready = line.association != nullptr && line.association->line == &line;
+  if (const auto refusal = line.refusal()) {
+    ++(refusal->by_peer ? counters_.refused_by_peers : counters_.refused)[refusal->reason];
+  } else if (end == ConnectionEnd::protocol_error) {
+    ++counters_.protocol_errors;
+  } else if (line.association == nullptr && end != ConnectionEnd::given_up) {
+    ++counters_.strangers;
+  }
+  if (was_ready && end != ConnectionEnd::goodbye) ++counters_.lost;
+}
+
+NodeStatus Hub::status() const {
+  NodeStatus status{.cluster = self_.cluster,
+                    .name = self_.node,
+                    .address = self_.address,
+                    .incarnation = self_.incarnation,
+                    .peers = {},
+                    .counters = counters_};
+  for (const auto& [address, a] : associations_) {
+    if (aliases_.contains(address)) continue;
+    PeerStatus& peer = status.peers.emplace_back();
+    peer.name = a->node;
+    peer.address = address;
+    peer.is_connected = a->line != nullptr;
+    if (a->line != nullptr) peer.silence = transport_.now() - a->line->connection().last_heard();
+    if (a->peer == nullptr) continue;
+    peer.incarnation = a->peer->incarnation();
+    a->peer->describe(peer);
+  }
+  return status;
 }
 
 void Hub::want_line(Association& a) {

@@ -28,6 +28,7 @@ class Hub final : public PeerHome,
   /// After the transport was stopped: nothing more comes. The thread that made it.
   void leave();
   void resolve(const std::string& address, WaitingResolve resolve);
+  [[nodiscard]] NodeStatus status() const;
 
   // Any thread:
   [[nodiscard]] const NodeName& self() const noexcept { return self_; }
@@ -62,6 +63,7 @@ class Hub final : public PeerHome,
   void send_resolves(Association& a);
   void fail_resolves(Association& a, const std::string& why);
   void over(Line& line, ConnectionEnd end, const std::string& why);
+  void count(const Line& line, ConnectionEnd end);
   void want_line(Association& a);
   void dial(Association& a);
   void dial_failed(Association& a, const std::string& why);
@@ -88,6 +90,7 @@ class Hub final : public PeerHome,
   std::map<std::string, std::string> aliases_;                        ///< other addresses of theirs
   std::vector<std::unique_ptr<Line>> lines_;
   std::uint64_t epochs_ = 0;
+  NodeCounters counters_;
   TimePoint sweep_at_ = TimePoint::min();
   bool tidies_later_ = false;
   bool leaves_ = false;

@@ -61,6 +61,16 @@ const std::string& Node::name() const noexcept {
   return hub_->self().node;
 }
 
+Ask<NodeStatus> Node::status(Duration timeout) {
+  const RequestPort port = troupe::detail::open_slot_for(
+      hub_->system(), timeout, troupe::detail::reply_destroyer<NodeStatus>());
+  const bool is_on_its_way = transport_->post(
+      [hub = hub_, port] { troupe::detail::answer<NodeStatus>(port, hub->status()); });
+  if (!is_on_its_way)
+    troupe::detail::fail_reply(port, AskErrorKind::no_connection, "this node has ended");
+  return Ask<NodeStatus>{port};
+}
+
 RequestPort Node::resolve_as(std::string_view uri, std::vector<std::uint64_t> schemas,
                              Duration timeout, troupe::detail::ReplyDestroyer destroy, Give give) {
   Uri parsed = parse(uri);

@@ -448,6 +448,13 @@ void Peer::close(const std::string& why) {
   lost(why);  // what came meanwhile
 }
 
+void Peer::describe(PeerStatus& status) {
+  const std::lock_guard guard(lock_);
+  status.asks_there = asks_.size();
+  status.asks_here = asked_.size();
+  if (queue_ != nullptr) status.waiting_bytes = queue_->bytes();
+}
+
 void Peer::sweep() {
   std::vector<std::pair<std::uint64_t, Pair>> given_up;
   {

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include <troupe/remoting/node.hpp>
 #include <troupe/runtime/detail/remote.hpp>
 #include <troupe/runtime/system.hpp>
 
@@ -88,6 +89,8 @@ class Peer final : public troupe::detail::RemotePeer, public std::enable_shared_
   void close(const std::string& why);
   /// Forgets asks whose askers gave up.
   void sweep();
+  /// Fills in what is open between the two.
+  void describe(PeerStatus& status);
 
  private:
   struct OpenAsk {

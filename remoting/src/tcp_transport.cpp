@@ -56,13 +56,32 @@ HostAndPort split(const std::string& address) {
   return {std::move(host), address.substr(colon + 1)};
 }
 
+/// The certificates of today. Thread safety: any thread.
+class Certificates {
+ public:
+  /// Null: there is no TLS.
+  [[nodiscard]] std::shared_ptr<const TlsContext> now() const {
+    const std::lock_guard guard(lock_);
+    return context_;
+  }
+  void replace(std::shared_ptr<const TlsContext> context) {
+    const std::lock_guard guard(lock_);
+    context_ = std::move(context);
+  }
+
+ private:
+  mutable std::mutex lock_;
+  std::shared_ptr<const TlsContext> context_;
+};
+
 class Session final : public std::enable_shared_from_this<Session> {
  public:
   using Stream = std::variant<std::monostate, PlainStream, TlsStream>;
 
-  Session(asio::io_context& io, std::shared_ptr<const TlsContext> tls)
-      : socket_(io), linger_(io), tls_(std::move(tls)) {}
+  Session(asio::io_context& io, std::shared_ptr<const Certificates> certificates)
+      : socket_(io), linger_(io), certificates_(std::move(certificates)) {}
   [[nodiscard]] tcp::socket& socket() noexcept { return socket_; }
+  [[nodiscard]] const std::string& other_end() const noexcept { return other_end_; }
 
   void dial(WireUser& user, const std::string& address) {
     user_ = &user;
@@ -121,6 +140,8 @@ class Session final : public std::enable_shared_from_this<Session> {
   void begin(bool is_dialer) {
     std::error_code e;
     const tcp::endpoint there = socket_.remote_endpoint(e);
+    if (!e) other_end_ = there.address().to_string() + ":" + std::to_string(there.port());
+    tls_ = certificates_->now();
     if (tls_ == nullptr && (e || !there.address().is_loopback())) {
       fail("without TLS a node talks on loopback only");
       return;
@@ -148,7 +169,7 @@ class Session final : public std::enable_shared_from_this<Session> {
     if (r.kind == Kind::wants_read || r.kind == Kind::wants_write) {
       when_ready(r.kind, [](Session& s) { s.shake_hands(); });
     } else if (r.kind != Kind::done) {
-      fail(r.why.empty() ? "the connection was closed" : r.why);
+      fail(r);
     } else {
       const auto* tls = std::get_if<TlsStream>(&stream_);
       user_->opened(tls != nullptr ? tls->peer_uris() : std::vector<std::string>{});
@@ -164,7 +185,7 @@ class Session final : public std::enable_shared_from_this<Session> {
         return;
       }
       if (r.kind != Kind::done) {
-        fail(r.kind == Kind::ended ? "closed by the peer" : r.why);
+        fail(r);
         return;
       }
       user_->received(r.bytes);
@@ -185,7 +206,7 @@ class Session final : public std::enable_shared_from_this<Session> {
       }
       if (r.kind != Kind::done) {
         to_write_ = {};
-        fail_later(r.why.empty() ? "closed by the peer" : r.why);
+        asio::post(socket_.get_executor(), [self = shared_from_this(), r] { self->fail(r); });
         return;
       }
       to_write_ = to_write_.subspan(r.bytes);
@@ -219,11 +240,17 @@ class Session final : public std::enable_shared_from_this<Session> {
     if (e) fail(e.message());
     return static_cast<bool>(e);
   }
-  void fail(const std::string& why) {
-    if (WireUser* user = std::exchange(user_, nullptr)) user->lost(why);
+  void fail(const StreamResult& r) {
+    WireUser* user = std::exchange(user_, nullptr);
+    if (user != nullptr && r.kind == Kind::untrusted) {
+      user->untrusted(r.why, r.by_peer);
+    } else if (user != nullptr) {
+      user->lost(r.kind == Kind::ended ? "closed by the peer" : r.why);
+    }
     std::error_code ignored;
     if (to_write_.empty()) socket_.close(ignored);
   }
+  void fail(const std::string& why) { fail({.kind = Kind::failed, .why = why}); }
   void fail_later(const std::string& why) {
     asio::post(socket_.get_executor(), [self = shared_from_this(), why] { self->fail(why); });
   }
@@ -263,9 +290,11 @@ class Session final : public std::enable_shared_from_this<Session> {
 
   tcp::socket socket_;
   asio::steady_timer linger_;
-  std::shared_ptr<const TlsContext> tls_;
+  const std::shared_ptr<const Certificates> certificates_;
+  std::shared_ptr<const TlsContext> tls_;  ///< those that it began with
   Stream stream_;
   WireUser* user_ = nullptr;
+  std::string other_end_ = "where nobody is any more";
   std::span<const std::byte> to_write_;
   std::vector<std::byte> kept_;
   bool is_closed_ = false;  ///< its user has let go of it
@@ -283,6 +312,9 @@ class TcpWire final : public Wire {
   }
   void send(std::span<const std::uint64_t> words) override { session_->send(words); }
   void close() override { session_->close(); }
+  [[nodiscard]] std::string other_end() const override {
+    return address_.empty() ? session_->other_end() : address_;
+  }
 
  private:
   std::shared_ptr<Session> session_;
@@ -297,7 +329,7 @@ class Tcp final : public TcpTransport {
         timer_(io_),
         retry_(io_),
         clock_(system_clock()) {
-    if (options_.tls) tls_ = std::make_shared<const TlsContext>(*options_.tls);
+    if (options_.tls) load_certificates();
   }
   ~Tcp() override { stop(); }
 
@@ -384,19 +416,15 @@ class Tcp final : public TcpTransport {
   }
   void reload_certificates() override {
     if (!options_.tls) throw UsageError("this transport has no certificates");
-    auto fresh = std::make_shared<const TlsContext>(*options_.tls);
-    const std::lock_guard guard(lock_);
-    tls_ = std::move(fresh);
+    load_certificates();
   }
 
  private:
+  void load_certificates() {
+    certificates_->replace(std::make_shared<const TlsContext>(*options_.tls));
+  }
   std::shared_ptr<Session> new_session() {
-    std::shared_ptr<const TlsContext> tls;
-    {
-      const std::lock_guard guard(lock_);
-      tls = tls_;
-    }
-    auto session = std::make_shared<Session>(io_, std::move(tls));
+    auto session = std::make_shared<Session>(io_, certificates_);
     std::erase_if(sessions_, [](const auto& s) { return s.expired(); });
     sessions_.push_back(session);
     return session;
@@ -419,8 +447,8 @@ class Tcp final : public TcpTransport {
 
   const TcpOptions options_;
   std::mutex lock_;
-  bool is_stopped_ = false;                ///< guarded by it
-  std::shared_ptr<const TlsContext> tls_;  ///< the same
+  bool is_stopped_ = false;  ///< guarded by it
+  const std::shared_ptr<Certificates> certificates_ = std::make_shared<Certificates>();
   asio::io_context io_{1};
   tcp::acceptor acceptor_;
   asio::steady_timer timer_;

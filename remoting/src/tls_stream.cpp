@@ -12,6 +12,7 @@
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
+#include <troupe/runtime/detail/mutant.hpp>
 #include <troupe/runtime/error.hpp>
 
 namespace troupe::remoting::detail {
@@ -67,7 +68,9 @@ TlsContext::TlsContext(const TlsFiles& files)
     refuse(files.key, "can be read by others: chmod 0600 it");
   ERR_clear_error();
   SSL_CTX_set_min_proto_version(c, TLS1_3_VERSION);
-  SSL_CTX_set_verify(c, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
+  const bool looks = !troupe::detail::mutant("any_authority_will_do");
+  SSL_CTX_set_verify(
+      c, looks ? SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT : SSL_VERIFY_NONE, nullptr);
   SSL_CTX_set_mode(c, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
   // Each epoch proves itself anew: a resumed session would go by a certificate seen before.
   SSL_CTX_set_session_cache_mode(c, SSL_SESS_CACHE_OFF);
@@ -103,11 +106,15 @@ StreamResult TlsStream::result_of(int code, const char* what) const {
       break;
     default: break;
   }
+  const int reason = ERR_GET_REASON(ERR_peek_last_error());
   std::string why = std::string(what) + ": " + openssl_error();
+  if (reason == SSL_R_UNEXPECTED_EOF_WHILE_READING)
+    return {.kind = Kind::failed, .why = std::move(why)};
   const long verified = SSL_get_verify_result(ssl_.get());
   if (verified != X509_V_OK)
     why += std::string("; its certificate: ") + X509_verify_cert_error_string(verified);
-  return {.kind = Kind::failed, .why = std::move(why)};
+  const bool is_alert = reason >= SSL_AD_REASON_OFFSET;
+  return {.kind = Kind::untrusted, .why = std::move(why), .by_peer = is_alert};
 }
 
 StreamResult TlsStream::handshake() {

@@ -16,10 +16,11 @@ namespace troupe::remoting::detail {
 
 /// What came of trying something on a stream that does not block.
 struct StreamResult {
-  enum class Kind : std::uint8_t { done, wants_read, wants_write, ended, failed };
+  enum class Kind : std::uint8_t { done, wants_read, wants_write, ended, failed, untrusted };
   Kind kind = Kind::done;
   std::size_t bytes = 0;
-  std::string why;  ///< failed
+  std::string why;       ///< failed, untrusted
+  bool by_peer = false;  ///< untrusted: it says so
 };
 
 /// A TCP socket as it is. Thread safety: one thread at a time.

@@ -54,6 +54,7 @@ class World {
       out.insert(out.end(), words.begin(), words.end());
     }
     void close() override { is_closed = true; }
+    [[nodiscard]] std::string other_end() const override { return "the other side"; }
     /// Tells a number to actor 1.
     void tell(Word number, std::size_t words = 4) {
       std::vector<Word> frame(words, number);

@@ -1,10 +1,12 @@
 // troupe: the command. Exit codes: 0 all well, 1 what was asked for is not so, 2 wrong use.
+#include <functional>
 #include <iostream>
 #include <string>
 #include <vector>
 
 #include <CLI/CLI.hpp>
 
+#include "cert_command.hpp"
 #include "schema_check.hpp"
 
 namespace {
@@ -33,6 +35,8 @@ int check(const std::string& old_file, const std::string& new_file,
 int main(int argc, char** argv) {
   CLI::App app{"Looks after programs made with Troupe."};
   app.require_subcommand(1);
+  std::function<int()> run;
+  troupe::tools::add_cert_command(app, run);
   auto* schema = app.add_subcommand("schema", "messages' schemas");
   schema->require_subcommand(1);
   auto* checked = schema->add_subcommand(
@@ -45,10 +49,11 @@ int main(int argc, char** argv) {
       ->check(CLI::ExistingFile);
   checked->add_option("NEW", new_file, "the schema of today")->required()->check(CLI::ExistingFile);
   checked->add_option("-I,--import-path", imports, "folders for imports that begin with a slash");
+  checked->callback([&] { run = [&] { return check(old_file, new_file, imports); }; });
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
     return app.exit(e) == 0 ? 0 : 2;
   }
-  return check(old_file, new_file, imports);
+  return run();
 }

@@ -143,6 +143,7 @@ class SimulatedNetwork::End final : public Wire {
     if (cable_->hosts[side_] == nullptr) return;  // its node is gone, heard of or not
     cable_->halves[side_].is_closed = true;
   }
+  [[nodiscard]] std::string other_end() const override { return cable_->addresses[1 - side_]; }
 
  private:
   SimulatedNetwork& net_;

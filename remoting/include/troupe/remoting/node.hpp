@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -35,6 +36,40 @@ struct NodeOptions {
   std::size_t message_bytes_max = std::size_t{64} << 20;  ///< of one message
 };
 
+/// What a node has met. Counts only grow. Thread safety: a value.
+struct NodeCounters {
+  std::uint64_t connected = 0;        ///< epochs that began
+  std::uint64_t lost = 0;             ///< those that ended without a goodbye
+  std::uint64_t protocol_errors = 0;  ///< connections whose peer broke the rules
+  std::uint64_t strangers = 0;        ///< that came, and went before they had proven anything
+  /// Connections that this node refused, by reason (docs/wire-protocol.md, section 3); `tls`:
+  /// because the certificate is not valid.
+  std::map<std::string, std::uint64_t> refused;
+  std::map<std::string, std::uint64_t> refused_by_peers;  ///< and those that others did
+};
+
+/// Another node, as this one knows it. Thread safety: a value.
+struct PeerStatus {
+  std::string name;  ///< empty: it was heard of, and not met yet
+  std::string address;
+  std::uint64_t incarnation = 0;  ///< 0: the same
+  bool is_connected = false;
+  Duration silence{};  ///< since its last heartbeat, where it is connected
+  std::size_t waiting_bytes = 0;
+  std::size_t asks_there = 0;  ///< not answered yet: of this node's actors
+  std::size_t asks_here = 0;   ///< and of theirs
+};
+
+/// Thread safety: a value.
+struct NodeStatus {
+  std::string cluster;
+  std::string name;
+  std::string address;
+  std::uint64_t incarnation = 0;
+  std::vector<PeerStatus> peers;  ///< by address
+  NodeCounters counters;
+};
+
 namespace detail {
 class Hub;
 std::vector<std::uint64_t> schemas_of(const troupe::detail::MessageType* const* types,
@@ -56,6 +91,9 @@ class Node {
   /// Where it is reached.
   [[nodiscard]] const std::string& address() const noexcept;
   [[nodiscard]] const std::string& name() const noexcept;
+
+  /// Whom it knows, and what it has counted.
+  [[nodiscard]] Ask<NodeStatus> status(Duration timeout = std::chrono::seconds(10));
 
   /// The actor of that name on another node ("troupe://host:port/path"), if it takes all messages
   /// of P: the answer fails with `wrong_protocol` else, with `receiver_down` where there is no such

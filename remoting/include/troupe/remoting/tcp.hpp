@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <string>
 
 #include <troupe/remoting/transport.hpp>
 
@@ -15,6 +16,11 @@ struct TlsFiles {
   std::filesystem::path authority;    ///< of all nodes: their certificates are checked against it
   std::filesystem::path certificate;  ///< this node's, and those between it and the authority's
   std::filesystem::path key;          ///< this node's; readable by its owner only
+  /// Those that `troupe cert` made there for this node.
+  [[nodiscard]] static TlsFiles in(const std::filesystem::path& directory,
+                                   const std::string& node) {
+    return {directory / "authority.pem", directory / (node + ".pem"), directory / (node + ".key")};
+  }
 };
 
 struct TcpOptions {

@@ -14,8 +14,8 @@
 namespace troupe::remoting {
 
 /// What happens on a wire.
-/// Thread safety: called on its transport's loop, one at a time; none after `lost`, nor after
-/// Wire::close.
+/// Thread safety: called on its transport's loop, one at a time; none after `lost` or `untrusted`,
+/// nor after Wire::close.
 class WireUser {
  public:
   WireUser() = default;
@@ -32,6 +32,8 @@ class WireUser {
   /// What was sent is gone; more may follow.
   virtual void sent() = 0;
   virtual void lost(const std::string& why) = 0;
+  /// As `lost`: TLS has not proven who is there, or `by_peer`: not to the other end who is here.
+  virtual void untrusted(const std::string& why, bool by_peer) = 0;
 };
 
 /// One stream of bytes between two nodes.
@@ -48,6 +50,8 @@ class Wire {
   virtual void send(std::span<const std::uint64_t> words) = 0;
   /// Nothing is received any more. What was given to send before may still go.
   virtual void close() = 0;
+  /// Where its other end is, for logs.
+  [[nodiscard]] virtual std::string other_end() const = 0;
 };
 
 /// Carries the bytes of one node, and is its loop: runs what belongs to its connections, one thing
