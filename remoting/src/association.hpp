@@ -46,6 +46,11 @@ class Line final : public WireUser {
     bool by_peer;
   };
   [[nodiscard]] std::optional<Refusal> refusal() const;
+  /// It was one too many of two nodes that know each other.
+  [[nodiscard]] bool is_duplicate() const noexcept {
+    return connection_ && connection_->refusal() &&
+           connection_->refusal()->reason == RefuseReason::duplicate;
+  }
   [[nodiscard]] TimePoint next_wake() const noexcept;
   void wake(TimePoint now);
   void end(ConnectionEnd end, const std::string& why);

@@ -10,9 +10,17 @@ using troupe::detail::WireRef;
 
 namespace {
 
+/// Nobody can dial it.
+bool is_any_address(const std::string& address) {
+  return address.starts_with("0.0.0.0:") || address.starts_with("[::]:");
+}
+
 NodeOptions checked(NodeOptions options) {
   if (options.name.empty()) throw UsageError("a node needs a name, unique in its cluster");
   if (options.cluster.empty()) throw UsageError("a cluster's name can't be empty");
+  if (options.advertised_address.empty() && is_any_address(options.address))
+    throw UsageError("nobody can dial " + options.address +
+                     ": give the node an advertised_address that leads to it");
   for (const char c : options.name + options.cluster)
     if (c == '/' || c == ' ') throw UsageError("names of nodes and clusters have no '/' and ' '");
   return options;
@@ -24,6 +32,17 @@ std::optional<ClusterKey> key_of(const NodeOptions& options) {
   return std::nullopt;
 }
 
+/// Connections that have not proven anything yet; the oldest makes room (section 7).
+constexpr std::ptrdiff_t strangers_max = 64;
+/// Nodes that refs have named. What they are told costs memory until this node ends.
+constexpr std::size_t peers_max = 10'000;
+
+/// `advertised`, with the port that it came to be.
+std::string with_port(const std::string& advertised, const std::string& listens) {
+  if (!advertised.ends_with(":0")) return advertised;
+  return advertised.substr(0, advertised.size() - 1) + listens.substr(listens.rfind(':') + 1);
+}
+
 constexpr int heartbeats_missed_max = 2;  // a connection that missed more makes room for another
 
 }  // namespace
@@ -32,7 +51,8 @@ Hub::Hub(System& system, NodeOptions options, Transport& transport)
     : system_(system),
       options_(checked(std::move(options))),
       transport_(transport),
-      key_(key_of(options_)) {
+      key_(key_of(options_)),
+      jitter_(0) {
   connection_options_.handshake_max = options_.handshake_max;
   connection_options_.heartbeat_interval = options_.heartbeat_interval;
   connection_options_.detector = options_.detector;
@@ -41,10 +61,13 @@ Hub::Hub(System& system, NodeOptions options, Transport& transport)
   connection_options_.chunks.frame_words_max =
       options_.message_bytes_max / sizeof(Word) + message_head_words_max + 1;
   self_ = {options_.cluster, options_.name, options_.address, transport.new_incarnation()};
+  jitter_ = Random{self_.incarnation};
 }
 
 void Hub::start() {
   self_.address = transport_.listen(options_.address);
+  if (!options_.advertised_address.empty())
+    self_.address = with_port(options_.advertised_address, self_.address);
   troupe::detail::set_ref_names(system_, shared_from_this());
   transport_.start(
       [this](std::unique_ptr<Wire> wire) {
@@ -63,7 +86,17 @@ WireRef Hub::name(const Address& actor) {
 
 Address Hub::find(const WireRef& name) {
   if (name.node == self_.incarnation) return numbers_.find(name.actor);
-  return peer_of(name.node, name.address)->actor(name.actor);
+  {
+    const std::lock_guard guard(peers_lock_);
+    if (peers_.size() >= peers_max && !peers_.contains(name.node))
+      throw codec::CodecError("a ref names another node, and " + std::to_string(peers_max) +
+                              " are known");
+  }
+  try {
+    return peer_of(name.node, name.address)->actor(name.actor);
+  } catch (const ProtocolError& e) {
+    throw codec::CodecError(e.what());
+  }
 }
 
 void Hub::log(LogLevel level, const std::string& text) const {
@@ -183,7 +216,22 @@ Line& Hub::add_line(std::unique_ptr<Wire> wire, HandshakeRole role, Association*
 
 void Hub::accept(std::unique_ptr<Wire> wire) {
   if (leaves_) return;
+  make_room_for_a_stranger();
   add_line(std::move(wire), HandshakeRole::listener, nullptr).start();
+}
+
+void Hub::make_room_for_a_stranger() {
+  const auto is_stranger = [](const auto& line) {
+    return line->association == nullptr && !line->is_over();
+  };
+  if (std::count_if(lines_.begin(), lines_.end(), is_stranger) < strangers_max) return;
+  const auto oldest = std::find_if(lines_.begin(), lines_.end(), is_stranger);
+  (*oldest)->end(ConnectionEnd::lost, "too many wait for their handshake");
+}
+
+bool Hub::is_heard(const Association& a) const {
+  const Duration silence = transport_.now() - a.line->connection().last_heard();
+  return silence <= heartbeats_missed_max * options_.heartbeat_interval;
 }
 
 /// Not from within what a line tells.
@@ -202,8 +250,7 @@ std::variant<std::uint64_t, RefuseReason> Hub::admit(const NodeName& peer) {
   Association& a = association(peer.address);
   if (a.peer != nullptr && a.peer->incarnation() > peer.incarnation) return RefuseReason::stale;
   for (const auto& [address, other] : associations_) {
-    const bool is_newer = other->node == peer.node && other->line != nullptr &&
-                          other->peer->incarnation() > peer.incarnation;
+    const bool is_newer = other->node == peer.node && other->peer->incarnation() > peer.incarnation;
     if (!is_newer) continue;
     log(LogLevel::warning, "there are two nodes of the name " + peer.node + ": at " + address +
                                " and, started before it, at " + peer.address);
@@ -211,10 +258,13 @@ std::variant<std::uint64_t, RefuseReason> Hub::admit(const NodeName& peer) {
   }
   const bool is_same = a.line != nullptr && a.peer->incarnation() == peer.incarnation;
   if (is_same) {
-    const Duration silence = transport_.now() - a.line->connection().last_heard();
-    if (silence <= heartbeats_missed_max * options_.heartbeat_interval)
-      return RefuseReason::duplicate;
+    if (is_heard(a)) return RefuseReason::duplicate;
     a.line->end(ConnectionEnd::given_up, "its peer dials again, and is not heard over it");
+  }
+  if (a.line != nullptr && a.node != peer.node && is_heard(a)) {
+    log(LogLevel::warning, "node " + peer.node + " says that it is at " + peer.address +
+                               ", where node " + a.node + " is");
+    return RefuseReason::wrong_node;
   }
   const bool own_dial_wins = a.dialing != nullptr && self_.node < peer.node;
   if (own_dial_wins) return RefuseReason::duplicate;
@@ -290,7 +340,8 @@ void Hub::over(Line& line, ConnectionEnd end, const std::string& why) {
   count(line, end);
   Association* a = line.association;
   if (a == nullptr) {
-    log(LogLevel::warning,
+    const bool is_usual = end == ConnectionEnd::given_up || line.is_duplicate();
+    log(is_usual ? LogLevel::info : LogLevel::warning,
         "no connection with whoever dialed from " + line.other_end() + ": " + why);
     return;
   }
@@ -361,7 +412,9 @@ void Hub::dial(Association& a) {
 
 void Hub::dial_failed(Association& a, const std::string& why) {
   const TimePoint now = transport_.now();
-  a.dial_at = deadline_after(now, a.backoff);
+  const double share = 0.5 + jitter_.unit() / 2;  // so that not all come at once
+  a.dial_at = deadline_after(
+      now, Duration{static_cast<Duration::rep>(static_cast<double>(a.backoff.count()) * share)});
   a.backoff = std::min(2 * a.backoff, options_.backoff_max);
   const bool is_met = a.line != nullptr && a.next == nullptr;
   if (!is_met && a.wants_line && (now >= a.give_up_at || a.dial_at > a.give_up_at)) give_up(a, why);

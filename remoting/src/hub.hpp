@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <troupe/remoting/node.hpp>
+#include <troupe/runtime/random.hpp>
 
 #include "association.hpp"
 
@@ -34,6 +35,7 @@ class Hub final : public PeerHome,
   [[nodiscard]] const NodeName& self() const noexcept { return self_; }
   [[nodiscard]] std::shared_ptr<Peer> peer_of(std::uint64_t incarnation, std::string_view address);
   [[nodiscard]] troupe::detail::WireRef name(const Address& actor) override;
+  /// Throws CodecError when it leads to nobody that could be, or to one node too many.
   [[nodiscard]] Address find(const troupe::detail::WireRef& name) override;
   void wants_to_send(Peer& peer) override;
   void is_overrun(Peer& peer) override;
@@ -48,10 +50,15 @@ class Hub final : public PeerHome,
   [[nodiscard]] std::size_t message_bytes_max() const noexcept override {
     return options_.message_bytes_max;
   }
+  [[nodiscard]] std::size_t unanswered_max() const noexcept override {
+    return options_.unanswered_max;
+  }
 
  private:
   Association& association(const std::string& called);
   void accept(std::unique_ptr<Wire> wire);
+  void make_room_for_a_stranger();
+  [[nodiscard]] bool is_heard(const Association& a) const;
   Line& add_line(std::unique_ptr<Wire> wire, HandshakeRole role, Association* dialed);
   HandshakeTerms terms(HandshakeRole role, const Association* dialed,
                        const std::vector<std::string>& uris);
@@ -90,6 +97,7 @@ class Hub final : public PeerHome,
   std::map<std::string, std::string> aliases_;                        ///< other addresses of theirs
   std::vector<std::unique_ptr<Line>> lines_;
   std::uint64_t epochs_ = 0;
+  Random jitter_;
   NodeCounters counters_;
   TimePoint sweep_at_ = TimePoint::min();
   bool tidies_later_ = false;

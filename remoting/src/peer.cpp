@@ -22,6 +22,9 @@ constexpr std::string_view closed_text = "this node has ended, or that incarnati
 /// The schema of a reply that is none of a schema: nothing looks for it.
 constexpr std::uint64_t no_schema = 0;
 
+/// They are counted from 1; a larger one would cost memory for nothing.
+constexpr std::uint64_t actor_number_max = std::uint64_t{1} << 40;
+
 RequestPort port_of(const Envelope& e) noexcept {
   return (e.flags & is_request) != 0 ? static_cast<const RequestEnvelope&>(e).port : RequestPort{};
 }
@@ -250,6 +253,11 @@ void Peer::resolve(const std::string& path, std::vector<std::uint64_t> schemas, 
 
 // ---- what comes from there
 
+Address Peer::actor(std::uint64_t number) {
+  if (number > actor_number_max) throw ProtocolError("no node has named so many actors");
+  return actors_->actor(number);
+}
+
 void Peer::take(const Frame& frame) {
   switch (frame.kind) {
     case FrameKind::tell:
@@ -271,6 +279,12 @@ void Peer::reject(const MessageHead& head, bool is_ask, std::string_view type, D
   if (is_ask) put_failure({head.receiver, head.sender}, head.request, kind, what);
 }
 
+bool Peer::is_full_of_asks(std::uint64_t request) {
+  const std::lock_guard guard(lock_);
+  if (asked_.contains(request)) throw ProtocolError("two requests of one number");
+  return asked_.size() >= home_->unanswered_max();
+}
+
 void Peer::take_message(const Frame& frame) {
   const auto [head, words] = read_message(frame);
   const bool is_ask = frame.kind == FrameKind::ask;
@@ -286,9 +300,10 @@ void Peer::take_message(const Frame& frame) {
            AskErrorKind::unknown_type, "the actor does not take messages of that schema");
     return;
   }
-  if (is_ask) {
-    const std::lock_guard guard(lock_);
-    if (asked_.contains(head.request)) throw ProtocolError("two requests of one number");
+  if (is_ask && is_full_of_asks(head.request)) {
+    reject(head, is_ask, type->text(), DropReason::mailbox_full, AskErrorKind::mailbox_full,
+           "too many asks of that node are not answered yet");
+    return;
   }
   Envelope* e = nullptr;
   try {

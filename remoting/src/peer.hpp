@@ -48,6 +48,7 @@ class PeerHome {
   [[nodiscard]] virtual Address actor_of(std::uint64_t number) = 0;
   [[nodiscard]] virtual const SendQueueBounds& queue_bounds() const noexcept = 0;
   [[nodiscard]] virtual std::size_t message_bytes_max() const noexcept = 0;
+  [[nodiscard]] virtual std::size_t unanswered_max() const noexcept = 0;
 
  protected:
   ~PeerHome() = default;
@@ -75,7 +76,8 @@ class Peer final : public troupe::detail::RemotePeer, public std::enable_shared_
   // The loop's:
   /// Its actors, once the System knows them. Before anything else.
   void set_actors(troupe::detail::RemoteActors actors) { actors_ = actors; }
-  [[nodiscard]] Address actor(std::uint64_t number) { return actors_->actor(number); }
+  /// Throws ProtocolError when no node has got so far with its numbers.
+  [[nodiscard]] Address actor(std::uint64_t number);
   /// What waits for it; of the present epoch, or of the next.
   [[nodiscard]] std::shared_ptr<SendQueue> queue();
   /// Looks an actor up there: answered by `done`, once.
@@ -109,6 +111,7 @@ class Peer final : public troupe::detail::RemotePeer, public std::enable_shared_
   void put_failure(const Pair& pair, std::uint64_t request, AskErrorKind kind,
                    std::string_view what);
   void take_message(const Frame& frame);
+  [[nodiscard]] bool is_full_of_asks(std::uint64_t request);
   void take_answer(const Frame& frame);
   void take_cancel(const Frame& frame);
   void take_signal(const Frame& frame);

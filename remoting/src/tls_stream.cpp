@@ -69,8 +69,8 @@ TlsContext::TlsContext(const TlsFiles& files)
   ERR_clear_error();
   SSL_CTX_set_min_proto_version(c, TLS1_3_VERSION);
   const bool looks = !troupe::detail::mutant("any_authority_will_do");
-  SSL_CTX_set_verify(
-      c, looks ? SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT : SSL_VERIFY_NONE, nullptr);
+  SSL_CTX_set_verify(c, looks ? SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT : SSL_VERIFY_NONE,
+                     nullptr);
   SSL_CTX_set_mode(c, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
   // Each epoch proves itself anew: a resumed session would go by a certificate seen before.
   SSL_CTX_set_session_cache_mode(c, SSL_SESS_CACHE_OFF);

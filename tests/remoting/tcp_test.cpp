@@ -1,6 +1,8 @@
 // The same over real sockets and threads.
+#include <array>
 #include <thread>
 
+#include <asio.hpp>
 #include <catch2/catch.hpp>
 #include <troupe/remoting/node.hpp>
 #include <troupe/remoting/tcp.hpp>
@@ -90,9 +92,38 @@ TEST_CASE("C184 a port that is taken is said at the start", "[remoting]") {
   REQUIRE_THROWS_AS(Node(system, o, TcpTransport::create()), std::system_error);
 }
 
+TEST_CASE("section 7: of those who say nothing the oldest makes room", "[remoting]") {
+  System system;
+  NodeOptions o = options("a");
+  o.handshake_max = 1h;
+  const Node node(system, o, TcpTransport::create());
+  asio::io_context io;
+  const std::string address = node.address();
+  const asio::ip::tcp::endpoint there(
+      asio::ip::make_address("127.0.0.1"),
+      static_cast<std::uint16_t>(std::stoi(address.substr(address.find(':') + 1))));
+  std::vector<asio::ip::tcp::socket> silent;
+  const auto say_nothing = [&] {
+    silent.emplace_back(io).connect(there);
+    std::array<char, 8> preface;
+    asio::read(silent.back(), asio::buffer(preface));
+  };
+  for (int i = 0; i < 64; ++i) say_nothing();
+  REQUIRE(silent.front().available() == 0);
+  say_nothing();
+  std::array<char, 1> byte;
+  asio::error_code end;
+  silent[0].read_some(asio::buffer(byte), end);
+  REQUIRE(end == asio::error::eof);
+  silent[1].non_blocking(true);
+  silent[1].read_some(asio::buffer(byte), end);
+  REQUIRE(end == asio::error::would_block);  // it may go on
+}
+
 TEST_CASE("F19 without TLS a node listens on loopback only", "[remoting]") {
   System system;
   NodeOptions o = options("a");
   o.address = "0.0.0.0:0";
+  o.advertised_address = "127.0.0.1:0";
   REQUIRE_THROWS_AS(Node(system, o, TcpTransport::create()), troupe::UsageError);
 }

@@ -22,11 +22,15 @@ struct NodeOptions {
   std::string cluster = "troupe";       ///< nodes of others are refused
   std::string name;                     ///< unique in its cluster
   std::string address = "127.0.0.1:0";  ///< where it listens, host:port; port 0: any
-  std::filesystem::path key_file;       ///< what nodes on loopback without TLS have in common
-  std::vector<std::byte> key;           ///< the same, where it is no file; 32 bytes or more
+  /// What others dial and know it by, where that is not `address`: behind a translation of
+  /// addresses, or where it listens at all of them. Port 0: the one it listens at.
+  std::string advertised_address;
+  std::filesystem::path key_file;  ///< what nodes on loopback without TLS have in common
+  std::vector<std::byte> key;      ///< the same, where it is no file; 32 bytes or more
   Duration handshake_max = std::chrono::seconds(5);
   Duration connect_max = std::chrono::seconds(5);  ///< how long what is sent waits for its node
-  Duration backoff_min = std::chrono::milliseconds(100);  ///< between dials; doubled each time
+  Duration backoff_min =
+      std::chrono::milliseconds(100);  ///< between dials; doubled each time, and half of it random
   Duration backoff_max = std::chrono::seconds(10);
   Duration heartbeat_interval = std::chrono::seconds(1);
   Duration leave_max = std::chrono::seconds(5);  ///< how long its end waits for what is queued
@@ -34,6 +38,7 @@ struct NodeOptions {
   std::size_t waiting_messages_max = 3072;                ///< for one peer
   std::size_t waiting_bytes_max = std::size_t{16} << 20;  ///< the same
   std::size_t message_bytes_max = std::size_t{64} << 20;  ///< of one message
+  std::size_t unanswered_max = 100'000;  ///< asks of one peer; further ones fail: mailbox_full
 };
 
 /// What a node has met. Counts only grow. Thread safety: a value.
