@@ -118,6 +118,21 @@ struct Resolved {
   actor @0 :UInt64;
 }
 
+struct Spawn {
+  # Answered as a resolve.
+  request @0 :UInt64;
+  parent @1 :UInt64;
+  # The child ends when this actor does, or the epoch.
+  factory @2 :Text;
+  id @3 :Text;
+  # Of several of one parent with the same id the first is carried out, and answers all. Empty: none.
+  schemas @4 :List(UInt64);
+  # Of all messages that the child is to take.
+  argumentsSchema @5 :UInt64;
+  arguments @6 :Data;
+  # Encoded, in words.
+}
+
 struct Failure {
   what @0 :Text;
 }

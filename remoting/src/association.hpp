@@ -78,11 +78,11 @@ class Line final : public WireUser {
   bool is_over_ = false;
 };
 
-/// A resolve that waits until it is known who is there.
-struct WaitingResolve {
-  std::string path;
-  std::vector<std::uint64_t> schemas;
-  Peer::Resolved done;
+/// A resolve, or a spawn, that waits until it is known who is there.
+struct WaitingRequest {
+  Peer::WriteRequest write;
+  std::function<void(class Hub& hub)> here;  ///< in place of it, where this node itself is meant
+  Resolved done;
 };
 
 /// Thread safety: its node's loop.
@@ -96,7 +96,7 @@ struct Association {
   std::shared_ptr<Peer> next;  ///< who is heard of in refs, and was not met yet
   Line* dialing = nullptr;
   Line* line = nullptr;  ///< ready
-  std::deque<WaitingResolve> resolves;
+  std::deque<WaitingRequest> requests;
   bool wants_line = false;  ///< something waits to be sent there
   [[nodiscard]] bool waits() const noexcept {
     return wants_line && dialing == nullptr && (line == nullptr || next != nullptr);

@@ -1,6 +1,7 @@
 #include "hub.hpp"
 
 #include <algorithm>
+#include <cstring>
 #include <iterator>
 #include <utility>
 
@@ -161,20 +162,59 @@ void Hub::hear_of(Association& a, const std::shared_ptr<Peer>& peer) {
   if (given_up != nullptr) given_up->lost("a later incarnation of that node is heard of");
 }
 
-void Hub::resolve(const std::string& address, WaitingResolve resolve) {
+void Hub::reach(const std::string& address, WaitingRequest request) {
   if (address == self_.address) {
-    const auto [actor, error] = look_up(system_, resolve.path, resolve.schemas);
-    resolve.done(actor, error ? &*error : nullptr);
+    request.here(*this);
     return;
   }
   Association& a = association(address);
   if (a.line != nullptr) {
-    a.peer->resolve(resolve.path, std::move(resolve.schemas), std::move(resolve.done));
+    a.peer->request(request.write, std::move(request.done));
   } else {
-    a.resolves.push_back(std::move(resolve));
+    a.requests.push_back(std::move(request));
     want_line(a);
   }
   tidy();
+}
+
+// ---- what others have made here
+
+void Hub::spawn_here(wire::Spawn spawn, std::uint64_t node, const Address& parent, Resolved done) {
+  const auto answer = std::make_shared<SpawnAnswer>(std::move(done));
+  const auto allowed = options_.factories.find(spawn.factory);
+  if (allowed == options_.factories.end()) {
+    log(LogLevel::warning, "a spawn by \"" + spawn.factory + "\", which is no factory here");
+    answer->fail(AskErrorKind::refused, "that node has no factory \"" + spawn.factory + "\"");
+    return;
+  }
+  const SpawnFactory& factory = allowed->second;
+  if (factory.arguments_schema != spawn.arguments_schema) {
+    answer->fail(AskErrorKind::unknown_type,
+                 "the factory \"" + spawn.factory + "\" takes other arguments");
+    return;
+  }
+  auto words = std::make_shared<std::vector<Word>>(spawn.arguments.size() / sizeof(Word));
+  std::memcpy(words->data(), spawn.arguments.data(), words->size() * sizeof(Word));
+  foster_of(node, spawn.parent, parent)
+      .tell(SpawnChild{std::move(spawn.id),
+                       [&factory, words, hub = shared_from_this()] {
+                         return factory.make(*words, hub->system_);
+                       },
+                       std::move(spawn.schemas), answer});
+}
+
+Ref<SpawnChild> Hub::foster_of(std::uint64_t node, std::uint64_t number, const Address& parent) {
+  const std::lock_guard guard(fosters_lock_);
+  auto& foster = fosters_[{node, number}];
+  if (foster == Ref<SpawnChild>{}) {
+    foster = system_.spawn<Foster>(Ref<>{parent}, [hub = weak_from_this(), node, number] {
+      const auto there = hub.lock();
+      if (there == nullptr) return;
+      const std::lock_guard ended(there->fosters_lock_);
+      there->fosters_.erase({node, number});
+    });
+  }
+  return foster;
 }
 
 // ---- connections
@@ -312,27 +352,27 @@ void Hub::ready(Line& line, const NodeName& peer) {
   line.connection().use(met->queue());
   tidy_later();
   log(LogLevel::info, "connected with " + peer.node + " at " + peer.address);
-  send_resolves(a);
+  send_requests(a);
 }
 
-void Hub::send_resolves(Association& a) {
-  for (WaitingResolve& resolve : std::exchange(a.resolves, {}))
-    a.peer->resolve(resolve.path, std::move(resolve.schemas), std::move(resolve.done));
+void Hub::send_requests(Association& a) {
+  for (WaitingRequest& request : std::exchange(a.requests, {}))
+    a.peer->request(request.write, std::move(request.done));
 }
 
-void Hub::fail_resolves(Association& a, const std::string& why) {
+void Hub::fail_requests(Association& a, const std::string& why) {
   const AskError error{AskErrorKind::no_connection, why};
-  for (WaitingResolve& resolve : std::exchange(a.resolves, {})) resolve.done({}, &error);
+  for (WaitingRequest& request : std::exchange(a.requests, {})) request.done({}, &error);
 }
 
 /// Who was dialed there says that he is reached here.
 void Hub::is_the_same(Association& dialed, Association& a) {
   if (dialed.peer != nullptr) return;  // another node once was there: it goes on meaning that one
   aliases_[dialed.address] = a.address;
-  std::move(dialed.resolves.begin(), dialed.resolves.end(), std::back_inserter(a.resolves));
-  dialed.resolves.clear();
+  std::move(dialed.requests.begin(), dialed.requests.end(), std::back_inserter(a.requests));
+  dialed.requests.clear();
   dialed.stop_waiting();
-  if (a.line != nullptr) send_resolves(a);
+  if (a.line != nullptr) send_requests(a);
 }
 
 void Hub::over(Line& line, ConnectionEnd end, const std::string& why) {
@@ -425,7 +465,7 @@ void Hub::give_up(Association& a, const std::string& why) {
   a.stop_waiting();
   const std::string text = "no connection with " + a.address + ": " + why;
   log(LogLevel::warning, text);
-  fail_resolves(a, text);
+  fail_requests(a, text);
   if (a.next != nullptr) std::exchange(a.next, nullptr)->lost(text);
   if (a.peer != nullptr && a.line == nullptr) a.peer->lost(text);
 }
@@ -478,7 +518,7 @@ void Hub::say_goodbye(const RequestPort& done) {
 
 void Hub::leave() {
   leaves_ = true;
-  for (const auto& [address, a] : associations_) fail_resolves(*a, "this node has ended");
+  for (const auto& [address, a] : associations_) fail_requests(*a, "this node has ended");
   lines_.clear();
   std::map<std::uint64_t, std::shared_ptr<Peer>> peers;
   {

@@ -28,7 +28,10 @@ class Hub final : public PeerHome,
   void say_goodbye(const RequestPort& done);
   /// After the transport was stopped: nothing more comes. The thread that made it.
   void leave();
-  void resolve(const std::string& address, WaitingResolve resolve);
+  /// Has the node at that address find or make an actor.
+  void reach(const std::string& address, WaitingRequest request);
+  void spawn_here(wire::Spawn spawn, std::uint64_t node, const Address& parent,
+                  Resolved done) override;
   [[nodiscard]] NodeStatus status() const;
 
   // Any thread:
@@ -67,8 +70,10 @@ class Hub final : public PeerHome,
   void hear_of(Association& a, const std::shared_ptr<Peer>& peer);
   void ready(Line& line, const NodeName& peer);
   void is_the_same(Association& dialed, Association& a);
-  void send_resolves(Association& a);
-  void fail_resolves(Association& a, const std::string& why);
+  [[nodiscard]] Ref<SpawnChild> foster_of(std::uint64_t node, std::uint64_t number,
+                                          const Address& parent);
+  void send_requests(Association& a);
+  void fail_requests(Association& a, const std::string& why);
   void over(Line& line, ConnectionEnd end, const std::string& why);
   void count(const Line& line, ConnectionEnd end);
   void want_line(Association& a);
@@ -95,6 +100,8 @@ class Hub final : public PeerHome,
   bool has_left_ = false;
   std::map<std::string, std::unique_ptr<Association>> associations_;  ///< by address
   std::map<std::string, std::string> aliases_;                        ///< other addresses of theirs
+  std::mutex fosters_lock_;
+  std::map<std::pair<std::uint64_t, std::uint64_t>, Ref<SpawnChild>> fosters_;  ///< by parent
   std::vector<std::unique_ptr<Line>> lines_;
   std::uint64_t epochs_ = 0;
   Random jitter_;

@@ -38,6 +38,20 @@ Uri parse(std::string_view uri) {
           std::string(uri.substr(slash))};
 }
 
+/// With them a spawn goes in one frame.
+constexpr std::size_t arguments_words_max = (32 << 10) / sizeof(codec::Word);
+
+detail::Resolved give_or_fail(const RequestPort& port,
+                              void (*give)(const RequestPort& port, const Address& actor)) {
+  return [port, give](const Address& actor, const AskError* error) {
+    if (error != nullptr) {
+      troupe::detail::fail_reply(port, error->kind, error->what);
+    } else {
+      give(port, actor);
+    }
+  };
+}
+
 }  // namespace
 
 Node::Node(System& system, NodeOptions options, std::unique_ptr<Transport> transport)
@@ -73,18 +87,67 @@ Ask<NodeStatus> Node::status(Duration timeout) {
 
 RequestPort Node::resolve_as(std::string_view uri, std::vector<std::uint64_t> schemas,
                              Duration timeout, troupe::detail::ReplyDestroyer destroy, Give give) {
-  Uri parsed = parse(uri);
+  Uri at = parse(uri);
   const RequestPort port = troupe::detail::open_slot_for(hub_->system(), timeout, destroy);
-  detail::WaitingResolve resolve{std::move(parsed.path), std::move(schemas),
-                                 [port, give](const Address& actor, const AskError* error) {
-                                   if (error != nullptr) {
-                                     troupe::detail::fail_reply(port, error->kind, error->what);
-                                   } else {
-                                     give(port, actor);
-                                   }
-                                 }};
-  const bool is_on_its_way = transport_->post([hub = hub_, address = std::move(parsed.address),
-                                               resolve] { hub->resolve(address, resolve); });
+  const detail::Resolved done = give_or_fail(port, give);
+  detail::WaitingRequest request{
+      [path = at.path, schemas](detail::PeerHome&, std::uint64_t number,
+                                std::vector<detail::Word>& frame) {
+        const wire::Resolve resolve{number, path, schemas};
+        detail::append_struct(frame, detail::FrameKind::resolve, resolve);
+      },
+      [path = at.path, schemas, done](detail::Hub& hub) {
+        const auto [actor, error] = detail::look_up(hub.system(), path, schemas);
+        done(actor, error ? &*error : nullptr);
+      },
+      done};
+  return reach(std::move(at.address), std::move(request), port);
+}
+
+RequestPort Node::spawn_as(const RemoteChild& child, std::uint64_t arguments_schema,
+                           const std::vector<codec::Word>& arguments,
+                           std::vector<std::uint64_t> schemas, Duration timeout,
+                           troupe::detail::ReplyDestroyer destroy, Give give) {
+  Uri at = parse(child.node + "/a");
+  if (child.parent == Ref<>{} || troupe::detail::remote_number(child.parent.address()))
+    throw UsageError("a child on another node needs a parent on this one: give it self()");
+  if (arguments.size() > arguments_words_max)
+    throw UsageError("the arguments of a spawn are larger than 32 KiB: send the rest as messages");
+  const RequestPort port = troupe::detail::open_slot_for(hub_->system(), timeout, destroy);
+  wire::Spawn spawn;
+  spawn.factory = child.factory;
+  spawn.id = child.id;
+  spawn.schemas = std::move(schemas);
+  spawn.arguments_schema = arguments_schema;
+  const auto bytes = std::as_bytes(std::span(arguments));
+  spawn.arguments.assign(bytes.begin(), bytes.end());
+  const detail::Resolved give_in_time = give_or_fail(port, give);
+  const detail::Resolved done = [&system = hub_->system(), port, give_in_time,
+                                 is_kept = !child.id.empty()](const Address& actor,
+                                                              const AskError* error) {
+    const bool is_late = troupe::detail::is_over(port);
+    give_in_time(actor, error);
+    if (is_late && error == nullptr && !is_kept) system.kill(Ref<>{actor});
+  };
+  const Address parent = child.parent.address();
+  detail::WaitingRequest request{[spawn, parent](detail::PeerHome& home, std::uint64_t number,
+                                                 std::vector<detail::Word>& frame) mutable {
+                                   spawn.request = number;
+                                   spawn.parent = home.number_of(parent);
+                                   detail::append_struct(frame, detail::FrameKind::spawn, spawn);
+                                 },
+                                 [spawn, parent, done](detail::Hub& hub) mutable {
+                                   spawn.parent = hub.number_of(parent);
+                                   hub.spawn_here(spawn, hub.self().incarnation, parent, done);
+                                 },
+                                 done};
+  return reach(std::move(at.address), std::move(request), port);
+}
+
+RequestPort Node::reach(std::string address, detail::WaitingRequest request,
+                        const RequestPort& port) {
+  const bool is_on_its_way = transport_->post(
+      [hub = hub_, address = std::move(address), request] { hub->reach(address, request); });
   if (!is_on_its_way)
     troupe::detail::fail_reply(port, AskErrorKind::no_connection, "this node has ended");
   return port;

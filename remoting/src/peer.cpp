@@ -5,8 +5,6 @@
 
 #include <troupe/runtime/detail/mutant.hpp>
 
-#include "schema/wire.capnp.hpp"
-
 namespace troupe::remoting::detail {
 
 using troupe::detail::is_notice;
@@ -237,17 +235,15 @@ std::shared_ptr<SendQueue> Peer::queue() {
   return queue_;
 }
 
-void Peer::resolve(const std::string& path, std::vector<std::uint64_t> schemas, Resolved done) {
+void Peer::request(const WriteRequest& write, Resolved done) {
   std::vector<Word> frame;
-  wire::Resolve resolve;
-  resolve.path = path;
-  resolve.schemas = std::move(schemas);
+  std::uint64_t request = 0;
   {
     const std::lock_guard guard(lock_);
-    resolve.request = ++requests_;
-    asks_[resolve.request] = {{}, nullptr, {}, std::move(done)};
+    request = ++requests_;
+    asks_[request] = {{}, nullptr, {}, std::move(done)};
   }
-  append_struct(frame, FrameKind::resolve, resolve);
+  write(*home_, request, frame);
   static_cast<void>(put({}, frame, true));
 }
 
@@ -265,6 +261,7 @@ void Peer::take(const Frame& frame) {
     case FrameKind::answer: take_answer(frame); break;
     case FrameKind::cancel: take_cancel(frame); break;
     case FrameKind::resolve: take_resolve(frame); break;
+    case FrameKind::spawn: take_spawn(frame); break;
     case FrameKind::credit: break;  // nobody waits for it yet
     default:
       if (!is_signal(frame.kind)) throw ProtocolError("a frame that this node does not serve");
@@ -411,14 +408,32 @@ Found look_up(System& system, const std::string& path, std::span<const std::uint
 void Peer::take_resolve(const Frame& frame) {
   const auto resolve = read_struct<wire::Resolve>(frame.body);
   const auto [actor, error] = look_up(home_->system(), resolve.path, resolve.schemas);
-  if (error) {
-    put_failure({}, resolve.request, error->kind, error->what);
+  put_found(resolve.request, actor, error ? &*error : nullptr);
+}
+
+void Peer::put_found(std::uint64_t request, const Address& actor, const AskError* error) {
+  if (error != nullptr) {
+    put_failure({}, request, error->kind, error->what);
     return;
   }
+  const auto node = home();
+  if (node == nullptr) return;
   std::vector<Word> answer;
-  const wire::Resolved resolved{.actor = home_->number_of(actor)};
-  append_answer(answer, {resolve.request, no_schema, 0}, wire::Resolved::troupe_codec, &resolved);
+  const wire::Resolved found{.actor = node->number_of(actor)};
+  append_answer(answer, {request, no_schema, 0}, wire::Resolved::troupe_codec, &found);
   static_cast<void>(put({}, answer, true));
+}
+
+void Peer::take_spawn(const Frame& frame) {
+  auto spawn = read_struct<wire::Spawn>(frame.body);
+  if (spawn.parent == 0) throw ProtocolError("a spawn without a parent");
+  const std::uint64_t request = spawn.request;
+  const std::uint64_t epoch = epoch_.load();
+  home_->spawn_here(
+      std::move(spawn), incarnation_, actor(spawn.parent),
+      [self = shared_from_this(), request, epoch](const Address& actor, const AskError* error) {
+        if (self->epoch_.load() == epoch) self->put_found(request, actor, error);
+      });
 }
 
 // ---- the end of an epoch
@@ -440,6 +455,7 @@ void Peer::lost(const std::string& why) {
   {
     const std::lock_guard guard(lock_);
     home = home_;
+    ++epoch_;
     if (!mutant("old_epoch_is_delivered_in_the_next")) queue.swap(queue_);
     asks.swap(asks_);
     asked.swap(asked_);

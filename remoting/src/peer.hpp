@@ -1,6 +1,7 @@
 // One incarnation of another node, as this one's actors see it.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <map>
 #include <memory>
@@ -12,14 +13,15 @@
 #include <troupe/runtime/detail/remote.hpp>
 #include <troupe/runtime/system.hpp>
 
+#include "foster.hpp"
 #include "frame.hpp"
 #include "message_frame.hpp"
+#include "schema/wire.capnp.hpp"
 #include "send_queue.hpp"
 #include "signal_frame.hpp"
 
 namespace troupe::remoting::detail {
 
-using troupe::detail::Address;
 using troupe::detail::Envelope;
 using troupe::detail::RemoteAnswer;
 using troupe::detail::RemoteSignal;
@@ -49,6 +51,9 @@ class PeerHome {
   [[nodiscard]] virtual const SendQueueBounds& queue_bounds() const noexcept = 0;
   [[nodiscard]] virtual std::size_t message_bytes_max() const noexcept = 0;
   [[nodiscard]] virtual std::size_t unanswered_max() const noexcept = 0;
+  /// Makes an actor for a parent of that node's. On the loop; `done` on any thread.
+  virtual void spawn_here(wire::Spawn spawn, std::uint64_t node, const Address& parent,
+                          Resolved done) = 0;
 
  protected:
   ~PeerHome() = default;
@@ -80,9 +85,10 @@ class Peer final : public troupe::detail::RemotePeer, public std::enable_shared_
   [[nodiscard]] Address actor(std::uint64_t number);
   /// What waits for it; of the present epoch, or of the next.
   [[nodiscard]] std::shared_ptr<SendQueue> queue();
-  /// Looks an actor up there: answered by `done`, once.
-  using Resolved = std::function<void(const Address& actor, const AskError* error)>;
-  void resolve(const std::string& path, std::vector<std::uint64_t> schemas, Resolved done);
+  /// Has that node find or make an actor: answered by `done`, once.
+  using WriteRequest =
+      std::function<void(PeerHome& home, std::uint64_t request, std::vector<Word>& frame)>;
+  void request(const WriteRequest& write, Resolved done);
   /// A frame of a pair of actors has come. Throws ProtocolError.
   void take(const Frame& frame);
   /// The epoch has ended, or could not begin: what was open ends (F11).
@@ -96,7 +102,7 @@ class Peer final : public troupe::detail::RemotePeer, public std::enable_shared_
 
  private:
   struct OpenAsk {
-    RequestPort port;  ///< empty: a resolve
+    RequestPort port;  ///< empty: a resolve, or a spawn
     const troupe::detail::MessageType* asked = nullptr;
     Pair pair;  ///< in whose order its cancel goes
     Resolved resolved;
@@ -116,6 +122,8 @@ class Peer final : public troupe::detail::RemotePeer, public std::enable_shared_
   void take_cancel(const Frame& frame);
   void take_signal(const Frame& frame);
   void take_resolve(const Frame& frame);
+  void take_spawn(const Frame& frame);
+  void put_found(std::uint64_t request, const Address& actor, const AskError* error);
   void reject(const MessageHead& head, bool is_ask, std::string_view type, DropReason reason,
               AskErrorKind kind, std::string_view what);
   void end_with(OpenAsk& ask, std::uint64_t status, std::span<const Word> words);
@@ -127,6 +135,7 @@ class Peer final : public troupe::detail::RemotePeer, public std::enable_shared_
   std::map<std::uint64_t, OpenAsk> asks_;       ///< by request
   std::map<std::uint64_t, RequestPort> asked_;  ///< what was asked from there, by request
   std::uint64_t requests_ = 0;
+  std::atomic<std::uint64_t> epoch_{0};  ///< those that have ended
   const std::uint64_t incarnation_;
   const std::string_view address_;  ///< kept for ever
   std::optional<troupe::detail::RemoteActors> actors_;

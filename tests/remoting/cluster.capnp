@@ -66,3 +66,16 @@ struct Shout @0xa1b2c3d4e5f60711 $Troupe.reply("Text") {
 struct IsEmpty @0xb2c3d4e5f6071811 $Troupe.reply("Bool") {
   text @0 :Text;
 }
+
+struct MakeCounter @0x8d0c1b2a39485711 {
+  # The arguments of a factory.
+  start @0 :UInt64;
+  news @1 :Troupe.Ref(Notes);
+  # Is told a note when the counter ends.
+}
+
+struct MakeNothing @0x8e1d2c3b4a596811 {
+}
+
+struct Spoil @0x8f2e3d4c5b6a7911 {
+}

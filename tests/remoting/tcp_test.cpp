@@ -62,6 +62,39 @@ TEST_CASE("S84 over TCP an actor of another node is told and asked as one's own"
   REQUIRE(remote.ask(Add{0}).await().value == sum + (std::size_t{5} << 20));
 }
 
+namespace {
+
+/// Has an adder made on another node, and lets it add.
+class Delegator : public Actor<Add> {
+ public:
+  Delegator(Node& node, std::string there) : node_(node), there_(std::move(there)) {}
+  Sum receive(const Add& m) {
+    const auto adder = node_.spawn_on<Adder>({there_, "adder", self()}, Note{100}).await();
+    return adder.ask(m).await();
+  }
+
+ private:
+  Node& node_;
+  std::string there_;
+};
+
+}  // namespace
+
+TEST_CASE("S92 S45 over TCP an actor has children on another node, which end with it",
+          "[remoting]") {
+  Member a{"a"};
+  System system;
+  NodeOptions o = options("b");
+  o.factories["adder"] =
+      troupe::remoting::spawn_factory<Note>([](const Note&) { return troupe::factory<Adder>(); });
+  const Node b(system, o, TcpTransport::create());
+  const auto delegator = a.system.spawn<Delegator>(a.node, "troupe://" + b.address());
+  for (std::uint64_t i = 0; i < 100; ++i) REQUIRE(delegator.ask(Add{i}).await() == Sum{i});
+  REQUIRE(system.actors().size() >= 100);
+  a.system.stop(delegator).await();
+  while (!system.actors().empty()) std::this_thread::yield();
+}
+
 TEST_CASE("S84 a node is found under another name of its address as well", "[remoting]") {
   Member a{"a"};
   Member b{"b"};

@@ -11,6 +11,7 @@
 
 #include <troupe/codec/remotable.hpp>
 #include <troupe/remoting/failure_detector.hpp>
+#include <troupe/remoting/spawn.hpp>
 #include <troupe/remoting/transport.hpp>
 #include <troupe/runtime/find.hpp>
 #include <troupe/runtime/system.hpp>
@@ -38,6 +39,8 @@ struct NodeOptions {
   std::size_t waiting_messages_max = 3072;                ///< for one peer
   std::size_t waiting_bytes_max = std::size_t{16} << 20;  ///< the same
   std::size_t message_bytes_max = std::size_t{64} << 20;  ///< of one message
+  /// What other nodes may have made here, by name (S92): see spawn_factory.
+  std::map<std::string, SpawnFactory> factories;
   std::size_t unanswered_max = 100'000;  ///< asks of one peer; further ones fail: mailbox_full
 };
 
@@ -77,6 +80,7 @@ struct NodeStatus {
 
 namespace detail {
 class Hub;
+struct WaitingRequest;
 std::vector<std::uint64_t> schemas_of(const troupe::detail::MessageType* const* types,
                                       std::size_t count);
 }  // namespace detail
@@ -108,16 +112,32 @@ class Node {
   requires troupe::detail::fine<Why> Ask<Ref<P>> resolve(
       std::string_view uri, Duration timeout = std::chrono::seconds(10)) {
     using Table = troupe::detail::TypeTable<troupe::detail::PublicMessages<P>>;
-    return Ask<Ref<P>>{resolve_as(
-        uri, detail::schemas_of(Table::entries, Table::count), timeout,
-        troupe::detail::reply_destroyer<Ref<P>>(),
-        [](const troupe::detail::RequestPort& port, const troupe::detail::Address& actor) {
-          troupe::detail::answer<Ref<P>>(port, Ref<P>{actor});
-        })};
+    return Ask<Ref<P>>{resolve_as(uri, detail::schemas_of(Table::entries, Table::count), timeout,
+                                  troupe::detail::reply_destroyer<Ref<P>>(), &give_ref<P>)};
   }
   template <class P, class Why = codec::WhyNotRemote<P>>
   requires(!troupe::detail::fine<Why>) Ask<Ref<P>> resolve(
       std::string_view uri, Duration timeout = std::chrono::seconds(10))
+  = delete;  // `Why` says what is wrong
+
+  /// Has another node make an actor of one of its factories. The answer comes when it is there, and
+  /// fails with `refused` where that node has no such factory, or the factory throws; with
+  /// `unknown_type` where it takes other arguments, with `wrong_protocol` where the actor does not
+  /// take all messages of P, and with `no_connection`. An answer that comes too late ends the
+  /// actor, unless it has an id. Throws UsageError when `child` makes no sense.
+  template <class P, codec::HasCodec Arguments, class Why = codec::WhyNotRemote<P>>
+  requires troupe::detail::fine<Why> Ask<Ref<P>> spawn_on(
+      const RemoteChild& child, const Arguments& arguments,
+      Duration timeout = std::chrono::seconds(10)) {
+    using Table = troupe::detail::TypeTable<troupe::detail::PublicMessages<P>>;
+    return Ask<Ref<P>>{spawn_as(child, Arguments::troupe_schema.value, codec::encode(arguments),
+                                detail::schemas_of(Table::entries, Table::count), timeout,
+                                troupe::detail::reply_destroyer<Ref<P>>(), &give_ref<P>)};
+  }
+  template <class P, codec::HasCodec Arguments, class Why = codec::WhyNotRemote<P>>
+  requires(!troupe::detail::fine<Why>) Ask<Ref<P>> spawn_on(
+      const RemoteChild& child, const Arguments& arguments,
+      Duration timeout = std::chrono::seconds(10))
   = delete;  // `Why` says what is wrong
 
  private:
@@ -126,6 +146,17 @@ class Node {
   troupe::detail::RequestPort resolve_as(std::string_view uri, std::vector<std::uint64_t> schemas,
                                          Duration timeout, troupe::detail::ReplyDestroyer destroy,
                                          Give give);
+  troupe::detail::RequestPort spawn_as(const RemoteChild& child, std::uint64_t arguments_schema,
+                                       const std::vector<codec::Word>& arguments,
+                                       std::vector<std::uint64_t> schemas, Duration timeout,
+                                       troupe::detail::ReplyDestroyer destroy, Give give);
+  template <class P>
+  static void give_ref(const troupe::detail::RequestPort& port,
+                       const troupe::detail::Address& actor) {
+    troupe::detail::answer<Ref<P>>(port, Ref<P>{actor});
+  }
+  troupe::detail::RequestPort reach(std::string address, detail::WaitingRequest request,
+                                    const troupe::detail::RequestPort& port);
   std::unique_ptr<Transport> transport_;
   std::shared_ptr<detail::Hub> hub_;
 };
