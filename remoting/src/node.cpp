@@ -85,6 +85,25 @@ Ask<NodeStatus> Node::status(Duration timeout) {
   return Ask<NodeStatus>{port};
 }
 
+Ask<void> Node::ping(const std::string& address, Duration timeout) {
+  const RequestPort port = troupe::detail::open_slot_for(hub_->system(), timeout,
+                                                         troupe::detail::reply_destroyer<void>());
+  const detail::Resolved done = [port](const Address&, const AskError* error) {
+    if (error != nullptr && error->kind == AskErrorKind::no_connection) {
+      troupe::detail::fail_reply(port, error->kind, error->what);
+    } else {
+      troupe::detail::answer_done(port);
+    }
+  };
+  detail::WaitingRequest request{
+      [](detail::PeerHome&, std::uint64_t number, std::vector<detail::Word>& frame) {
+        const wire::Resolve nobody{number, "", {}};
+        detail::append_struct(frame, detail::FrameKind::resolve, nobody);
+      },
+      [done](detail::Hub&) { done({}, nullptr); }, done};
+  return Ask<void>{reach(address, std::move(request), port)};
+}
+
 RequestPort Node::resolve_as(std::string_view uri, std::vector<std::uint64_t> schemas,
                              Duration timeout, troupe::detail::ReplyDestroyer destroy, Give give) {
   Uri at = parse(uri);

@@ -7,6 +7,7 @@
 #include <CLI/CLI.hpp>
 
 #include "cert_command.hpp"
+#include "node_command.hpp"
 #include "schema_check.hpp"
 
 namespace {
@@ -37,6 +38,7 @@ int main(int argc, char** argv) {
   app.require_subcommand(1);
   std::function<int()> run;
   troupe::tools::add_cert_command(app, run);
+  troupe::tools::add_node_command(app, run);
   auto* schema = app.add_subcommand("schema", "messages' schemas");
   schema->require_subcommand(1);
   auto* checked = schema->add_subcommand(

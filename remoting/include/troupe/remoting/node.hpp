@@ -104,6 +104,10 @@ class Node {
   /// Whom it knows, and what it has counted.
   [[nodiscard]] Ask<NodeStatus> status(Duration timeout = std::chrono::seconds(10));
 
+  /// Asks the node at that address ("host:port") for an answer. Fails with `no_connection`.
+  [[nodiscard]] Ask<void> ping(const std::string& address,
+                               Duration timeout = std::chrono::seconds(10));
+
   /// The actor of that name on another node ("troupe://host:port/path"), if it takes all messages
   /// of P: the answer fails with `wrong_protocol` else, with `receiver_down` where there is no such
   /// actor, and with `no_connection` where there is no such node. Throws UsageError when `uri` is
