@@ -2,10 +2,12 @@
 // ends with the connection.
 #include <troupe/remoting/admin.hpp>
 
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/time.h>
 
 #include <iomanip>
+#include <optional>
 #include <sstream>
 #include <system_error>
 #include <thread>
@@ -62,6 +64,31 @@ void print_actors(std::ostream& out, const std::vector<ActorInfo>& actors) {
     if (!a.handling.empty()) out << "  handles " << a.handling;
     if (!a.waits_for.empty()) out << "  waits for " << a.waits_for;
     out << "\n";
+  }
+}
+
+/// Nothing: none came in time. Not by Asio, which waits on when a socket's own timeout is over.
+std::optional<std::string> read_line(int socket) {
+  std::string line;
+  constexpr int pieces_max = 16;
+  for (int i = 0; i < pieces_max && line.size() < request_bytes_max; ++i) {
+    char piece[256];
+    const ssize_t count = ::recv(socket, piece, sizeof piece, 0);
+    if (count <= 0) return std::nullopt;
+    line.append(piece, static_cast<std::size_t>(count));
+    if (line.back() == '\n') {
+      line.pop_back();
+      return line;
+    }
+  }
+  return std::nullopt;
+}
+
+void send_all(int socket, std::string_view text) {
+  while (!text.empty()) {
+    const ssize_t count = ::send(socket, text.data(), text.size(), MSG_NOSIGNAL);
+    if (count <= 0) return;
+    text.remove_prefix(static_cast<std::size_t>(count));
   }
 }
 
@@ -127,21 +154,17 @@ class AdminSocket::Server {
     for (const int what : {SO_RCVTIMEO, SO_SNDTIMEO})
       ::setsockopt(client.native_handle(), SOL_SOCKET, what, &client_timeout,
                    sizeof client_timeout);
-    std::error_code e;
-    std::string line;
-    const std::size_t count =
-        asio::read_until(client, asio::dynamic_buffer(line, request_bytes_max), '\n', e);
-    if (e) return;
-    line.resize(count - 1);
+    const auto line = read_line(client.native_handle());
+    if (!line) return;
     std::ostringstream out;
     std::string head = "ok\n";
     try {
-      run(line, out);
+      run(*line, out);
     } catch (const std::exception& x) {
       head = "error\n";
       out.str(std::string(x.what()) + "\n");
     }
-    asio::write(client, asio::buffer(head + out.str()), e);
+    send_all(client.native_handle(), head + out.str());
   }
 
   void run(const std::string& line, std::ostream& out) {

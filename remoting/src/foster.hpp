@@ -50,10 +50,10 @@ struct SpawnChild {
 /// epoch is an end of the parent (F12).
 class Foster final : public Actor<SpawnChild> {
  public:
-  Foster(Ref<> parent, std::function<void()> gone)
+  Foster(Ref<> parent, std::function<void(const Ref<SpawnChild>&)> gone)
       : parent_(std::move(parent)), gone_(std::move(gone)) {}
   void on_start() override { monitor(parent_); }
-  void on_stop(StopReason) override { gone_(); }
+  void on_stop(StopReason) override { gone_(self()); }
   void receive(const Down&) {
     if (!troupe::detail::mutant("remote_child_outlives_its_parent")) stop();
   }
@@ -61,7 +61,7 @@ class Foster final : public Actor<SpawnChild> {
 
  private:
   const Ref<> parent_;
-  const std::function<void()> gone_;
+  const std::function<void(const Ref<SpawnChild>&)> gone_;
   std::map<std::string, Address> by_id_;
 };
 

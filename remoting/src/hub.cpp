@@ -195,26 +195,38 @@ void Hub::spawn_here(wire::Spawn spawn, std::uint64_t node, const Address& paren
   }
   auto words = std::make_shared<std::vector<Word>>(spawn.arguments.size() / sizeof(Word));
   std::memcpy(words->data(), spawn.arguments.data(), words->size() * sizeof(Word));
-  foster_of(node, spawn.parent, parent)
-      .tell(SpawnChild{std::move(spawn.id),
-                       [&factory, words, hub = shared_from_this()] {
-                         return factory.make(*words, hub->system_);
-                       },
-                       std::move(spawn.schemas), answer});
+  try {
+    foster_of(node, spawn.parent, parent)
+        .tell(SpawnChild{std::move(spawn.id),
+                         [&factory, words, hub = shared_from_this()] {
+                           return factory.make(*words, hub->system_);
+                         },
+                         std::move(spawn.schemas), answer});
+  } catch (const std::exception& e) {  // the System is ending
+    answer->fail(AskErrorKind::refused, e.what());
+  }
 }
 
 Ref<SpawnChild> Hub::foster_of(std::uint64_t node, std::uint64_t number, const Address& parent) {
   const std::lock_guard guard(fosters_lock_);
   auto& foster = fosters_[{node, number}];
   if (foster == Ref<SpawnChild>{}) {
-    foster = system_.spawn<Foster>(Ref<>{parent}, [hub = weak_from_this(), node, number] {
+    const auto gone = [hub = weak_from_this(), node, number](const Ref<SpawnChild>& ended) {
       const auto there = hub.lock();
       if (there == nullptr) return;
-      const std::lock_guard ended(there->fosters_lock_);
-      there->fosters_.erase({node, number});
-    });
+      const std::lock_guard of_map(there->fosters_lock_);
+      const auto found = there->fosters_.find({node, number});
+      if (found != there->fosters_.end() && found->second == ended) there->fosters_.erase(found);
+    };
+    foster = system_.spawn<Foster>(Ref<>{parent}, gone);
   }
   return foster;
+}
+
+/// They are ending: those of the next epoch are others.
+void Hub::forget_fosters(std::uint64_t node) {
+  const std::lock_guard guard(fosters_lock_);
+  std::erase_if(fosters_, [node](const auto& entry) { return entry.first.first == node; });
 }
 
 // ---- connections
@@ -392,6 +404,7 @@ void Hub::over(Line& line, ConnectionEnd end, const std::string& why) {
         a->node + " at " + a->address + (is_orderly ? " said goodbye" : " is lost: " + why);
     log(is_orderly ? LogLevel::info : LogLevel::warning, text);
     a->peer->lost(text);
+    forget_fosters(a->peer->incarnation());
     if (a->wants_line) want_line(*a);
   } else if (a->dialing == &line) {
     a->dialing = nullptr;

@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <fstream>
 
+#include <asio.hpp>
 #include <catch2/catch.hpp>
 #include <troupe/remoting/admin.hpp>
 #include <troupe/remoting/tcp.hpp>
@@ -134,6 +135,18 @@ TEST_CASE("troupe node says what can't be done", "[remoting]") {
   REQUIRE_THAT(a.text, Contains("no node listens at"));
   REQUIRE(a.code == 2);
   REQUIRE_FALSE(std::filesystem::exists(w.socket));
+}
+
+TEST_CASE("somebody who says nothing does not keep a node from others, nor from its end",
+          "[remoting]") {
+  World w;
+  asio::io_context io;
+  asio::local::stream_protocol::socket silent(io);
+  silent.connect(w.socket.string());
+  REQUIRE(w.troupe_node("ls").code == 0);
+  asio::local::stream_protocol::socket another(io);
+  another.connect(w.socket.string());
+  w.admin.reset();
 }
 
 TEST_CASE("an admin socket is its owner's, and takes nobody's place", "[remoting]") {

@@ -137,10 +137,27 @@ TEST_CASE("S45 F12 a child ends when the connection with its parent's node does"
     REQUIRE(w.cluster.run_until([&] { return w.counters() == 0; }));
     REQUIRE(w.cluster.run_until([&] { return *w.news == std::vector<std::uint64_t>{2}; }));
     w.cluster.network.heal_all();
-    Ask<Ref<Counter>> again = w.spawn(w.child(), 9);
-    auto result = again.try_await();
-    while (!result) result = w.spawn(w.child(), 9).try_await();
+    auto result = w.spawn(w.child(), 9).try_await();
+    while (!result) {
+      REQUIRE(result.error().kind == AskErrorKind::no_connection);
+      result = w.spawn(w.child(), 9).try_await();
+    }
     REQUIRE(result->ask(Add{1}).await() == Sum{10});
+  });
+}
+
+TEST_CASE("F12 a child of the next epoch does not end with those of the last", "[remoting]") {
+  on_worlds([](World& w) {
+    static_cast<void>(w.spawn(w.child(), 1).await());
+    w.cluster.network.reset("a:1", "b:1");
+    auto result = w.spawn(w.child(), 9).try_await();
+    while (!result) {
+      REQUIRE(result.error().kind == AskErrorKind::no_connection);
+      result = w.spawn(w.child(), 9).try_await();
+    }
+    w.cluster.advance(10s);
+    REQUIRE(result->ask(Add{1}).await() == Sum{10});
+    REQUIRE(w.counters() == 1);
   });
 }
 
