@@ -299,6 +299,11 @@ void Hub::tidy_later() {
 std::variant<std::uint64_t, RefuseReason> Hub::admit(const NodeName& peer) {
   if (leaves_) return RefuseReason::shutting_down;
   if (peer.node == self_.node) return RefuseReason::stale;  // it knows by now that it is not alone
+  if (is_of_another(peer)) {
+    log(LogLevel::warning, "node " + peer.node + " at " + peer.address +
+                               " says that it is an incarnation that is another node's");
+    return RefuseReason::identity;
+  }
   Association& a = association(peer.address);
   if (a.peer != nullptr && a.peer->incarnation() > peer.incarnation) return RefuseReason::stale;
   for (const auto& [address, other] : associations_) {
@@ -324,6 +329,25 @@ std::variant<std::uint64_t, RefuseReason> Hub::admit(const NodeName& peer) {
   return ++epochs_;
 }
 
+/// An incarnation is one start of one node: who has proven to be it stays that one. What refs have
+/// said of it counts for nothing.
+bool Hub::is_of_another(const NodeName& peer) {
+  if (peer.incarnation == self_.incarnation) return true;
+  if (const auto met = met_.find(peer.incarnation); met != met_.end())
+    return met->second != std::pair{peer.node, peer.address};
+  std::shared_ptr<Peer> heard_of;
+  {
+    const std::lock_guard guard(peers_lock_);
+    const auto known = peers_.find(peer.incarnation);
+    if (known == peers_.end()) return false;
+    if (known->second->address() == peer.address && !known->second->is_closed()) return false;
+    heard_of = known->second;
+    peers_.erase(known);
+  }
+  heard_of->close("that incarnation is met at " + peer.address);
+  return false;
+}
+
 /// A newer incarnation ends the old one on arrival (F11).
 void Hub::end_older(const NodeName& peer) {
   for (const auto& [address, a] : associations_) {
@@ -337,6 +361,11 @@ void Hub::end_older(const NodeName& peer) {
 }
 
 void Hub::ready(Line& line, const NodeName& peer) {
+  if (is_of_another(peer)) {
+    line.end(ConnectionEnd::refused, "its incarnation is another node's");
+    return;
+  }
+  met_[peer.incarnation] = {peer.node, peer.address};
   Association& a = association(peer.address);
   const auto met = peer_of(peer.incarnation, peer.address);
   if (a.peer != nullptr && a.peer->incarnation() > peer.incarnation) {

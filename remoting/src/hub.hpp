@@ -66,6 +66,7 @@ class Hub final : public PeerHome,
   HandshakeTerms terms(HandshakeRole role, const Association* dialed,
                        const std::vector<std::string>& uris);
   std::variant<std::uint64_t, RefuseReason> admit(const NodeName& peer);
+  [[nodiscard]] bool is_of_another(const NodeName& peer);
   void end_older(const NodeName& peer);
   void hear_of(Association& a, const std::shared_ptr<Peer>& peer);
   void ready(Line& line, const NodeName& peer);
@@ -99,6 +100,8 @@ class Hub final : public PeerHome,
   std::map<std::uint64_t, std::shared_ptr<Peer>> peers_;  ///< by incarnation
   std::uint32_t ordinals_ = 0;
   bool has_left_ = false;
+  /// Who has proven to be which incarnation.
+  std::map<std::uint64_t, std::pair<std::string, std::string>> met_;  ///< name and address
   std::map<std::string, std::unique_ptr<Association>> associations_;  ///< by address
   std::map<std::string, std::string> aliases_;                        ///< other addresses of theirs
   std::mutex fosters_lock_;

@@ -302,6 +302,7 @@ void Peer::take_message(const Frame& frame) {
            "too many asks of that node are not answered yet");
     return;
   }
+  const Address from = actor(head.sender);  // it may throw, and nothing is to free yet
   Envelope* e = nullptr;
   try {
     e = decode(*type, words, is_ask, home_->names());
@@ -310,10 +311,10 @@ void Peer::take_message(const Frame& frame) {
            x.what());
     return;
   }
-  if (head.sender != 0) e->from = actor(head.sender);
+  if (head.sender != 0) e->from = from;
   if (is_ask) {
     const RequestPort port =
-        troupe::detail::open_remote_ask(actor(head.sender), to, head.request, *type, head.timeout);
+        troupe::detail::open_remote_ask(from, to, head.request, *type, head.timeout);
     static_cast<RequestEnvelope*>(e)->port = port;
     const std::lock_guard guard(lock_);
     asked_.emplace(head.request, port);

@@ -95,6 +95,7 @@ class Peer final : public troupe::detail::RemotePeer, public std::enable_shared_
   void lost(const std::string& why);
   /// The same for ever: a later incarnation is there, or this node ends.
   void close(const std::string& why);
+  [[nodiscard]] bool is_closed() { return home() == nullptr; }
   /// Forgets asks whose askers gave up.
   void sweep();
   /// Fills in what is open between the two.

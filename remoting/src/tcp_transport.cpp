@@ -172,7 +172,12 @@ class Session final : public std::enable_shared_from_this<Session> {
       fail(r);
     } else {
       const auto* tls = std::get_if<TlsStream>(&stream_);
-      user_->opened(tls != nullptr ? tls->peer_uris() : std::vector<std::string>{});
+      const auto uris = tls != nullptr ? tls->peer_uris() : std::vector<std::string>{};
+      if (tls != nullptr && uris.empty()) {  // a key is no proof where there is TLS
+        fail({.kind = Kind::untrusted, .why = "its certificate names no node"});
+        return;
+      }
+      user_->opened(uris);
       if (user_ != nullptr) read();
     }
   }

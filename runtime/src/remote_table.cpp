@@ -1,5 +1,6 @@
 #include "remote_table.hpp"
 
+#include <new>
 #include <thread>
 #include <utility>
 
@@ -29,7 +30,8 @@ SystemGate* new_gate(RemoteTable* table) {
   return kept().gates.emplace_back(gate);
 }
 Cell* new_stub(SystemGate* gate, std::uint32_t high) {
-  auto* stub = new Cell;
+  constexpr std::align_val_t as_in_a_slab{64};  // an ask slot keeps flags in the lower bits
+  auto* stub = new (as_in_a_slab) Cell;
   stub->gate.store(gate, std::memory_order_release);  // partner: who looks at a ref's gate
   stub->serial = high;
   const std::lock_guard guard(kept().lock);

@@ -27,6 +27,42 @@ class Silent : public Actor<Add, Note> {
   std::vector<troupe::ReplyTo<Sum>> kept_;
 };
 
+/// Says that it is whatever incarnation its node is to claim.
+class Claiming final : public troupe::remoting::Transport {
+ public:
+  Claiming(std::unique_ptr<Transport> inner, std::uint64_t incarnation)
+      : inner_(std::move(inner)), incarnation_(incarnation) {}
+  std::string listen(const std::string& address) override { return inner_->listen(address); }
+  void start(std::function<void(std::unique_ptr<troupe::remoting::Wire>)> accepted,
+             std::function<void()> woken) override {
+    inner_->start(std::move(accepted), std::move(woken));
+  }
+  void stop() override { inner_->stop(); }
+  bool post(std::function<void()> f) override { return inner_->post(std::move(f)); }
+  std::unique_ptr<troupe::remoting::Wire> dial(const std::string& address) override {
+    return inner_->dial(address);
+  }
+  void wake_at(troupe::TimePoint time) override { inner_->wake_at(time); }
+  [[nodiscard]] troupe::TimePoint now() const override { return inner_->now(); }
+  std::uint64_t new_incarnation() override { return incarnation_; }
+
+ private:
+  std::unique_ptr<Transport> inner_;
+  std::uint64_t incarnation_;
+};
+
+/// A node that claims an incarnation.
+struct Claimant {
+  Claimant(Cluster& c, const std::string& name, std::uint64_t incarnation)
+      : system(c.world, {}),
+        node(system, Cluster::options(name),
+             std::make_unique<Claiming>(c.network.transport(), incarnation)) {
+    system.spawn<Silent>({.name = "silent"});
+  }
+  troupe::testkit::TestSystem system;
+  troupe::remoting::Node node;
+};
+
 std::uint64_t refused(Member& member, const std::string& reason) {
   return member.node.status().await().counters.refused[reason];
 }
@@ -68,6 +104,10 @@ TEST_CASE("section 7: refs that name actors and nodes beyond all measure are no 
   using troupe::codec::CodecError;
   REQUIRE_NOTHROW(hub->find({5, std::uint64_t{1} << 40, "b:1"}));
   REQUIRE_THROWS_AS(hub->find({5, (std::uint64_t{1} << 40) + 1, "b:1"}), CodecError);
+  for (std::uint64_t high = 0; high < 64; ++high) {  // an ask slot keeps flags in the lower bits
+    const auto actor = hub->find({5, high << 32 | 1, "b:1"});
+    REQUIRE(reinterpret_cast<std::uintptr_t>(actor.cell) % 64 == 0);
+  }
   constexpr std::uint64_t peers_max = 10'000;
   for (std::uint64_t node = 1'001; node < 1'000 + peers_max; ++node)
     static_cast<void>(hub->find({node, 1, "b:1"}));
@@ -110,6 +150,46 @@ TEST_CASE("section 3: a node does not take the address of another one that is he
     auto ask = silent.ask(Add{1}, 1h);
     silent.tell(Note{});
     REQUIRE(ask.await() == Sum{7});
+    REQUIRE(a.node.status().await().counters.lost == 0);
+  });
+}
+
+TEST_CASE("SEC6 a node can't be the incarnation that another one is", "[remoting]") {
+  on_clusters([](Cluster& cluster) {
+    auto& a = cluster.start("a");
+    auto& b = cluster.start("b");
+    a.system.spawn<Silent>({.name = "silent"});
+    b.system.spawn<Silent>({.name = "silent"});
+    const auto silent = a.node.resolve<Silent>("troupe://b:1/silent").await();
+    auto ask = silent.ask(Add{1}, 1h);
+    for (const auto incarnation :
+         {b.node.status().await().incarnation, a.node.status().await().incarnation}) {
+      Claimant c{cluster, "c", incarnation};
+      REQUIRE_FALSE(c.node.resolve<Silent>("troupe://a:1/silent").try_await());
+      REQUIRE_FALSE(a.node.resolve<Silent>("troupe://c:1/silent").try_await());
+    }
+    REQUIRE(refused(a, "identity") >= 2);
+    silent.tell(Note{});
+    REQUIRE(ask.await() == Sum{7});
+    REQUIRE(a.node.status().await().counters.lost == 0);
+  });
+}
+
+TEST_CASE("SEC6 what a ref says of a node does not count once that node is met", "[remoting]") {
+  on_clusters([](Cluster& cluster) {
+    constexpr std::uint64_t incarnation = 1'000;
+    auto& a = cluster.start("a");
+    const troupe::Ref<Silent> forged{
+        troupe::detail::ref_names(a.system)->find({incarnation, 1, "elsewhere:1"})};
+    forged.tell(Note{});
+    Claimant v{cluster, "v", incarnation};
+    const auto silent = a.node.resolve<Silent>("troupe://v:1/silent").await();
+    for (int i = 0; i < 3; ++i) {
+      auto ask = silent.ask(Add{1}, 1h);
+      silent.tell(Note{});
+      REQUIRE(ask.await() == Sum{7});
+      cluster.advance(3s);  // by then the forged ref's address is given up
+    }
     REQUIRE(a.node.status().await().counters.lost == 0);
   });
 }

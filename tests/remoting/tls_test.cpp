@@ -176,6 +176,7 @@ std::vector<Wrong> wrong_certificates() {
        of_b([](NodeTerms& t) { t.cluster = "other"; })},
       {"another cluster's, which says so", "wrong_cluster", "belongs to cluster \"other\"",
        of_b([](NodeTerms& t) { t.cluster = "other"; }), "other"},
+      {"nobody's", "tls", "names no node", of_b([](NodeTerms& t) { t.names_it = false; })},
       {"another node's", "identity", "is not for troupe://shop/b",
        of_b([](NodeTerms& t) { t.node = "c"; })},
   };

@@ -48,6 +48,7 @@ with tempfile.TemporaryDirectory() as folder:
     for args, says in (
         (("init", "pki", "--cluster", "shop"), "there is an authority in pki"),
         (("init", "other", "--cluster", "a/b"), '"a/b" can\'t be the name of a cluster'),
+        (("init", "other", "--cluster", "a" * 55), "write up to 54 letters"),
         (("issue", "pki", "a,URI:troupe://shop/b"), "can't be the name of a node"),
         (("issue", "pki", "authority"), 'a node can\'t be named "authority"'),
         (("issue", "nowhere", "a"), "can't read nowhere/authority.pem: No such file"),
@@ -56,6 +57,7 @@ with tempfile.TemporaryDirectory() as folder:
     ):
         refused = cert(*args)
         expect(refused.returncode == 2 and says in refused.stderr and not refused.stdout, f"{args}: {refused}")
+    expect(cert("init", "long", "--cluster", "a" * 54).returncode == 0, "a name of 54 letters")
     expect(not os.path.exists(os.path.join(folder, "other")), "nothing is made for a wrong name")
     with open(os.path.join(folder, "pki", "authority.key"), "w", encoding="utf-8") as f:
         f.write("no key\n")

@@ -37,15 +37,18 @@ void check(bool is_fine, const char* what) {
   if (!is_fine) fail(std::string("OpenSSL can't ") + what);
 }
 
+/// What follows a cluster's name in the common name of its authority.
+constexpr std::string_view of_authority = " authority";
+
 const std::string& checked_name(const std::string& name, const char* of_what) {
-  constexpr std::size_t name_bytes_max = 64;  // a certificate's common name has no more
+  constexpr std::size_t name_bytes_max = 64 - of_authority.size();  // RFC 5280: ub-common-name
   const bool is_fine = std::all_of(name.begin(), name.end(), [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
            c == '_' || c == '.';
   });
   if (name.empty() || name.size() > name_bytes_max || !is_fine || name.front() == '.')
-    throw BadCertificates("\"" + name + "\" can't be the name of a " + of_what +
-                          ": write up to 64 letters, digits, '-', '_' and '.'");
+    throw BadCertificates("\"" + name + "\" can't be the name of a " + of_what + ": write up to " +
+                          std::to_string(name_bytes_max) + " letters, digits, '-', '_' and '.'");
   return name;
 }
 
@@ -92,7 +95,7 @@ CertificatePtr new_certificate(EVP_PKEY* key, const std::string& common_name,
   check(X509_NAME_add_entry_by_txt(X509_get_subject_name(c), "CN", MBSTRING_UTF8, text, -1, -1,
                                    0) == 1,
         "name a certificate");
-  add_extension(c, c, NID_subject_alt_name, ("URI:" + uri).c_str());
+  if (!uri.empty()) add_extension(c, c, NID_subject_alt_name, ("URI:" + uri).c_str());
   return made;
 }
 
@@ -159,7 +162,7 @@ void write_credentials(const Credentials& credentials, const path& directory,
 Authority::Authority(const std::string& cluster, const Validity& validity)
     : cluster_(checked_name(cluster, "cluster")) {
   own_.key = new_key();
-  own_.certificate = new_certificate(own_.key.get(), cluster + " authority",
+  own_.certificate = new_certificate(own_.key.get(), cluster + std::string(of_authority),
                                      std::string(scheme) + cluster, validity);
   X509* const c = own_.certificate.get();
   check(X509_set_issuer_name(c, X509_get_subject_name(c)) == 1, "name an issuer");
@@ -202,7 +205,8 @@ Credentials Authority::issue(const NodeTerms& terms) const {
   const std::string uri = std::string(scheme) + checked_name(terms.cluster, "cluster") + "/" + node;
   Credentials made;
   made.key = new_key();
-  made.certificate = new_certificate(made.key.get(), node, uri, terms.validity);
+  made.certificate =
+      new_certificate(made.key.get(), node, terms.names_it ? uri : "", terms.validity);
   X509* const c = made.certificate.get();
   X509* const own = own_.certificate.get();
   check(X509_set_issuer_name(c, X509_get_subject_name(own)) == 1, "name an issuer");

@@ -37,6 +37,7 @@ struct NodeTerms {
   Validity validity;
   bool is_for_servers = true;
   bool is_for_clients = true;
+  bool names_it = true;  ///< false: as the certificates of others are, which no node takes
 };
 
 /// Who vouches for the nodes of one cluster. Thread safety: a value.
