@@ -13,7 +13,8 @@ std::string bits(const Field& f) {
   return f.default_bits == 0 ? "" : ", " + number(f.default_bits) + "u";
 }
 bool is_left_out_when_empty(const Field& f) {
-  return f.type.kind != Kind::structure && f.type.kind != Kind::ref && f.default_text.empty();
+  const bool is_plain_struct = f.type.kind == Kind::structure && !f.type.is_shared;
+  return !is_plain_struct && f.type.kind != Kind::ref && f.default_text.empty();
 }
 
 /// Prints, for each field, what a struct's three functions do about it.

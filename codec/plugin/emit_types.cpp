@@ -30,6 +30,7 @@ class TypesEmitter {
       t_.line("#include <" + std::string{header} + ">");
     t_.line();
     t_.line("#include <troupe/codec/codec.hpp>");
+    if (model_.has_shared) t_.line("#include <troupe/codec/shared.hpp>");
     t_.line("#include <troupe/runtime/protocol.hpp>");
     if (model_.has_refs) t_.line("#include <troupe/runtime/ref.hpp>");
     if (!model_.imports.empty()) t_.line();
@@ -168,7 +169,8 @@ class TypesEmitter {
   [[nodiscard]] std::string member(const Field& f) const { return member(f, f.name); }
   [[nodiscard]] std::string member(const Field& f, const std::string& name) const {
     if (f.group != nullptr) return f.group->type_name + " " + name + "{};";
-    const std::string own = spelled(f.type.cpp());
+    const std::string value = spelled(f.type.cpp());
+    const std::string own = f.type.is_shared ? "troupe::codec::Shared<" + value + ">" : value;
     const std::string type = f.is_optional ? "std::optional<" + own + ">" : own;
     if (!f.default_value.empty()) return type + " " + name + " = " + spelled(f.default_value) + ";";
     const Type* element = &f.type;

@@ -58,6 +58,7 @@ struct Type {
   std::uint64_t id = 0;           ///< of a structure, an enumeration, a ref's protocol
   std::string name;               ///< of the same, in C++
   std::unique_ptr<Type> element;  ///< of a list
+  bool is_shared = false;         ///< of a structure
 
   [[nodiscard]] bool is_pointer() const noexcept { return kind >= Kind::text; }
   [[nodiscard]] std::uint32_t bits() const noexcept;  ///< in the data section; 0: nothing there
@@ -145,6 +146,7 @@ struct Model {
   std::vector<std::uint64_t> ahead;  ///< structs that are used before they are complete
   std::vector<Constant> constants;
   bool has_refs = false;
+  bool has_shared = false;
   std::vector<std::unique_ptr<Struct>> structs;  ///< of imported files too
   std::vector<std::unique_ptr<Enum>> enums;
 

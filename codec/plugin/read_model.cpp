@@ -163,6 +163,7 @@ class ModelReader {
     const std::uint64_t id = request_.find(name, s.id);
     if (id == 0 || request_.node(id).isConst())
       throw SchemaError(s.schema_name, "there is no type `" + name + "` to reply with");
+    s.has_plain_reply = request_.node(id).isEnum();
     want(id);
     s.mentioned.push_back(id);
     return request_.cpp_name(id);
@@ -224,11 +225,17 @@ class ModelReader {
       field.offset = f.getSlot().getOffset();
       read_default(field, f.getSlot(), where);
     }
+    if (annotation(f, shared_annotation)) share(field, where);
     if (field.is_optional && (field.group != nullptr || !field.type.is_pointer()))
       throw SchemaError(where,
                         "only a Text, a Data, a list or a struct can be missing: make it a "
                         "union with a Void");
     return field;
+  }
+
+  void share(Field& field, const std::string& where) {
+    if (field.type.kind != Kind::structure) throw SchemaError(where, "only a struct can be shared");
+    field.type.is_shared = model_.has_shared = true;
   }
 
   void read_default(Field& field, capnp::schema::Field::Slot::Reader slot,

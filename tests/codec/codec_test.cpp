@@ -197,3 +197,29 @@ TEST_CASE("actors take generated messages, and refs name their protocol", "[code
   desk.ask(Cancel{}).await();
   REQUIRE(desk.ask(CountOrders{}).await() == 1);
 }
+
+TEST_CASE("a shared struct is copied by nobody, and by value on the wire", "[codec]") {
+  const troupe::codec::Shared<Order> order(large_order());
+  const NextStep first{.order = order, .gift = std::nullopt};
+  const NextStep second = first;
+  REQUIRE(&*first.order == &*second.order);
+  REQUIRE(second.order->id == "a-1");
+  check_round_trip(first);
+  check_round_trip(NextStep{});
+  check_round_trip(NextStep{order, troupe::codec::Shared(Order::Address{"Elm Street", 1428})});
+  REQUIRE(decode<NextStep>(encode(first)).order == order);  // by value
+  REQUIRE(NextStep{}.order == troupe::codec::Shared(Order{}));
+  REQUIRE(NextStep{}.order->currency == "EUR");
+  REQUIRE(to_string(NextStep{.order = troupe::codec::Shared(Order{.id = "b"})})
+              .starts_with("NextStep{.order = Order{.id = \"b\""));
+}
+
+TEST_CASE("a reply may be an enumeration", "[codec]") {
+  STATIC_REQUIRE(std::is_same_v<NextStep::Reply, Step>);
+  std::vector<Word> words(NextStep::troupe_reply_codec.words(nullptr));
+  const Step step = Step::reserve_stock;
+  NextStep::troupe_reply_codec.write(&step, words);
+  Step read{};
+  NextStep::troupe_reply_codec.read(&read, words, nullptr);
+  REQUIRE(read == Step::reserve_stock);
+}

@@ -100,6 +100,12 @@ struct Cancel $Troupe.reply("Void") {
 }
 struct CountOrders $Troupe.reply("UInt64") {}
 
+struct NextStep $Troupe.reply("Step") {
+  # What is to be done for an order that many messages have in common.
+  order @0 :Order $Troupe.shared;
+  gift @1 :Order.Address $Troupe.shared $Troupe.optional;
+}
+
 struct OrderDesk $Troupe.protocol(["Order", "Cancel", "CountOrders"]) {
   # Takes orders.
 }

@@ -14,6 +14,10 @@ annotation protocol @0xbc636b2fb64d1bad (struct) :List(Text);
 annotation optional @0x9e49eabe41922159 (field) :Void;
 # The field may be missing: a std::optional. For pointers: Text, Data, lists and structs.
 
+annotation shared @0xa6d1c5f7e2b94c37 (field) :Void;
+# The field, a struct, is never changed once the message is made: a troupe::codec::Shared<T>, which copies of the message have in
+# common. On the wire nothing differs.
+
 struct Ref @0xd1b8b3f6a57c20e9 (Protocol) {
   # Names an actor that takes the messages of a protocol: `desk @3 :Troupe.Ref(OrderDesk)` is a troupe::Ref<OrderDesk>. It stays
   # valid outside of its process; one of zeros names nobody.

@@ -15,6 +15,7 @@
 
 #include <capnp/any.h>  // lint:allow(foreign_type) generated sources include this, users do not
 #include <troupe/codec/codec.hpp>
+#include <troupe/codec/shared.hpp>
 
 namespace troupe::codec {
 
@@ -94,6 +95,10 @@ template <Laid S>
 std::size_t words_of(const S& s) {
   return Layout<S>::data_words + Layout<S>::pointers + Layout<S>::extra_words(s);
 }
+template <Laid S>
+std::size_t words_of(const Shared<S>& shared) {
+  return words_of(*shared);
+}
 template <class T>
 std::size_t words_of(const std::vector<T>& list) {
   if constexpr (std::is_same_v<T, bool>) {
@@ -144,6 +149,10 @@ Word* put_pointer(Word* pointer, Word* free, const S& s) {
   const bool is_empty = L::data_words + L::pointers == 0;  // -1 tells it from a null pointer
   *pointer = struct_pointer(is_empty ? -1 : free - pointer - 1, L::data_words, L::pointers);
   return L::write(s, free, free + L::data_words + L::pointers);
+}
+template <Laid S>
+Word* put_pointer(Word* pointer, Word* free, const Shared<S>& shared) {
+  return put_pointer(pointer, free, *shared);
 }
 template <class T>
 Word* put_pointer(Word* pointer, Word* free, const std::vector<T>& list) {
@@ -236,6 +245,13 @@ inline void read_pointer(const Pointer& p, std::vector<std::byte>& data) {
 template <Laid S>
 void read_pointer(const Pointer& p, S& s) {
   if (!p.to.isNull()) Layout<S>::read(s, Body{p.to.getAs<capnp::AnyStruct>(), p.refs});
+}
+template <Laid S>
+void read_pointer(const Pointer& p, Shared<S>& shared) {
+  if (p.to.isNull()) return;
+  S value;
+  read_pointer(p, value);
+  shared = Shared<S>(std::move(value));
 }
 template <class T>
 void read_pointer(const Pointer& p, std::vector<T>& list) {

@@ -9,6 +9,8 @@
 #include <variant>
 #include <vector>
 
+#include <troupe/codec/shared.hpp>
+
 namespace troupe::codec {
 
 /// In quotes, with escapes.
@@ -23,6 +25,10 @@ template <class T>
 void print_value(std::string& out, const std::optional<T>& value);
 template <class T>
 void print_value(std::string& out, const std::vector<T>& list);
+template <class T>
+void print_value(std::string& out, const Shared<T>& value) {
+  out += to_string(*value);
+}
 /// Numbers, and what has a to_string beside it.
 template <class T>
 requires std::is_arithmetic_v<T> || std::is_enum_v<T> || std::is_class_v<T>
