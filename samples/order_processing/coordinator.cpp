@@ -2,13 +2,19 @@
 
 #include <algorithm>
 #include <chrono>
-#include <string>
+#include <utility>
 
 namespace orders {
+
+using troupe::AskErrorKind;
 
 namespace {
 
 using namespace std::chrono_literals;
+
+/// Between attempts to place a processor; doubled each time.
+constexpr troupe::Duration backoff_min = 100ms;
+constexpr unsigned doublings_max = 5;
 
 /// The batch's asker is answered when its last order lets go of this.
 struct BatchUnderWay {
@@ -17,6 +23,10 @@ struct BatchUnderWay {
   std::size_t left = 0;
 };
 
+bool may_still_run(AskErrorKind failure) {
+  return failure == AskErrorKind::timeout || failure == AskErrorKind::no_connection;
+}
+
 }  // namespace
 
 struct Assignment {
@@ -24,30 +34,104 @@ struct Assignment {
   std::shared_ptr<BatchUnderWay> batch;
   std::uint32_t attempt = 0;
   std::size_t processor = 0;
-  bool may_still_run =
-      false;  ///< an attempt timed out: it may ask for its steps yet, so its keys are kept
+  troupe::Ref<Processing> asked;
+  /// An attempt has an unknown outcome: it may ask for its steps yet, so its keys are kept.
+  bool may_still_run = false;
 };
 
-// Injected crashes come by the thousand and are each independent of the last, so the window is wide
-// open: what it is to catch is a processor that can't start at all, which fails far more often than
-// this in a second.
 Coordinator::Coordinator(Settings settings, troupe::Ref<PaymentApi> payments,
-                         troupe::Ref<InventoryApi> inventory)
-    : Supervisor{{.strategy = troupe::one_for_one, .restarts_max = 100'000, .within = 1s}},
-      settings_(settings),
+                         troupe::Ref<InventoryApi> inventory, troupe::remoting::Node* node)
+    : Supervisor{restarts_of_processors()},
+      settings_(std::move(settings)),
+      terms_{payments, inventory, settings_.crash_rate, settings_.seed},
       payments_(payments),
-      inventory_(inventory) {}
+      inventory_(inventory),
+      node_(node) {}
+
+// ---- processors
 
 void Coordinator::on_start() {
   statistics_.processors.resize(settings_.processors);
-  load_.assign(settings_.processors, 0);
+  processors_.resize(settings_.processors);
   for (std::size_t i = 0; i < settings_.processors; ++i) {
-    processors_.push_back(start_child<OrderProcessor>({.id = "processor-" + std::to_string(i)},
-                                                      payments_, inventory_, settings_.crash_rate,
-                                                      settings_.seed));
-    monitor(processors_.back(), troupe::each_incarnation);
+    if (is_local()) {
+      processors_[i].ref =
+          start_child<OrderProcessor>({.id = "processor-" + std::to_string(i)}, terms_);
+      monitor(processors_[i].ref, troupe::each_incarnation);
+    } else {
+      processors_[i].node = i % settings_.nodes.size();
+      place(i);
+    }
+  }
+  await_processors();
+}
+
+bool Coordinator::has_processor() const {
+  return std::any_of(processors_.begin(), processors_.end(),
+                     [](const Processor& p) { return p.ref != troupe::Ref<Processing>{}; });
+}
+
+void Coordinator::await_processors() {
+  if (!has_processor()) start_timer("patience", settings_.patience, GiveUp{});
+}
+
+void Coordinator::place(std::size_t processor) {
+  const std::string& node = settings_.nodes[processors_[processor].node];
+  auto placed = node_->spawn_on<Processing>(
+      {.node = "troupe://" + node, .factory = "processor", .parent = self()},
+      PlaceProcessor{terms_, static_cast<std::uint32_t>(processor), self()}, 10s);
+  pipe_to_self(std::move(placed),
+               [processor](troupe::Result<troupe::Ref<Processing>, troupe::AskError> result) {
+                 return Placed{processor, std::move(result)};
+               });
+}
+
+void Coordinator::receive(const Placed& m) {
+  Processor& p = processors_[m.processor];
+  std::string& node = statistics_.processors[m.processor].node;
+  if (m.result) {
+    p.ref = *m.result;
+    p.failures = 0;
+    node = settings_.nodes[p.node];
+    monitor(p.ref);
+    has_given_up_ = false;
+    cancel_timer("patience");
+    hand_out();
+    return;
+  }
+  log().warning("processor " + std::to_string(m.processor) + " can't be placed on " +
+                settings_.nodes[p.node] + ": " + m.result.error().what);
+  p.node = (p.node + 1) % settings_.nodes.size();
+  const auto wait = backoff_min * (1u << std::min(p.failures++, doublings_max));
+  start_timer(m.processor, wait, Place{m.processor});
+}
+
+/// It is placed anew: where it was, or where the next node is when that one is lost.
+void Coordinator::lost(std::size_t processor, const std::string& why) {
+  Processor& p = processors_[processor];
+  const std::string gone_from = settings_.nodes[p.node];
+  p.ref = {};
+  p.node = (p.node + 1) % settings_.nodes.size();
+  ++statistics_.processors[processor].restarts;
+  log().warning("processor " + std::to_string(processor) + " on " + gone_from + " is lost (" + why +
+                "): it goes to " + settings_.nodes[p.node]);
+  place(processor);
+  await_processors();
+}
+
+void Coordinator::receive(const Crashed& m) {
+  if (m.processor < processors_.size()) ++statistics_.processors[m.processor].restarts;
+}
+
+void Coordinator::receive(const troupe::Down& m) {
+  for (std::size_t i = 0; i < processors_.size(); ++i) {
+    if (processors_[i].ref != m.who) continue;
+    if (m.restarted) ++statistics_.processors[i].restarts;
+    if (!m.restarted && !is_local()) lost(i, m.why.to_string());
   }
 }
+
+// ---- orders
 
 void Coordinator::receive(Batch&& m, troupe::ReplyTo<void> done) {
   auto batch = std::make_shared<BatchUnderWay>(std::move(done));
@@ -62,42 +146,85 @@ void Coordinator::receive(Batch&& m, troupe::ReplyTo<void> done) {
   }
 }
 
+/// One that has room; processors_.size(): none has.
 std::size_t Coordinator::choose() {
-  if (settings_.route == Route::round_robin) return next_++ % processors_.size();
-  return static_cast<std::size_t>(std::min_element(load_.begin(), load_.end()) - load_.begin());
+  const std::size_t count = processors_.size();
+  std::size_t chosen = count;
+  for (std::size_t tried = 0; tried < count; ++tried) {
+    const std::size_t i = (next_ + tried) % count;
+    const bool is_there = processors_[i].ref != troupe::Ref<Processing>{};
+    if (!is_there || (!is_local() && processors_[i].load >= window)) continue;
+    if (settings_.route == Route::round_robin) {
+      next_ = i + 1;
+      return i;
+    }
+    if (chosen == count || processors_[i].load < processors_[chosen].load) chosen = i;
+  }
+  return chosen;
 }
 
 void Coordinator::assign(const std::shared_ptr<Assignment>& assignment) {
-  assignment->processor = choose();
-  ++load_[assignment->processor];
-  auto outcome =
-      processors_[assignment->processor].ask(Process{assignment->order, assignment->attempt}, 30s);
-  pipe_to_self(std::move(outcome), [assignment](troupe::Result<Outcome, troupe::AskError> result) {
-    return Finished{assignment, std::move(result)};
-  });
+  if (has_given_up_) return fail(assignment);
+  waiting_.push_back(assignment);
+  hand_out();
+}
+
+void Coordinator::hand_out() {
+  while (!waiting_.empty()) {
+    const std::size_t chosen = choose();
+    if (chosen == processors_.size()) return;
+    const auto assignment = std::move(waiting_.front());
+    waiting_.pop_front();
+    Processor& p = processors_[chosen];
+    ++p.load;
+    assignment->processor = chosen;
+    assignment->asked = p.ref;
+    auto outcome = p.ref.ask(Process{assignment->order, assignment->attempt}, 30s);
+    pipe_to_self(std::move(outcome),
+                 [assignment](troupe::Result<Outcome, troupe::AskError> result) {
+                   return Finished{assignment, std::move(result)};
+                 });
+  }
 }
 
 void Coordinator::receive(Finished&& m) {
   Assignment& a = *m.assignment;
-  --load_[a.processor];
+  Processor& p = processors_[a.processor];
+  --p.load;
   if (m.result) {
     settle(a, *m.result);
+    hand_out();
     return;
   }
-  if (m.result.error().kind == troupe::AskErrorKind::timeout) a.may_still_run = true;
+  const troupe::AskError& error = m.result.error();
+  if (may_still_run(error.kind)) a.may_still_run = true;
+  const bool is_first_to_hear = error.kind == AskErrorKind::no_connection && p.ref == a.asked;
+  if (is_first_to_hear) lost(a.processor, error.what);
   if (++a.attempt < attempts_max) {  // every step is idempotent: again
     assign(m.assignment);
-    return;
+  } else {
+    fail(m.assignment);
   }
-  payments_.tell(Refund{a.order});  // nothing may stay of an order that failed for good
-  inventory_.tell(PutBack{a.order});
-  settle(a, Outcome::error);
+}
+
+void Coordinator::receive(const GiveUp&) {
+  log().error("no node can be reached: orders end as errors until one is");
+  has_given_up_ = true;
+  for (auto& assignment : std::exchange(waiting_, {})) fail(assignment);
+}
+
+/// Nothing may stay of an order that failed for good.
+void Coordinator::fail(const std::shared_ptr<Assignment>& assignment) {
+  payments_.tell(Refund{assignment->order});
+  inventory_.tell(PutBack{assignment->order});
+  settle(*assignment, Outcome::error);
 }
 
 void Coordinator::settle(const Assignment& a, Outcome outcome) {
   ++statistics_.outcomes[static_cast<std::size_t>(outcome)];
   ProcessorStatistics& p = statistics_.processors[a.processor];
-  ++p.orders_processed;
+  const bool was_handed_out = a.asked != troupe::Ref<Processing>{};
+  if (was_handed_out) ++p.orders_processed;
   if (outcome == Outcome::success) {
     p.revenue += a.order->total;
     statistics_.revenue += a.order->total;
@@ -108,13 +235,6 @@ void Coordinator::settle(const Assignment& a, Outcome outcome) {
     inventory_.tell(Forget{a.order});
   }
   if (--a.batch->left == 0) a.batch->done();
-}
-
-void Coordinator::receive(const troupe::Down& m) {
-  if (!m.restarted) return;
-  for (std::size_t i = 0; i < processors_.size(); ++i) {
-    if (processors_[i] == m.who) ++statistics_.processors[i].restarts;
-  }
 }
 
 }  // namespace orders

@@ -1,12 +1,16 @@
-// The coordinator: supervises the processors, hands orders out, hands them out again when a
-// processor fails, and keeps the statistics (what a crashing child keeps is lost).
+// The coordinator: has processors, here or on other nodes, hands orders out, hands them out again
+// when a processor fails or its node is lost, and keeps the statistics (what a crashing child keeps
+// is lost).
 #pragma once
 
 #include <array>
 #include <cstdint>
+#include <deque>
 #include <memory>
+#include <string>
 #include <vector>
 
+#include <troupe/remoting/node.hpp>
 #include <troupe/supervision/supervisor.hpp>
 
 #include "processor.hpp"
@@ -20,6 +24,10 @@ struct Settings {
   Route route = Route::round_robin;
   double crash_rate = 0;
   std::uint64_t seed = 1;
+  /// Addresses of the nodes that processors run on; empty: they run here.
+  std::vector<std::string> nodes = {};
+  /// So long orders wait where no node can be reached, before they end as errors.
+  troupe::Duration patience = std::chrono::seconds(30);
 };
 
 /// Orders to process. Answered when each has its outcome.
@@ -31,6 +39,7 @@ struct ProcessorStatistics {
   std::uint64_t orders_processed = 0;
   Cents revenue = 0;
   std::uint64_t restarts = 0;
+  std::string node;  ///< the address of the one it was on last; empty: here
 };
 struct Statistics {
   std::vector<ProcessorStatistics> processors;
@@ -50,29 +59,64 @@ struct Finished {
   std::shared_ptr<Assignment> assignment;
   troupe::Result<Outcome, troupe::AskError> result;
 };
+/// A processor on another node is to be had, and what came of that.
+struct Place {
+  std::size_t processor;
+};
+struct Placed {
+  std::size_t processor;
+  troupe::Result<troupe::Ref<Processing>, troupe::AskError> result;
+};
+/// There was no processor for as long as patience lasts.
+struct GiveUp {};
 
-class Coordinator : public troupe::Supervisor<CoordinatorApi, troupe::Private<Finished>> {
+/// `node` is needed where the settings name other nodes; it outlives the actor.
+class Coordinator : public troupe::Supervisor<CoordinatorApi, Crashed,
+                                              troupe::Private<Finished, Place, Placed, GiveUp>> {
  public:
   Coordinator(Settings settings, troupe::Ref<PaymentApi> payments,
-              troupe::Ref<InventoryApi> inventory);
+              troupe::Ref<InventoryApi> inventory, troupe::remoting::Node* node = nullptr);
   void on_start() override;
   void receive(Batch&& m, troupe::ReplyTo<void> done);
   void receive(Finished&& m);
+  void receive(const Place& m) { place(m.processor); }
+  void receive(const Placed& m);
+  void receive(const GiveUp&);
+  void receive(const Crashed& m);
   void receive(const troupe::Down& m);
   Statistics receive(const GetStatistics&) const { return statistics_; }
 
  private:
+  struct Processor {
+    troupe::Ref<Processing> ref;  ///< empty: it is on its way
+    std::size_t node = 0;         ///< of Settings::nodes
+    std::size_t load = 0;         ///< orders with it
+    unsigned failures = 0;        ///< in a row, to be placed
+  };
   static constexpr std::uint32_t attempts_max = 10;
+
+  /// With one on another node: enough that it never waits, and what is lost with it is little.
+  static constexpr std::size_t window = 32;
+  [[nodiscard]] bool is_local() const { return settings_.nodes.empty(); }
+  void place(std::size_t processor);
+  void lost(std::size_t processor, const std::string& why);
+  [[nodiscard]] bool has_processor() const;
+  void await_processors();
   void assign(const std::shared_ptr<Assignment>& assignment);
-  std::size_t choose();
+  void hand_out();
+  [[nodiscard]] std::size_t choose();
+  void fail(const std::shared_ptr<Assignment>& assignment);
   void settle(const Assignment& assignment, Outcome outcome);
 
   Settings settings_;
+  ProcessorTerms terms_;
   troupe::Ref<PaymentApi> payments_;
   troupe::Ref<InventoryApi> inventory_;
-  std::vector<troupe::Ref<OrderProcessor>> processors_;
-  std::vector<std::size_t> load_;  ///< orders with each processor
+  troupe::remoting::Node* node_;
+  std::vector<Processor> processors_;
   std::size_t next_ = 0;
+  std::deque<std::shared_ptr<Assignment>> waiting_;  ///< for a processor with room
+  bool has_given_up_ = false;
   Statistics statistics_;
 };
 

@@ -1,33 +1,20 @@
 // An order, and how it can end.
 #pragma once
 
-#include <cstdint>
-#include <memory>
-#include <string>
-#include <vector>
+#include <array>
+#include <cstddef>
+
+#include <troupe/codec/shared.hpp>
 
 #include "money.hpp"
+#include "orders.capnp.hpp"
 
 namespace orders {
 
-struct Item {
-  std::string product;
-  std::int64_t quantity = 0;
-};
+using OrderPtr = troupe::codec::Shared<Order>;
 
-struct Order {
-  std::string id;
-  std::string user_id;
-  std::vector<Item> items;
-  Cents total = 0;
-  std::string timestamp;
-};
-using OrderPtr =
-    std::shared_ptr<const Order>;  // never changed once read, so that it can be handed out again
-
-enum class Outcome : std::uint8_t { success, rejected, payment_failed, out_of_stock, error };
 inline constexpr std::size_t outcome_count = 5;
-inline constexpr const char* outcome_names[outcome_count] = {
+inline constexpr std::array<const char*, outcome_count> outcome_names{
     "success", "rejected", "payment_failed", "out_of_stock", "error"};
 
 }  // namespace orders

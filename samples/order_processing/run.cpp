@@ -51,7 +51,7 @@ class Feeder {
       return;
     } else if (auto order = parse_order(text, why)) {
       if (ids_.insert(order->id)) {
-        batch_.orders.push_back(std::make_shared<const Order>(std::move(*order)));
+        batch_.orders.emplace_back(std::move(*order));
         if (batch_.orders.size() == batch_orders) flush();
         return;
       }
@@ -62,7 +62,10 @@ class Feeder {
   }
   void flush() {
     if (batch_.orders.empty()) return;
-    under_way_.push_back(coordinator_.ask(std::move(batch_), troupe::no_timeout));
+    std::vector<OrderPtr> orders = batch_.orders;
+    submitted += orders.size();
+    under_way_.push_back(
+        {std::move(orders), coordinator_.ask(std::move(batch_), troupe::no_timeout)});
     batch_ = {};
     batch_.orders.reserve(batch_orders);
     if (under_way_.size() >= batches_under_way_max) finish_one();
@@ -71,25 +74,52 @@ class Feeder {
     flush();
     while (!under_way_.empty()) finish_one();
   }
+  [[nodiscard]] bool has_lost_coordinator() const { return !unknown.empty(); }
+
   std::uint64_t malformed = 0;
+  std::uint64_t submitted = 0;
+  std::vector<std::string> unknown;  ///< ids of the orders that went down with the coordinator
 
  private:
+  struct UnderWay {
+    std::vector<OrderPtr> orders;
+    troupe::Ask<void> done;
+  };
   void finish_one() {
-    under_way_.front().await();
+    UnderWay first = std::move(under_way_.front());
     under_way_.pop_front();
+    if (first.done.try_await()) return;
+    for (const OrderPtr& order : first.orders) unknown.push_back(order->id);
   }
   troupe::Ref<CoordinatorApi> coordinator_;
   const std::function<void(const std::string&)>& complain_;
   IdSet ids_;
   Batch batch_;
-  std::deque<troupe::Ask<void>> under_way_;
+  std::deque<UnderWay> under_way_;
 };
+
+/// Their names in place of their addresses.
+void name_nodes(Statistics& statistics, troupe::remoting::Node& node) {
+  const auto known = node.status().await().peers;
+  for (ProcessorStatistics& p : statistics.processors) {
+    const auto is_there = [&](const auto& peer) { return peer.address == p.node; };
+    const auto found = std::find_if(known.begin(), known.end(), is_there);
+    if (found != known.end() && !found->name.empty()) p.node = found->name;
+  }
+}
+
+std::string node_of(const ProcessorStatistics& p) {
+  return p.node.empty() ? "local" : p.node;
+}
+
+}  // namespace
 
 std::vector<std::string> violations_of(const Summary& s) {
   std::vector<std::string> violations;
   const auto check = [&](bool holds, const std::string& what) {
     if (!holds) violations.push_back(what);
   };
+  if (!s.unknown.empty()) return {};  // the statistics are lost with the coordinator
   std::uint64_t ended = 0;
   for (const std::uint64_t n : s.statistics.outcomes) ended += n;
   check(ended == s.statistics.submitted, "submitted orders and outcomes differ");
@@ -101,8 +131,6 @@ std::vector<std::string> violations_of(const Summary& s) {
   return violations;
 }
 
-}  // namespace
-
 Summary run_orders(troupe::System& system, const Options& options, const std::atomic<bool>& stop,
                    const std::function<void(const Progress&)>& progress,
                    const std::function<void(const std::string&)>& complain) {
@@ -112,21 +140,27 @@ Summary run_orders(troupe::System& system, const Options& options, const std::at
                     : system.spawn<Inventory>({.name = "inventory"});
   auto payments = system.spawn<PaymentGateway>({.name = "payments"}, options.decline_rate,
                                                options.settings.seed);
-  auto coordinator =
-      system.spawn<Coordinator>({.name = "orders"}, options.settings, payments, inventory);
+  auto coordinator = system.spawn<Coordinator>({.name = "orders"}, options.settings, payments,
+                                               inventory, options.node);
 
   Summary summary;
   Feeder feeder(coordinator, complain);
   std::string_view line;
   bool too_long = false;
-  for (std::uint64_t number = 1; reader.next(line, too_long, stop); ++number) {
+  for (std::uint64_t number = 1;
+       !feeder.has_lost_coordinator() && reader.next(line, too_long, stop); ++number) {
     feeder.line(number, line, too_long);
     if (number % 1024 == 0) progress({number, reader.bytes_read(), reader.bytes_total()});
   }
   feeder.finish();
   summary.interrupted = stop;
   summary.malformed = feeder.malformed;
-  summary.statistics = coordinator.ask(GetStatistics{}, troupe::no_timeout).await();
+  summary.unknown = std::move(feeder.unknown);
+  if (summary.unknown.empty())
+    summary.statistics = coordinator.ask(GetStatistics{}, troupe::no_timeout).await();
+  summary.statistics.submitted = feeder.submitted;
+  if (options.node != nullptr) name_nodes(summary.statistics, *options.node);
+  system.stop(coordinator).await();  // it uses the node, and its processors are to be gone
   summary.payments = payments.ask(GetPaymentTotals{}, troupe::no_timeout).await();
   summary.stock = inventory.ask(GetStockTotals{}, troupe::no_timeout).await();
   summary.violations = violations_of(summary);
@@ -134,23 +168,29 @@ Summary run_orders(troupe::System& system, const Options& options, const std::at
 }
 
 void print_table(std::ostream& out, const Summary& s) {
-  out << "processor      orders          revenue    restarts\n";
+  out << "processor      orders          revenue    restarts  node\n";
   for (std::size_t i = 0; i < s.statistics.processors.size(); ++i) {
     const ProcessorStatistics& p = s.statistics.processors[i];
     out << std::setw(9) << i << std::setw(12) << p.orders_processed << std::setw(17)
-        << format_money(p.revenue) << std::setw(12) << p.restarts << '\n';
+        << format_money(p.revenue) << std::setw(12) << p.restarts << "  " << node_of(p) << '\n';
   }
   const auto row = [&](const char* name, const std::string& value) {
     out << std::left << std::setw(16) << name << std::right << std::setw(22) << value << '\n';
   };
   out << '\n';
   row("submitted", std::to_string(s.statistics.submitted));
-  for (std::size_t i = 0; i < outcome_count; ++i)
-    row(outcome_names[i], std::to_string(s.statistics.outcomes[i]));
+  if (s.unknown.empty()) {
+    for (std::size_t i = 0; i < outcome_count; ++i)
+      row(outcome_names[i], std::to_string(s.statistics.outcomes[i]));
+  } else {
+    row("ended", std::to_string(s.statistics.submitted - s.unknown.size()));
+    row("unknown", std::to_string(s.unknown.size()));
+  }
   row("malformed", std::to_string(s.malformed));
   row("charged", format_money(s.payments.charged));
   row("refunded", format_money(s.payments.refunded));
-  row("revenue", format_money(s.statistics.revenue));
+  if (s.unknown.empty()) row("revenue", format_money(s.statistics.revenue));
+  for (const std::string& id : s.unknown) out << "UNKNOWN: " << id << '\n';
   for (const std::string& violation : s.violations) out << "VIOLATED: " << violation << '\n';
 }
 
@@ -162,14 +202,21 @@ void print_json(std::ostream& out, const Summary& s) {
     json["processors"].push_back({{"processor_id", i},
                                   {"orders_processed", p.orders_processed},
                                   {"total_revenue", format_money(p.revenue)},
-                                  {"restarts", p.restarts}});
+                                  {"restarts", p.restarts},
+                                  {"node", node_of(p)}});
   }
   json["submitted"] = s.statistics.submitted;
-  for (std::size_t i = 0; i < outcome_count; ++i) json[outcome_names[i]] = s.statistics.outcomes[i];
+  if (s.unknown.empty()) {
+    for (std::size_t i = 0; i < outcome_count; ++i)
+      json[outcome_names[i]] = s.statistics.outcomes[i];
+  } else {
+    json["ended"] = s.statistics.submitted - s.unknown.size();
+    json["unknown"] = s.unknown;
+  }
   json["malformed"] = s.malformed;
   json["charged"] = format_money(s.payments.charged);
   json["refunded"] = format_money(s.payments.refunded);
-  json["revenue"] = format_money(s.statistics.revenue);
+  if (s.unknown.empty()) json["revenue"] = format_money(s.statistics.revenue);
   if (!s.violations.empty()) json["violations"] = s.violations;
   out << json.dump() << '\n';
 }

@@ -19,6 +19,7 @@ struct Options {
   std::string orders;                ///< path, or "-"
   std::optional<std::string> stock;  ///< path
   Settings settings;
+  troupe::remoting::Node* node = nullptr;  ///< where the settings name other nodes
   double decline_rate = 0;
   bool json = false;
   bool deterministic = false;  ///< on the seeded single-thread executor
@@ -31,9 +32,14 @@ struct Summary {
   StockTotals stock;
   std::uint64_t malformed = 0;
   bool interrupted = false;
+  /// The coordinator died: orders that were with it, of whose outcomes nobody knows.
+  std::vector<std::string> unknown;
   /// What does not add up; empty when everything does.
   std::vector<std::string> violations;
 };
+
+/// What of a run does not add up.
+[[nodiscard]] std::vector<std::string> violations_of(const Summary& summary);
 
 struct Progress {
   std::uint64_t lines = 0;

@@ -1,5 +1,7 @@
 #include "services.hpp"
 
+#include <utility>
+
 #include <troupe/runtime/random.hpp>
 
 namespace orders {
@@ -18,9 +20,8 @@ bool PaymentGateway::receive(const Charge& m) {
 }
 
 void PaymentGateway::receive(const Refund& m) {
-  const auto at = steps_.find(m.order->id);
-  if (at == steps_.end() || !at->second.charged || at->second.refunded) return;
-  at->second.refunded = true;
+  Steps& steps = steps_[m.order->id];  // from now on also where it was not charged yet
+  if (std::exchange(steps.refunded, true) || !steps.charged) return;
   totals_.refunded += m.order->total;
 }
 
@@ -55,9 +56,7 @@ bool Inventory::take(const Order& order) {
 }
 
 void Inventory::receive(const PutBack& m) {
-  const auto at = reserved_.find(m.order->id);
-  if (at == reserved_.end() || !at->second) return;
-  at->second = false;
+  if (!std::exchange(reserved_[m.order->id], false)) return;  // nor is it reserved later
   for (const Item& item : m.order->items) {
     if (totals_.is_limited) stock_[item.product] += item.quantity;
     totals_.taken -= item.quantity;

@@ -1,5 +1,5 @@
-// The payment gateway and the inventory: idempotent by order id, so that a step may be asked for
-// again.
+// The payment gateway and the inventory: idempotent by order id and step, so that a step may be
+// asked for again by whoever does not know whether it was done.
 #pragma once
 
 #include <cstdint>
@@ -13,14 +13,6 @@
 
 namespace orders {
 
-struct Charge {
-  OrderPtr order;
-  using Reply = bool;  ///< false: declined
-};
-struct Refund {
-  OrderPtr order;
-  using Reply = void;
-};
 /// The order has its outcome: nobody will ask for it again.
 struct Forget {
   OrderPtr order;
@@ -34,7 +26,8 @@ struct GetPaymentTotals {
 };
 struct PaymentApi : troupe::Protocol<Charge, Refund, Forget, GetPaymentTotals> {};
 
-/// Charges each order at most once and refunds it at most once, however often it is asked. Cards
+/// Charges each order at most once and refunds it at most once, however often it is asked; a charge
+/// that comes after its refund, from a processor that was given up, is declined. Cards
 /// are declined at a given rate, by seed and order id, so that a run can be repeated.
 class PaymentGateway : public troupe::Actor<PaymentApi> {
  public:
@@ -56,10 +49,6 @@ class PaymentGateway : public troupe::Actor<PaymentApi> {
   std::unordered_map<std::string, Steps> steps_;  ///< of orders under way
 };
 
-struct Reserve {
-  OrderPtr order;
-  using Reply = bool;  ///< false: something is out of stock; nothing was taken
-};
 /// Puts back what was reserved for an order that failed after all.
 struct PutBack {
   OrderPtr order;

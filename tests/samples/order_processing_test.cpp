@@ -264,3 +264,38 @@ TEST_CASE("the id set remembers every id and takes none for another", "[samples]
   for (int i = 0; i < 100000; i += 7) REQUIRE_FALSE(ids.insert("order-" + std::to_string(i)));
   REQUIRE(ids.size() == 100000);
 }
+
+TEST_CASE("a step that comes after it was taken back is not done", "[samples]") {
+  troupe::testkit::TestSystem system{1};
+  const orders::OrderPtr order(
+      orders::Order{.id = "o", .user_id = {}, .items = {{"w", 2}}, .total = 100, .timestamp = {}});
+  auto payments = system.spawn<orders::PaymentGateway>(0.0, 1);
+  payments.ask(orders::Refund{order}).await();
+  REQUIRE_FALSE(payments.ask(orders::Charge{order}).await());
+  REQUIRE(payments.ask(orders::GetPaymentTotals{}).await().charged == 0);
+  auto inventory = system.spawn<orders::Inventory>(orders::Stock{{"w", 5}});
+  inventory.ask(orders::PutBack{order}).await();
+  REQUIRE_FALSE(inventory.ask(orders::Reserve{order}).await());
+  REQUIRE(inventory.ask(orders::GetStockTotals{}).await().left == 5);
+}
+
+TEST_CASE("a coordinator that dies: the run ends, and says which orders nobody knows of",
+          "[samples]") {
+  const TemporaryFile file(plain_orders(5000));
+  troupe::testkit::TestSystem system{1};
+  const std::atomic<bool> stop{false};
+  const auto kill = [&system](const orders::Progress& p) {
+    if (p.lines == 2048) system.kill(*system.find<orders::CoordinatorApi>("/orders"));
+  };
+  const auto summary =
+      orders::run_orders(system, {.orders = file.path(), .stock = {}, .settings = {}}, stop, kill,
+                         [](const std::string&) {});
+  REQUIRE(summary.statistics.submitted < 5000);
+  REQUIRE(summary.unknown.size() >= 256);
+  REQUIRE(summary.unknown.size() <= 4 * 256);
+  REQUIRE(summary.unknown.back() == "o" + std::to_string(summary.statistics.submitted - 1));
+  std::ostringstream json;
+  orders::print_json(json, summary);
+  REQUIRE(json.str().find("\"unknown\":[\"o") != std::string::npos);
+  REQUIRE(json.str().find("\"success\"") == std::string::npos);
+}

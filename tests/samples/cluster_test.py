@@ -1,0 +1,136 @@
+#!/usr/bin/env python3
+"""order_processing as real processes: a coordinator and the nodes its processors run on. Usage: cluster_test.py BUILD_DIR"""
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+BUILD = sys.argv[1]
+SOURCE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../samples/order_processing")
+PROGRAM = os.path.join(BUILD, "samples/order_processing/order_processing")
+TROUPE = os.path.join(BUILD, "tools/troupe/troupe")
+ORDERS = 4000
+LINES = subprocess.run([os.path.join(BUILD, "samples/order_processing/make_orders"), str(ORDERS)], capture_output=True, text=True,
+                       check=True).stdout.splitlines(keepends=True)
+
+
+def expect(condition, what):
+    if not condition:
+        sys.exit("FAILED: " + what)
+    print("ok: " + what, flush=True)
+
+
+class Cluster:
+    """Nodes on loopback that have a key file in common; those that are left are killed at the end."""
+
+    def __enter__(self):
+        self.folder = tempfile.TemporaryDirectory()
+        self.processes = []
+        self.key = os.path.join(self.folder.name, "key")
+        with open(os.open(self.key, os.O_WRONLY | os.O_CREAT, 0o600), "wb") as key:
+            key.write(os.urandom(32))
+        return self
+
+    def __exit__(self, *_):
+        for process in self.processes:
+            process.kill()
+            process.wait()
+        self.folder.cleanup()
+
+    def socket(self, name):
+        return os.path.join(self.folder.name, name)
+
+    def node(self, name):
+        process = subprocess.Popen([PROGRAM, "node", "--name", name, "--key-file", self.key, "--admin", self.socket(name)],
+                                   stdout=subprocess.PIPE, text=True)
+        self.processes.append(process)
+        process.address = process.stdout.readline().split()[-1]
+        return process
+
+    def coordinator(self, nodes, *options):
+        process = subprocess.Popen([PROGRAM, "coordinator", "--nodes", ",".join(n.address for n in nodes), "--key-file", self.key,
+                                    "--orders", "-", "--json", "--crash-rate", "0.01", *options],
+                                   stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.processes.append(process)
+        return process
+
+    def has_processors(self, name):
+        listed = subprocess.run([TROUPE, "node", "--socket", self.socket(name), "ps"], capture_output=True, text=True, timeout=30, check=True)
+        return "OrderProcessor" in listed.stdout
+
+    def await_no_processors(self, name):
+        until = time.monotonic() + 60
+        while self.has_processors(name):
+            if time.monotonic() > until:
+                return False
+            time.sleep(0.1)  # lint:allow(sleep) another process is asked again
+        return True
+
+
+def feed(coordinator, lines):
+    coordinator.stdin.write("".join(lines))
+    coordinator.stdin.flush()
+
+
+def is_whole(summary):
+    ends = sum(summary[o] for o in ("success", "rejected", "payment_failed", "out_of_stock", "error"))
+    return summary["submitted"] == ends == ORDERS == summary["success"] and "violations" not in summary
+
+
+demo = subprocess.run([os.path.join(SOURCE, "demo.sh"), BUILD, "--json"], capture_output=True, text=True, timeout=200)
+summary = json.loads(demo.stdout)
+expect(demo.returncode == 0 and summary["success"] == 18500 and summary["out_of_stock"] > 0 and summary["error"] == 0
+       and summary["submitted"] == 20000, "the demo's cluster: every order has its outcome")
+expect(all(p["node"] == "processors-2" for p in summary["processors"]) and "is lost" in demo.stderr,
+       "a node was killed midway, and its processors went to the other")
+
+with Cluster() as c:
+    nodes = [c.node("processors-1"), c.node("processors-2"), c.node("processors-3")]
+    for at, fate in ((1500, signal.SIGKILL), (2500, signal.SIGSTOP)):
+        coordinator = c.coordinator(nodes)
+        feed(coordinator, LINES[:at])
+        victim = nodes.pop(0)
+        victim.send_signal(fate)
+        out, err = coordinator.communicate("".join(LINES[at:]), timeout=120)
+        expect(coordinator.returncode == 0 and is_whole(json.loads(out)),
+               f"{fate.name} of a processors' node near order {at}: each order ends once")
+        victim.send_signal(signal.SIGCONT)
+    expect(c.await_no_processors("processors-2"), "one that was cut off, and comes back, has ended its processors")
+
+    nodes = [c.node("processors-4"), nodes[0]]
+    for fate, code in ((signal.SIGTERM, 3), (signal.SIGKILL, -signal.SIGKILL)):
+        coordinator = c.coordinator(nodes)
+        feed(coordinator, LINES[:3000])
+        coordinator.send_signal(fate)
+        out, err = coordinator.communicate(timeout=60)
+        expect(coordinator.returncode == code, f"{fate.name} of the coordinator: exit code {code}")
+        if fate == signal.SIGTERM:
+            summary = json.loads(out)
+            unknown = summary["unknown"]
+            expect(0 < len(unknown) <= 1024 and summary["ended"] + len(unknown) == summary["submitted"],
+                   f"it says of which orders nobody knows: {len(unknown)} of {summary['submitted']}")
+        expect(c.await_no_processors("processors-4") and c.await_no_processors("processors-3"), "its processors end with it")
+    coordinator = c.coordinator(nodes)
+    out, err = coordinator.communicate("".join(LINES), timeout=120)
+    expect(coordinator.returncode == 0 and is_whole(json.loads(out)), "the next coordinator finds the nodes as if nothing had been")
+
+    for node in nodes:
+        node.send_signal(signal.SIGTERM)
+        node.wait(timeout=30)
+    coordinator = c.coordinator(nodes, "--patience", "0.5")
+    out, err = coordinator.communicate("".join(LINES[:10]), timeout=60)
+    summary = json.loads(out)
+    expect(coordinator.returncode == 0 and summary["error"] == 10 and summary["charged"] == "0.00" and "no node can be reached" in err,
+           "without any node orders end as errors, and nothing is charged")
+
+    for args, why in ((["node", "--name", "n"], "--tls"), (["node", "--key-file", c.key], "--name"),
+                      (["coordinator", "--orders", "-", "--key-file", c.key], "--nodes"),
+                      (["coordinator", "--orders", "-", "--nodes", "127.0.0.1:1"], "--tls"),
+                      (["node", "--name", "n", "--tls", "/nowhere"], "/nowhere/n.key"),
+                      (["node", "--name", "n", "--key-file", c.key, "--listen", "0.0.0.0:0"], "0.0.0.0")):
+        result = subprocess.run([PROGRAM, *args], input="", capture_output=True, text=True, timeout=30)
+        expect(result.returncode == 2 and why in result.stderr + result.stdout, "exit code 2, and what is wrong, for " + " ".join(args[:3]))
+print("1 passed, 0 failed")
