@@ -37,6 +37,8 @@ std::optional<ClusterKey> key_of(const NodeOptions& options) {
 constexpr std::ptrdiff_t strangers_max = 64;
 /// Nodes that refs have named. What they are told costs memory until this node ends.
 constexpr std::size_t peers_max = 10'000;
+/// Those are kept for ever: a host's name has 253 characters at most (RFC 1035, section 2.3.4).
+constexpr std::size_t address_bytes_max = 260;
 
 /// `advertised`, with the port that it came to be.
 std::string with_port(const std::string& advertised, const std::string& listens) {
@@ -87,6 +89,9 @@ WireRef Hub::name(const Address& actor) {
 
 Address Hub::find(const WireRef& name) {
   if (name.node == self_.incarnation) return numbers_.find(name.actor);
+  if (name.address.size() > address_bytes_max)
+    throw codec::CodecError("a ref names a node by an address of more than " +
+                            std::to_string(address_bytes_max) + " bytes");
   {
     const std::lock_guard guard(peers_lock_);
     if (peers_.size() >= peers_max && !peers_.contains(name.node))

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include <troupe/runtime/detail/mutant.hpp>
+
 #include "hub.hpp"
 
 namespace troupe::remoting {
@@ -146,7 +148,8 @@ RequestPort Node::spawn_as(const RemoteChild& child, std::uint64_t arguments_sch
                                                               const AskError* error) {
     const bool is_late = troupe::detail::is_over(port);
     give_in_time(actor, error);
-    if (is_late && error == nullptr && !is_kept) system.kill(Ref<>{actor});
+    const bool is_nobodys = is_late && error == nullptr && !is_kept;
+    if (is_nobodys && !troupe::detail::mutant("late_child_is_kept")) system.kill(Ref<>{actor});
   };
   const Address parent = child.parent.address();
   detail::WaitingRequest request{[spawn, parent](detail::PeerHome& home, std::uint64_t number,

@@ -150,10 +150,15 @@ class Session final : public std::enable_shared_from_this<Session> {
     socket_.set_option(tcp::no_delay(true), e);
     const int fd = socket_.native_handle();
     ::setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &not_sent_max, sizeof not_sent_max);
-    if (tls_ != nullptr) {
-      stream_.emplace<TlsStream>(*tls_, fd, is_dialer);
-    } else {
-      stream_.emplace<PlainStream>(fd);
+    try {
+      if (tls_ != nullptr) {
+        stream_.emplace<TlsStream>(*tls_, fd, is_dialer);
+      } else {
+        stream_.emplace<PlainStream>(fd);
+      }
+    } catch (const std::exception& failed) {  // OpenSSL had no memory
+      fail(failed.what());
+      return;
     }
     shake_hands();
   }

@@ -79,8 +79,16 @@ TlsContext::TlsContext(const TlsFiles& files)
     refuse(files.authority, "holds no authority: " + openssl_error());
   if (SSL_CTX_use_certificate_chain_file(c, files.certificate.c_str()) != 1)
     refuse(files.certificate, "holds no certificate: " + openssl_error());
-  if (SSL_CTX_use_PrivateKey_file(c, files.key.c_str(), SSL_FILETYPE_PEM) != 1)
-    refuse(files.key, "holds no private key: " + openssl_error());
+  bool is_encrypted = false;  // OpenSSL would ask for the pass phrase on the terminal
+  SSL_CTX_set_default_passwd_cb_userdata(c, &is_encrypted);
+  SSL_CTX_set_default_passwd_cb(c, [](char*, int, int, void* asked) {
+    *static_cast<bool*>(asked) = true;
+    return -1;
+  });
+  const bool is_read = SSL_CTX_use_PrivateKey_file(c, files.key.c_str(), SSL_FILETYPE_PEM) == 1;
+  SSL_CTX_set_default_passwd_cb_userdata(c, nullptr);
+  if (is_encrypted) refuse(files.key, "has a pass phrase: store the key without one, mode 0600");
+  if (!is_read) refuse(files.key, "holds no private key: " + openssl_error());
   if (SSL_CTX_check_private_key(c) != 1)
     refuse(files.key, "is not the key of the certificate " + files.certificate.string());
 }

@@ -113,6 +113,7 @@ TEST_CASE("section 7: refs that name actors and nodes beyond all measure are no 
     static_cast<void>(hub->find({node, 1, "b:1"}));
   REQUIRE_THROWS_AS(hub->find({1'000 + peers_max, 1, "b:1"}), CodecError);
   REQUIRE_NOTHROW(hub->find({1'001, 2, "b:1"}));  // that one is known
+  REQUIRE_THROWS_AS(hub->find({1'001, 2, std::string(261, 'b')}), CodecError);
   transport->stop();
   hub->leave();
 }

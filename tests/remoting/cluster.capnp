@@ -79,3 +79,10 @@ struct MakeNothing @0x8e1d2c3b4a596811 {
 
 struct Spoil @0x8f2e3d4c5b6a7911 {
 }
+
+struct MakeTalker @0x90a1b2c3d4e5f611 {
+  number @0 :UInt64;
+}
+
+struct Talks $Troupe.protocol(["Said", "Question", "End"]) {
+}

@@ -57,16 +57,39 @@ class Books {
     if (found != watches_.end() && found->second == 0)
       wrong("S56: " + name(watcher) + " never heard of an end");
   }
+  // Talkers that were made on other nodes.
+  std::uint64_t new_child(std::uint64_t parent) {
+    children_[new_talker()] = {.parent = parent};
+    return talkers_;
+  }
+  void lives(std::uint64_t talker) { alive_.insert(talker); }
+  void ended(std::uint64_t talker) { alive_.erase(talker); }
+  /// Nobody got it, or its parent's connection with it was lost.
+  void must_end(std::uint64_t child) { children_.at(child).must_end = true; }
+  void check_children() {
+    for (const auto& [child, c] : children_) {
+      if (!alive_.contains(child)) continue;
+      if (!alive_.contains(c.parent)) wrong("S45: " + name(child) + " outlived its parent");
+      if (c.must_end) wrong("F12: " + name(child) + " is nobody's, and lives");
+      ++children;
+    }
+  }
   void wrong(std::string what) {
     if (wrongs.size() < 10) wrongs.push_back(std::move(what));
   }
   std::vector<std::string> wrongs;
-  std::uint64_t heard = 0, answers = 0, failures = 0, ends = 0, losses = 0;
+  std::uint64_t heard = 0, answers = 0, failures = 0, ends = 0, losses = 0, children = 0;
   std::int64_t open_asks = 0;
 
  private:
   static std::string name(std::uint64_t talker) { return "talker " + std::to_string(talker); }
+  struct Child {
+    std::uint64_t parent = 0;
+    bool must_end = false;
+  };
   std::uint64_t talkers_ = 0;
+  std::set<std::uint64_t> alive_;
+  std::map<std::uint64_t, Child> children_;
   std::map<std::pair<std::uint64_t, std::uint64_t>, std::uint64_t> last_heard_;
   std::map<std::pair<std::uint64_t, std::uint64_t>, int> watches_;
   std::set<std::pair<std::uint64_t, std::uint64_t>> ended_;
@@ -89,17 +112,23 @@ struct Watch {
 struct StopIt {
   std::size_t whom;
 };
+struct Raise {
+  std::string node;
+};
 struct CheckWatches {};
 
-class Talker : public Actor<Said, Question, End, Meet, Speak, Ask, Watch, StopIt, CheckWatches> {
+class Talker
+    : public Actor<Said, Question, End, Meet, Speak, Ask, Watch, StopIt, Raise, CheckWatches> {
  public:
   static constexpr troupe::Turns turns = troupe::reentrant;
-  Talker(std::shared_ptr<Books> books, Node& node, std::shared_ptr<bool> is_up)
-      : books_(std::move(books)),
-        node_(node),
-        is_up_(std::move(is_up)),
-        id_(books_->new_talker()) {}
-  ~Talker() override { books_->gone(id_); }
+  Talker(std::shared_ptr<Books> books, Node& node, std::shared_ptr<bool> is_up, std::uint64_t id)
+      : books_(std::move(books)), node_(node), is_up_(std::move(is_up)), id_(id) {
+    books_->lives(id_);
+  }
+  ~Talker() override {
+    books_->gone(id_);
+    books_->ended(id_);
+  }
 
   void receive(const Said& m) { books_->said(m.from, id_, m.n); }
   Sum receive(const Question& m) { return {m.n}; }
@@ -133,9 +162,27 @@ class Talker : public Actor<Said, Question, End, Meet, Speak, Ask, Watch, StopIt
     watches_[token.value] = ref;
     books_->watched(id_, token.value);
   }
+  void receive(const Raise& m) {
+    if (!*is_up_) return;
+    const std::uint64_t id = books_->new_child(id_);
+    const auto child = node_
+                           .spawn_on<Talks>({.node = m.node, .factory = "talker", .parent = self()},
+                                            MakeTalker{id}, 3s)
+                           .try_await();
+    if (!child) {
+      books_->must_end(id);
+      return;
+    }
+    met_.push_back(*child);
+    const troupe::MonitorToken token = monitor(*child);
+    watches_[token.value] = *child;
+    raised_[token.value] = id;
+    books_->watched(id_, token.value);
+  }
   void receive(const Down& d) {
     books_->down(id_, d.token.value, 0, d.why);
     watches_.erase(d.token.value);
+    if (raised_.contains(d.token.value)) books_->must_end(raised_.at(d.token.value));
   }
   void receive(const StopIt& m) {
     if (!met_.empty()) met_[m.whom % met_.size()].tell(End{});
@@ -150,7 +197,6 @@ class Talker : public Actor<Said, Question, End, Meet, Speak, Ask, Watch, StopIt
   }
 
  private:
-  using Talks = troupe::Protocol<Said, Question, End>;
   std::optional<Ref<Talks>> resolve(const std::string& uri) {
     if (!*is_up_) return std::nullopt;
     const auto found = node_.resolve<Talks>(uri, 10s).try_await();
@@ -165,6 +211,7 @@ class Talker : public Actor<Said, Question, End, Meet, Speak, Ask, Watch, StopIt
   std::map<Ref<>, std::uint64_t> said_;
   std::uint64_t questions_ = 0;
   std::map<std::uint64_t, Ref<Talks>> watches_;
+  std::map<std::uint64_t, std::uint64_t> raised_;  ///< children, by the token of their watch
 };
 
 constexpr int talkers_per_node = 2;
@@ -196,6 +243,7 @@ class Story {
     for (auto& [node, talkers] : talkers_)
       for (const auto& talker : talkers) talker.tell(CheckWatches{});
     cluster_.advance(1min);
+    books->check_children();
     cluster_.members.clear();
   }
 
@@ -207,10 +255,19 @@ class Story {
   static std::string address(std::uint32_t i) { return name(i) + ":1"; }
 
   void start(std::uint32_t i) {
-    auto& member = cluster_.start(name(i));
+    const auto self = std::make_shared<troupe::test::Member*>(nullptr);
+    auto options = Cluster::options(name(i));
+    options.factories["talker"] =
+        troupe::remoting::spawn_factory<MakeTalker>([self, all = books](const MakeTalker& m) {
+          return troupe::factory<Talks, Talker>(all, std::ref((*self)->node), (*self)->is_up,
+                                                m.number);
+        });
+    auto& member = cluster_.start(options);
+    *self = &member;
     for (int t = 0; t < talkers_per_node; ++t)
       talkers_[i].push_back(member.system.spawn<Talker>({.name = "t" + std::to_string(t)}, books,
-                                                        member.node, member.is_up));
+                                                        member.node, member.is_up,
+                                                        books->new_talker()));
   }
   void crash(std::uint32_t i) {
     talkers_[i].clear();
@@ -221,7 +278,7 @@ class Story {
     if (talkers_[i].empty()) return;
     const auto& talker = talkers_[i][random_.below(talkers_per_node)];
     const std::size_t whom = random_.below(8);
-    switch (random_.below(12)) {
+    switch (random_.below(13)) {
       case 0:
       case 1:
       case 2:
@@ -234,6 +291,7 @@ class Story {
       case 6:
         if (random_.chance(0.2)) talker.tell(StopIt{whom});
         break;
+      case 12: talker.tell(Raise{"troupe://" + address(random_.below(nodes_))}); break;
       case 7: talker.tell(Speak{whom, random_.below(200'000)}); break;
       default: talker.tell(Speak{whom, random_.below(100)});
     }
@@ -278,7 +336,7 @@ TEST_CASE("S87 random clusters: what nodes promise each other holds, and a trace
   const std::uint64_t only = from_environment("TROUPE_SEED", 0);
   const std::uint64_t first = only != 0 ? only : 1;
   const std::uint64_t last = only != 0 ? only : from_environment("TROUPE_CLUSTER_SEEDS", 20);
-  std::uint64_t heard = 0, answers = 0, failures = 0, ends = 0, losses = 0;
+  std::uint64_t heard = 0, answers = 0, failures = 0, ends = 0, losses = 0, children = 0;
   std::set<std::uint64_t> traces;
   for (std::uint64_t seed = first; seed <= last; ++seed) {
     INFO("seeded cluster, TROUPE_SEED=" << seed);
@@ -296,20 +354,23 @@ TEST_CASE("S87 random clusters: what nodes promise each other holds, and a trace
       failures += books.failures;
       ends += books.ends;
       losses += books.losses;
+      children += books.children;
     }
     traces.insert(trace);
   }
   if (only != 0) return;
   std::printf(
       "clusters: %zu traces of %llu seeds; heard %llu, answers %llu, failures %llu, ends "
-      "%llu, losses %llu\n",
+      "%llu, losses %llu, children left %llu\n",
       traces.size(), static_cast<unsigned long long>(last), static_cast<unsigned long long>(heard),
       static_cast<unsigned long long>(answers), static_cast<unsigned long long>(failures),
-      static_cast<unsigned long long>(ends), static_cast<unsigned long long>(losses));
+      static_cast<unsigned long long>(ends), static_cast<unsigned long long>(losses),
+      static_cast<unsigned long long>(children));
   REQUIRE(traces.size() * 100 >= last * 99);
   REQUIRE(heard > 0);
   REQUIRE(answers > 0);
   REQUIRE(failures > 0);
   REQUIRE(ends > 0);
   REQUIRE(losses > 0);
+  REQUIRE(children > 0);
 }

@@ -10,6 +10,7 @@
 #include <mutex>
 #include <utility>
 
+#include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <catch2/catch.hpp>
 #include <troupe/remoting/node.hpp>
@@ -309,6 +310,20 @@ TEST_CASE("S93 a listener takes the next connection with its new certificate", "
   REQUIRE(b.reach(a)->ask(Add{1}).await().value == 1);
 }
 
+/// Under a pass phrase, which nobody is there to type.
+static void encrypt(const std::filesystem::path& key) {
+  std::FILE* file = std::fopen(key.c_str(), "r+");
+  REQUIRE(file != nullptr);
+  EVP_PKEY* read = PEM_read_PrivateKey(file, nullptr, nullptr, nullptr);
+  REQUIRE(read != nullptr);
+  std::rewind(file);
+  const int written =
+      PEM_write_PKCS8PrivateKey(file, read, EVP_aes_256_cbc(), "secret", 6, nullptr, nullptr);
+  EVP_PKEY_free(read);
+  std::fclose(file);
+  REQUIRE(written == 1);
+}
+
 TEST_CASE("C186 files that are no certificates are refused at the start, by name", "[remoting]") {
   const Pki pki;
   const auto refusal = [](const TlsFiles& files) -> std::string {
@@ -327,6 +342,9 @@ TEST_CASE("C186 files that are no certificates are refused at the start, by name
           std::string::npos);
   REQUIRE(refusal({good.authority, pki.directory / "none.pem", good.key}).find("none.pem") !=
           std::string::npos);
+  const TlsFiles locked = pki.files("locked");
+  encrypt(locked.key);
+  REQUIRE(refusal(locked).find("has a pass phrase") != std::string::npos);
   std::filesystem::permissions(good.key, std::filesystem::perms::group_read,
                                std::filesystem::perm_options::add);
   REQUIRE(refusal(good).find("can be read by others") != std::string::npos);
