@@ -46,6 +46,11 @@ std::string with_port(const std::string& advertised, const std::string& listens)
   return advertised.substr(0, advertised.size() - 1) + listens.substr(listens.rfind(':') + 1);
 }
 
+/// Of the same node: another's says nothing of this one, whoever has the address now.
+bool has_met_later_start(const Association& a, const NodeName& peer) {
+  return a.peer != nullptr && a.node == peer.node && a.peer->incarnation() > peer.incarnation;
+}
+
 constexpr int heartbeats_missed_max = 2;  // a connection that missed more makes room for another
 
 }  // namespace
@@ -310,7 +315,7 @@ std::variant<std::uint64_t, RefuseReason> Hub::admit(const NodeName& peer) {
     return RefuseReason::identity;
   }
   Association& a = association(peer.address);
-  if (a.peer != nullptr && a.peer->incarnation() > peer.incarnation) return RefuseReason::stale;
+  if (has_met_later_start(a, peer)) return RefuseReason::stale;
   for (const auto& [address, other] : associations_) {
     const bool is_newer = other->node == peer.node && other->peer->incarnation() > peer.incarnation;
     if (!is_newer) continue;
@@ -373,7 +378,7 @@ void Hub::ready(Line& line, const NodeName& peer) {
   met_[peer.incarnation] = {peer.node, peer.address};
   Association& a = association(peer.address);
   const auto met = peer_of(peer.incarnation, peer.address);
-  if (a.peer != nullptr && a.peer->incarnation() > peer.incarnation) {
+  if (has_met_later_start(a, peer)) {
     line.end(ConnectionEnd::refused, "a later incarnation of that node was met");
     return;
   }

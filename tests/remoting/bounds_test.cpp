@@ -54,9 +54,10 @@ class Claiming final : public troupe::remoting::Transport {
 /// A node that claims an incarnation.
 struct Claimant {
   Claimant(Cluster& c, const std::string& name, std::uint64_t incarnation)
+      : Claimant(c, Cluster::options(name), incarnation) {}
+  Claimant(Cluster& c, const NodeOptions& options, std::uint64_t incarnation)
       : system(c.world, {}),
-        node(system, Cluster::options(name),
-             std::make_unique<Claiming>(c.network.transport(), incarnation)) {
+        node(system, options, std::make_unique<Claiming>(c.network.transport(), incarnation)) {
     system.spawn<Silent>({.name = "silent"});
   }
   troupe::testkit::TestSystem system;
@@ -152,6 +153,24 @@ TEST_CASE("section 3: a node does not take the address of another one that is he
     silent.tell(Note{});
     REQUIRE(ask.await() == Sum{7});
     REQUIRE(a.node.status().await().counters.lost == 0);
+  });
+}
+
+TEST_CASE("SEC6 a node that said it was at another one's address does not make that one stale",
+          "[remoting]") {
+  on_clusters([](Cluster& cluster) {
+    auto& a = cluster.start("a");
+    a.system.spawn<Silent>({.name = "silent"});
+    NodeOptions options = Cluster::options("liar");
+    options.advertised_address = "b:1";
+    auto liar = std::make_unique<Claimant>(cluster, options, std::uint64_t{0} - 2);
+    REQUIRE(liar->node.resolve<Silent>("troupe://a:1/silent").try_await());
+    liar.reset();
+    auto& b = cluster.start("b");
+    b.system.spawn<Silent>({.name = "silent"});
+    REQUIRE(b.node.resolve<Silent>("troupe://a:1/silent").try_await());
+    REQUIRE(a.node.resolve<Silent>("troupe://b:1/silent").try_await());
+    REQUIRE(refused(a, "stale") == 0);
   });
 }
 
