@@ -2,14 +2,12 @@
 
 #include <cstdio>
 
-#include <troupe/remoting/admin.hpp>
 #include <troupe/remoting/tcp.hpp>
 
 #include "placed_processor.hpp"
 
 namespace orders {
 
-using troupe::remoting::Node;
 using troupe::remoting::NodeOptions;
 using troupe::remoting::TcpTransport;
 using troupe::remoting::TlsFiles;
@@ -54,17 +52,11 @@ std::shared_ptr<troupe::Log> warnings() {
   return std::make_shared<Warnings>();
 }
 
-class ClusterNode::Admin : public troupe::remoting::AdminSocket {
-  using AdminSocket::AdminSocket;
-};
-
 ClusterNode::ClusterNode(troupe::System& system, const ClusterOptions& options,
                          bool makes_processors)
-    : node_(std::make_unique<Node>(system, node_options(options, makes_processors),
-                                   transport(options))) {
-  if (!options.admin.empty()) admin_ = std::make_unique<Admin>(system, *node_, options.admin);
+    : node_(system, node_options(options, makes_processors), transport(options)) {
+  if (!options.admin.empty()) admin_.emplace(system, node_, options.admin);
 }
-ClusterNode::~ClusterNode() = default;
 
 int run_node(const ClusterOptions& options) {
   troupe::SystemOptions system_options;

@@ -3,8 +3,10 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 
+#include <troupe/remoting/admin.hpp>
 #include <troupe/remoting/node.hpp>
 
 namespace orders {
@@ -28,14 +30,12 @@ class ClusterNode {
   ClusterNode(troupe::System& system, const ClusterOptions& options, bool makes_processors);
   ClusterNode(const ClusterNode&) = delete;
   ClusterNode& operator=(const ClusterNode&) = delete;
-  ~ClusterNode();
 
-  [[nodiscard]] troupe::remoting::Node& node() noexcept { return *node_; }
+  [[nodiscard]] troupe::remoting::Node& node() noexcept { return node_; }
 
  private:
-  class Admin;
-  std::unique_ptr<troupe::remoting::Node> node_;
-  std::unique_ptr<Admin> admin_;
+  troupe::remoting::Node node_;
+  std::optional<troupe::remoting::AdminSocket> admin_;
 };
 
 /// Warnings to standard error, but for crashes that were injected: the summary counts them.

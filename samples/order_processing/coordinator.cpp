@@ -18,9 +18,11 @@ constexpr unsigned doublings_max = 5;
 
 /// The batch's asker is answered when its last order lets go of this.
 struct BatchUnderWay {
-  explicit BatchUnderWay(troupe::ReplyTo<void> reply) : done(std::move(reply)) {}
+  BatchUnderWay(Batch batch, troupe::ReplyTo<void> reply)
+      : orders(std::move(batch.orders)), done(std::move(reply)), left(orders->size()) {}
+  std::shared_ptr<const std::vector<OrderPtr>> orders;
   troupe::ReplyTo<void> done;
-  std::size_t left = 0;
+  std::size_t left;
 };
 
 bool may_still_run(AskErrorKind failure) {
@@ -30,8 +32,9 @@ bool may_still_run(AskErrorKind failure) {
 }  // namespace
 
 struct Assignment {
-  OrderPtr order;
-  std::shared_ptr<BatchUnderWay> batch;
+  Assignment(const OrderPtr& o, std::shared_ptr<BatchUnderWay> b) : order(o), batch(std::move(b)) {}
+  const OrderPtr& order;  ///< of the batch
+  const std::shared_ptr<BatchUnderWay> batch;
   std::uint32_t attempt = 0;
   std::size_t processor = 0;
   troupe::Ref<Processing> asked;
@@ -46,7 +49,10 @@ Coordinator::Coordinator(Settings settings, troupe::Ref<PaymentApi> payments,
       terms_{payments, inventory, settings_.crash_rate, settings_.seed},
       payments_(payments),
       inventory_(inventory),
-      node_(node) {}
+      node_(node) {
+  if (!is_local() && node_ == nullptr)
+    throw troupe::UsageError("processors on other nodes need a node here");
+}
 
 // ---- processors
 
@@ -106,7 +112,7 @@ void Coordinator::receive(const Placed& m) {
   start_timer(m.processor, wait, Place{m.processor});
 }
 
-/// It is placed anew: where it was, or where the next node is when that one is lost.
+/// The next node gets it: its own is gone, or it could not be kept alive there.
 void Coordinator::lost(std::size_t processor, const std::string& why) {
   Processor& p = processors_[processor];
   const std::string gone_from = settings_.nodes[p.node];
@@ -134,16 +140,10 @@ void Coordinator::receive(const troupe::Down& m) {
 // ---- orders
 
 void Coordinator::receive(Batch&& m, troupe::ReplyTo<void> done) {
-  auto batch = std::make_shared<BatchUnderWay>(std::move(done));
-  batch->left = m.orders.size();
-  statistics_.submitted += m.orders.size();
-  if (m.orders.empty()) batch->done();
-  for (OrderPtr& order : m.orders) {
-    auto assignment = std::make_shared<Assignment>();
-    assignment->order = std::move(order);
-    assignment->batch = batch;
-    assign(assignment);
-  }
+  const auto batch = std::make_shared<BatchUnderWay>(std::move(m), std::move(done));
+  statistics_.submitted += batch->left;
+  if (batch->left == 0) batch->done();
+  for (const OrderPtr& order : *batch->orders) assign(std::make_shared<Assignment>(order, batch));
 }
 
 /// One that has room; processors_.size(): none has.

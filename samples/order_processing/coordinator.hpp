@@ -32,7 +32,7 @@ struct Settings {
 
 /// Orders to process. Answered when each has its outcome.
 struct Batch {
-  std::vector<OrderPtr> orders;
+  std::shared_ptr<const std::vector<OrderPtr>> orders;  ///< not null
   using Reply = void;
 };
 struct ProcessorStatistics {
@@ -70,7 +70,7 @@ struct Placed {
 /// There was no processor for as long as patience lasts.
 struct GiveUp {};
 
-/// `node` is needed where the settings name other nodes; it outlives the actor.
+/// `node` is needed where the settings name other nodes (UsageError else); it outlives the actor.
 class Coordinator : public troupe::Supervisor<CoordinatorApi, Crashed,
                                               troupe::Private<Finished, Place, Placed, GiveUp>> {
  public:

@@ -21,8 +21,7 @@ start_node() { # NAME: its process is added to `children`, and its address is se
   "$program" node --name "$1" --tls "$folder/pki" >"$folder/$1" &
   children+=($!)
   disown
-  local name said
-  read -r name said said address <"$folder/$1"  # it "listens at" there
+  read -r _ _ _ address <"$folder/$1"  # "processors-1 listens at 127.0.0.1:40017"
 }
 start_node processors-1
 nodes=$address

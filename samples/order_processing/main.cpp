@@ -1,5 +1,5 @@
 // order_processing: the program. Exit codes: 0 all well, 1 something does not add up, 2 wrong use,
-// 3 the coordinator died and orders' outcomes are unknown, 130 interrupted.
+// 3 the coordinator died and orders' outcomes are unknown, 130 interrupted; of a node 128 + signal.
 #include <atomic>
 #include <csignal>
 #include <cstdio>
@@ -52,9 +52,10 @@ orders::Summary run_on_threads(orders::Options options, const orders::ClusterOpt
   troupe::System system{std::move(system_options)};
   std::optional<orders::ClusterNode> node;
   if (cluster != nullptr) options.node = &node.emplace(system, *cluster, false).node();
-  const orders::OnTermination kill([&system] {
+  const orders::OnTermination kill([&system, reader = pthread_self()] {
     const auto coordinator = system.find<orders::CoordinatorApi>("/orders");
     if (coordinator) system.kill(*coordinator);
+    pthread_kill(reader, SIGINT);  // it may wait for input
   });
   return run_on(system, options);
 }
@@ -71,7 +72,7 @@ orders::Summary run_deterministic(const orders::Options& options) {
 int report(const orders::Summary& summary, const orders::Options& options) {
   options.json ? print_json(std::cout, summary) : print_table(std::cout, summary);
   if (!summary.violations.empty()) return 1;
-  if (!summary.unknown.empty()) return 3;
+  if (summary.coordinator_died) return 3;
   return summary.interrupted ? 130 : 0;
 }
 
@@ -97,8 +98,15 @@ void add_run_options(CLI::App& app, orders::Options& options) {
   app.add_flag("--json", options.json, "print the summary as one JSON object");
 }
 
+std::string check_address(const std::string& address) {
+  const std::size_t colon = address.rfind(':');
+  const bool is_whole = colon != address.npos && colon > 0 && colon + 1 < address.size();
+  return is_whole ? "" : "\"" + address + "\" is no host:port";
+}
+
 void add_cluster_options(CLI::App& app, orders::ClusterOptions& options) {
-  app.add_option("--name", options.name, "the node's, unique in the cluster");
+  app.add_option("--name", options.name,
+                 "the node's, unique in the cluster; a coordinator's: coordinator");
   app.add_option("--listen", options.listen, "host:port; port 0: any")->capture_default_str();
   app.add_option("--advertise", options.advertise, "what others dial, where that is not --listen");
   app.add_option("--cluster", options.cluster, "of all its nodes")->capture_default_str();
@@ -125,6 +133,7 @@ int main(int argc, char** argv) {
   add_cluster_options(*coordinator, cluster);
   coordinator->add_option("--nodes", options.settings.nodes, "their addresses: host:port,...")
       ->delimiter(',')
+      ->check(check_address)
       ->required();
   coordinator
       ->add_option("--patience", patience_seconds,

@@ -1,4 +1,7 @@
 #include "placed_processor.hpp"
+
+#include <utility>
+
 namespace orders {
 
 PlacedProcessor::PlacedProcessor(PlaceProcessor place)

@@ -51,8 +51,8 @@ class Feeder {
       return;
     } else if (auto order = parse_order(text, why)) {
       if (ids_.insert(order->id)) {
-        batch_.orders.emplace_back(std::move(*order));
-        if (batch_.orders.size() == batch_orders) flush();
+        batch_.emplace_back(std::move(*order));
+        if (batch_.size() == batch_orders) flush();
         return;
       }
       why = "duplicate order id \"" + order->id + "\"";
@@ -61,13 +61,12 @@ class Feeder {
     complain_("line " + std::to_string(number) + ": " + why);
   }
   void flush() {
-    if (batch_.orders.empty()) return;
-    std::vector<OrderPtr> orders = batch_.orders;
-    submitted += orders.size();
-    under_way_.push_back(
-        {std::move(orders), coordinator_.ask(std::move(batch_), troupe::no_timeout)});
+    if (batch_.empty()) return;
+    submitted += batch_.size();
+    const auto orders = std::make_shared<const std::vector<OrderPtr>>(std::move(batch_));
+    under_way_.push_back({orders, coordinator_.ask(Batch{orders}, troupe::no_timeout)});
     batch_ = {};
-    batch_.orders.reserve(batch_orders);
+    batch_.reserve(batch_orders);
     if (under_way_.size() >= batches_under_way_max) finish_one();
   }
   void finish() {
@@ -82,19 +81,19 @@ class Feeder {
 
  private:
   struct UnderWay {
-    std::vector<OrderPtr> orders;
+    std::shared_ptr<const std::vector<OrderPtr>> orders;
     troupe::Ask<void> done;
   };
   void finish_one() {
     UnderWay first = std::move(under_way_.front());
     under_way_.pop_front();
     if (first.done.try_await()) return;
-    for (const OrderPtr& order : first.orders) unknown.push_back(order->id);
+    for (const OrderPtr& order : *first.orders) unknown.push_back(order->id);
   }
   troupe::Ref<CoordinatorApi> coordinator_;
   const std::function<void(const std::string&)>& complain_;
   IdSet ids_;
-  Batch batch_;
+  std::vector<OrderPtr> batch_;
   std::deque<UnderWay> under_way_;
 };
 
@@ -115,11 +114,11 @@ std::string node_of(const ProcessorStatistics& p) {
 }  // namespace
 
 std::vector<std::string> violations_of(const Summary& s) {
+  if (s.coordinator_died) return {};  // the statistics are lost with it
   std::vector<std::string> violations;
   const auto check = [&](bool holds, const std::string& what) {
     if (!holds) violations.push_back(what);
   };
-  if (!s.unknown.empty()) return {};  // the statistics are lost with the coordinator
   std::uint64_t ended = 0;
   for (const std::uint64_t n : s.statistics.outcomes) ended += n;
   check(ended == s.statistics.submitted, "submitted orders and outcomes differ");
@@ -156,8 +155,9 @@ Summary run_orders(troupe::System& system, const Options& options, const std::at
   summary.interrupted = stop;
   summary.malformed = feeder.malformed;
   summary.unknown = std::move(feeder.unknown);
-  if (summary.unknown.empty())
-    summary.statistics = coordinator.ask(GetStatistics{}, troupe::no_timeout).await();
+  auto statistics = coordinator.ask(GetStatistics{}, troupe::no_timeout).try_await();
+  summary.coordinator_died = !statistics;
+  if (statistics) summary.statistics = std::move(*statistics);
   summary.statistics.submitted = feeder.submitted;
   if (options.node != nullptr) name_nodes(summary.statistics, *options.node);
   system.stop(coordinator).await();  // it uses the node, and its processors are to be gone
@@ -174,14 +174,14 @@ void print_table(std::ostream& out, const Summary& s) {
     out << std::setw(9) << i << std::setw(12) << p.orders_processed << std::setw(17)
         << format_money(p.revenue) << std::setw(12) << p.restarts << "  " << node_of(p) << '\n';
   }
-  const auto row = [&](const char* name, const std::string& value) {
+  const auto row = [&](const std::string& name, const std::string& value) {
     out << std::left << std::setw(16) << name << std::right << std::setw(22) << value << '\n';
   };
   out << '\n';
   row("submitted", std::to_string(s.statistics.submitted));
-  if (s.unknown.empty()) {
+  if (!s.coordinator_died) {
     for (std::size_t i = 0; i < outcome_count; ++i)
-      row(outcome_names[i], std::to_string(s.statistics.outcomes[i]));
+      row(to_string(static_cast<Outcome>(i)), std::to_string(s.statistics.outcomes[i]));
   } else {
     row("ended", std::to_string(s.statistics.submitted - s.unknown.size()));
     row("unknown", std::to_string(s.unknown.size()));
@@ -189,7 +189,7 @@ void print_table(std::ostream& out, const Summary& s) {
   row("malformed", std::to_string(s.malformed));
   row("charged", format_money(s.payments.charged));
   row("refunded", format_money(s.payments.refunded));
-  if (s.unknown.empty()) row("revenue", format_money(s.statistics.revenue));
+  if (!s.coordinator_died) row("revenue", format_money(s.statistics.revenue));
   for (const std::string& id : s.unknown) out << "UNKNOWN: " << id << '\n';
   for (const std::string& violation : s.violations) out << "VIOLATED: " << violation << '\n';
 }
@@ -206,9 +206,9 @@ void print_json(std::ostream& out, const Summary& s) {
                                   {"node", node_of(p)}});
   }
   json["submitted"] = s.statistics.submitted;
-  if (s.unknown.empty()) {
+  if (!s.coordinator_died) {
     for (std::size_t i = 0; i < outcome_count; ++i)
-      json[outcome_names[i]] = s.statistics.outcomes[i];
+      json[to_string(static_cast<Outcome>(i))] = s.statistics.outcomes[i];
   } else {
     json["ended"] = s.statistics.submitted - s.unknown.size();
     json["unknown"] = s.unknown;
@@ -216,7 +216,7 @@ void print_json(std::ostream& out, const Summary& s) {
   json["malformed"] = s.malformed;
   json["charged"] = format_money(s.payments.charged);
   json["refunded"] = format_money(s.payments.refunded);
-  if (s.unknown.empty()) json["revenue"] = format_money(s.statistics.revenue);
+  if (!s.coordinator_died) json["revenue"] = format_money(s.statistics.revenue);
   if (!s.violations.empty()) json["violations"] = s.violations;
   out << json.dump() << '\n';
 }

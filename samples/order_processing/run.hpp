@@ -32,7 +32,8 @@ struct Summary {
   StockTotals stock;
   std::uint64_t malformed = 0;
   bool interrupted = false;
-  /// The coordinator died: orders that were with it, of whose outcomes nobody knows.
+  bool coordinator_died = false;  ///< and most of the statistics with it
+  /// Orders that were with it then, of whose outcomes nobody knows.
   std::vector<std::string> unknown;
   /// What does not add up; empty when everything does.
   std::vector<std::string> violations;

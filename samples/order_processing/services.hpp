@@ -27,8 +27,8 @@ struct GetPaymentTotals {
 struct PaymentApi : troupe::Protocol<Charge, Refund, Forget, GetPaymentTotals> {};
 
 /// Charges each order at most once and refunds it at most once, however often it is asked; a charge
-/// that comes after its refund, from a processor that was given up, is declined. Cards
-/// are declined at a given rate, by seed and order id, so that a run can be repeated.
+/// that comes after its refund, from a processor that was given up, is declined. Cards are declined
+/// at a given rate, by seed and order id, so that a run can be repeated.
 class PaymentGateway : public troupe::Actor<PaymentApi> {
  public:
   PaymentGateway(double decline_rate, std::uint64_t seed)

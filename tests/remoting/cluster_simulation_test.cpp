@@ -59,8 +59,9 @@ class Books {
   }
   // Talkers that were made on other nodes.
   std::uint64_t new_child(std::uint64_t parent) {
-    children_[new_talker()] = {.parent = parent};
-    return talkers_;
+    const std::uint64_t child = new_talker();
+    children_[child] = {.parent = parent};
+    return child;
   }
   void lives(std::uint64_t talker) { alive_.insert(talker); }
   void ended(std::uint64_t talker) { alive_.erase(talker); }

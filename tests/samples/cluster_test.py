@@ -105,7 +105,8 @@ with Cluster() as c:
         coordinator = c.coordinator(nodes)
         feed(coordinator, LINES[:3000])
         coordinator.send_signal(fate)
-        out, err = coordinator.communicate(timeout=60)
+        coordinator.wait(timeout=60)  # with its input still open
+        out, err = coordinator.communicate()
         expect(coordinator.returncode == code, f"{fate.name} of the coordinator: exit code {code}")
         if fate == signal.SIGTERM:
             summary = json.loads(out)
@@ -129,6 +130,8 @@ with Cluster() as c:
     for args, why in ((["node", "--name", "n"], "--tls"), (["node", "--key-file", c.key], "--name"),
                       (["coordinator", "--orders", "-", "--key-file", c.key], "--nodes"),
                       (["coordinator", "--orders", "-", "--nodes", "127.0.0.1:1"], "--tls"),
+                      (["coordinator", "--orders", "-", "--key-file", c.key, "--nodes", "127.0.0.1:1,127.0.0.1:"], "host:port"),
+                      (["coordinator", "--orders", "-", "--key-file", c.key, "--nodes", "nowhere"], "host:port"),
                       (["node", "--name", "n", "--tls", "/nowhere"], "/nowhere/n.key"),
                       (["node", "--name", "n", "--key-file", c.key, "--listen", "0.0.0.0:0"], "0.0.0.0")):
         result = subprocess.run([PROGRAM, *args], input="", capture_output=True, text=True, timeout=30)

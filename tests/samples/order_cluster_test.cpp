@@ -46,9 +46,11 @@ struct World {
                                           .timestamp = {}});
   }
   auto submit(int count) {
-    orders::Batch batch;
-    for (int i = 0; i < count; ++i) batch.orders.push_back(order(++ids));
-    return coordinator.ask(std::move(batch), troupe::no_timeout);
+    std::vector<orders::OrderPtr> batch;
+    for (int i = 0; i < count; ++i) batch.push_back(order(++ids));
+    return coordinator.ask(
+        orders::Batch{std::make_shared<const std::vector<orders::OrderPtr>>(std::move(batch))},
+        troupe::no_timeout);
   }
   orders::Summary summary() {
     orders::Summary s;

@@ -60,4 +60,12 @@ out, _ = child.communicate(timeout=30)
 summary = json.loads(out)
 expect(child.returncode == 130, "Ctrl-C exits with 130")
 expect(summary["submitted"] == summary["success"] <= 1000, "orders under way were finished, and the summary printed")
+
+child = subprocess.Popen([PROGRAM, "--orders", "-", "--json"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+time.sleep(0.5)  # lint:allow(sleep) the program waits for input
+child.send_signal(signal.SIGTERM)
+child.wait(timeout=30)
+summary = json.loads(child.stdout.read())
+expect(child.returncode == 3 and summary["unknown"] == [] and summary["submitted"] == 0,
+       "SIGTERM while it waits for input kills the coordinator, and ends the run")
 print("1 passed, 0 failed")
