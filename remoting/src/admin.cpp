@@ -48,7 +48,8 @@ void print_peers(std::ostream& out, const NodeStatus& s) {
     } else {
       out << "not connected";
     }
-    out << ", " << p.waiting_bytes << " bytes wait, asks " << p.asks_there << " there "
+    out << ", " << p.waiting_bytes << " bytes wait, not taken " << p.untaken_bytes_there
+        << " there " << p.untaken_bytes_here << " here, asks " << p.asks_there << " there "
         << p.asks_here << " here\n";
   }
   for (const auto& [reason, count] : s.counters.refused)

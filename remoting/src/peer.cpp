@@ -27,10 +27,11 @@ RequestPort port_of(const Envelope& e) noexcept {
   return (e.flags & is_request) != 0 ? static_cast<const RequestEnvelope&>(e).port : RequestPort{};
 }
 
+constexpr std::size_t message_head_bytes_max = (1 + message_head_words_max) * sizeof(Word);
+
 /// As who puts its chunks together counts it, with room for the longest head.
 bool is_too_large(std::span<const Word> frame, const PeerHome& node) noexcept {
-  const std::size_t head_bytes = (1 + message_head_words_max) * sizeof(Word);
-  return frame.size_bytes() > node.message_bytes_max() + head_bytes;
+  return frame.size_bytes() > node.message_bytes_max() + message_head_bytes_max;
 }
 
 /// An envelope with the message that stands there. Throws CodecError.
@@ -61,13 +62,13 @@ Sent refuse(const Address& to, Envelope* e, DropReason reason, AskErrorKind kind
 
 // ---- what is sent there
 
-Peer::Put Peer::put(const Pair& pair, std::span<const Word> frame, bool is_signal) {
+Peer::Put Peer::put(const Pair& pair, std::span<const Word> frame, Carries what) {
   const std::lock_guard guard(lock_);
   if (home_ == nullptr) return Put::closed;
   if (queue_ == nullptr) queue_ = std::make_shared<SendQueue>(home_->queue_bounds());
-  const auto pushed = is_signal ? queue_->push_signal(pair, frame) : queue_->push(pair, frame);
+  const auto pushed = queue_->push(pair, frame, what);
   if (pushed == SendQueue::Pushed::full) {
-    if (is_signal) home_->is_overrun(*this);
+    if (what == Carries::signal) home_->is_overrun(*this);
     return Put::full;
   }
   if (pushed == SendQueue::Pushed::first) home_->wants_to_send(*this);
@@ -136,13 +137,13 @@ Sent Peer::put_message(const Address& to, Envelope* e) {
     return refuse(to, e, DropReason::too_large, AskErrorKind::too_large,
                   "the message is larger than max_message", Sent::too_large);
   }
-  const Put outcome = put(pair, frame, false);
+  const Put outcome = put(pair, frame, Carries::message);
   if (outcome != Put::sent) {
     forget();
     const bool is_full = outcome == Put::full;
     return refuse(to, e, is_full ? DropReason::mailbox_full : DropReason::no_connection,
                   is_full ? AskErrorKind::mailbox_full : AskErrorKind::no_connection,
-                  is_full ? "too much waits to be sent to that node" : closed_text,
+                  is_full ? "too much waits for that node, or for that actor of it" : closed_text,
                   is_full ? Sent::full : Sent::dead);
   }
   if (port.slot != nullptr) static_cast<RequestEnvelope*>(e)->port = {};
@@ -154,7 +155,8 @@ void Peer::put_signal(const NumberedSignal& numbered) {
   thread_local std::vector<Word> frame;
   frame.clear();
   append_signal(frame, numbered);
-  if (put({numbered.from, numbered.to}, frame, true) == Put::closed) bounce(numbered.signal);
+  if (put({numbered.from, numbered.to}, frame, Carries::signal) == Put::closed)
+    bounce(numbered.signal);
 }
 
 void Peer::signal(const RemoteSignal& s) noexcept {
@@ -191,7 +193,7 @@ void Peer::put_failure(const Pair& pair, std::uint64_t request, AskErrorKind kin
   const wire::Failure failure{.what = std::string(what)};
   append_answer(frame, {request, no_schema, 1 + static_cast<std::uint64_t>(kind)},
                 wire::Failure::troupe_codec, &failure);
-  static_cast<void>(put(pair, frame, true));
+  static_cast<void>(put(pair, frame, Carries::signal));
 }
 
 void Peer::answer(const RemoteAnswer& a) noexcept {
@@ -222,7 +224,7 @@ void Peer::answer(const RemoteAnswer& a) noexcept {
   }
   if (is_too_large(frame, *home)) {
     put_failure(pair, a.request, AskErrorKind::too_large, "the reply is larger than max_message");
-  } else if (put(pair, frame, false) == Put::full) {
+  } else if (put(pair, frame, Carries::answer) == Put::full) {
     put_failure(pair, a.request, AskErrorKind::mailbox_full,
                 "too much waits to be sent back to the asker");
   }
@@ -244,7 +246,7 @@ void Peer::request(const WriteRequest& write, Resolved done) {
     asks_[request] = {{}, nullptr, {}, std::move(done)};
   }
   write(*home_, request, frame);
-  static_cast<void>(put({}, frame, true));
+  static_cast<void>(put({}, frame, Carries::signal));
 }
 
 // ---- what comes from there
@@ -262,7 +264,7 @@ void Peer::take(const Frame& frame) {
     case FrameKind::cancel: take_cancel(frame); break;
     case FrameKind::resolve: take_resolve(frame); break;
     case FrameKind::spawn: take_spawn(frame); break;
-    case FrameKind::credit: break;  // nobody waits for it yet
+    case FrameKind::credit: take_credit(frame); break;
     default:
       if (!is_signal(frame.kind)) throw ProtocolError("a frame that this node does not serve");
       take_signal(frame);
@@ -284,7 +286,11 @@ bool Peer::is_full_of_asks(std::uint64_t request) {
 
 void Peer::take_message(const Frame& frame) {
   const auto [head, words] = read_message(frame);
-  const bool is_ask = frame.kind == FrameKind::ask;
+  hand_over(head, words, frame.kind == FrameKind::ask);
+  count_message({head.sender, head.receiver}, sizeof(Word) + frame.body.size_bytes());
+}
+
+void Peer::hand_over(const MessageHead& head, std::span<const Word> words, bool is_ask) {
   const Address to = home_->actor_of(head.receiver);
   if (to.cell == nullptr) {
     reject(head, is_ask, "a message of another node", DropReason::no_actor,
@@ -320,6 +326,45 @@ void Peer::take_message(const Frame& frame) {
     asked_.emplace(head.request, port);
   }
   troupe::detail::send(to, e);
+}
+
+/// It is with its receiver, or was none for anybody.
+void Peer::count_message(const Pair& pair, std::size_t bytes) {
+  {
+    const std::lock_guard guard(lock_);
+    untaken_bytes_ += bytes;
+  }
+  owed_.came(pair, bytes, [&](const Pair& of, std::size_t owed) {
+    const auto taken = [self = shared_from_this(), of, owed, epoch = epoch_.load()] {
+      self->give_back(of, owed, epoch);
+    };
+    const Address receiver = home_->actor_of(of.receiver);
+    if (receiver.cell == nullptr || mutant("credit_is_given_on_arrival")) {
+      taken();
+    } else {
+      troupe::detail::when_mail_is_taken(receiver, taken);
+    }
+  });
+}
+
+/// Any thread.
+void Peer::give_back(const Pair& pair, std::size_t bytes, std::uint64_t epoch) {
+  const std::array frame{frame_header(FrameKind::credit, 3), Word{pair.sender}, Word{pair.receiver},
+                         Word{bytes}};
+  const std::lock_guard guard(lock_);
+  if (epoch_.load() != epoch || home_ == nullptr) return;
+  untaken_bytes_ -= bytes;
+  if (queue_ == nullptr) queue_ = std::make_shared<SendQueue>(home_->queue_bounds());
+  const auto pushed = queue_->push_control(frame);
+  if (pushed == SendQueue::Pushed::first) home_->wants_to_send(*this);
+  if (pushed == SendQueue::Pushed::full) home_->is_overrun(*this);
+}
+
+void Peer::take_credit(const Frame& frame) {
+  if (frame.body.size() != 3) throw ProtocolError("a credit that is none");
+  if (const auto sent_by = queue())
+    sent_by->give_back({frame.body[0], frame.body[1]}, frame.body[2]);
+  home_->wants_to_send(*this);
 }
 
 void Peer::take_answer(const Frame& frame) {
@@ -422,7 +467,7 @@ void Peer::put_found(std::uint64_t request, const Address& actor, const AskError
   std::vector<Word> answer;
   const wire::Resolved found{.actor = node->number_of(actor)};
   append_answer(answer, {request, no_schema, 0}, wire::Resolved::troupe_codec, &found);
-  static_cast<void>(put({}, answer, true));
+  static_cast<void>(put({}, answer, Carries::signal));
 }
 
 void Peer::take_spawn(const Frame& frame) {
@@ -460,7 +505,9 @@ void Peer::lost(const std::string& why) {
     if (!mutant("old_epoch_is_delivered_in_the_next")) queue.swap(queue_);
     asks.swap(asks_);
     asked.swap(asked_);
+    untaken_bytes_ = 0;
   }
+  owed_ = {};
   actors_->lost({ExitReason::Kind::no_connection, why});
   for (auto& [request, ask] : asks) end(ask, AskErrorKind::no_connection, why);
   for (auto& [request, port] : asked) troupe::detail::give_up_remote_ask(port);
@@ -484,7 +531,10 @@ void Peer::describe(PeerStatus& status) {
   const std::lock_guard guard(lock_);
   status.asks_there = asks_.size();
   status.asks_here = asked_.size();
-  if (queue_ != nullptr) status.waiting_bytes = queue_->bytes();
+  status.untaken_bytes_here = untaken_bytes_;
+  if (queue_ == nullptr) return;
+  status.waiting_bytes = queue_->bytes();
+  status.untaken_bytes_there = queue_->untaken_bytes();
 }
 
 void Peer::sweep() {
@@ -504,7 +554,7 @@ void Peer::sweep() {
   }
   for (const auto& [request, pair] : given_up) {
     const std::array frame{frame_header(FrameKind::cancel, 1), Word{request}};
-    static_cast<void>(put(pair, frame, true));
+    static_cast<void>(put(pair, frame, Carries::cancel));
   }
 }
 

@@ -111,14 +111,18 @@ class Peer final : public troupe::detail::RemotePeer, public std::enable_shared_
   enum class Put : std::uint8_t { sent, full, closed };
 
   [[nodiscard]] std::shared_ptr<PeerHome> home();
-  Put put(const Pair& pair, std::span<const Word> frame, bool is_signal);
+  Put put(const Pair& pair, std::span<const Word> frame, Carries what);
   Sent put_message(const Address& to, Envelope* e);
   void put_signal(const NumberedSignal& numbered);
   void bounce(const RemoteSignal& signal);
   void put_failure(const Pair& pair, std::uint64_t request, AskErrorKind kind,
                    std::string_view what);
   void take_message(const Frame& frame);
+  void hand_over(const MessageHead& head, std::span<const Word> words, bool is_ask);
   [[nodiscard]] bool is_full_of_asks(std::uint64_t request);
+  void count_message(const Pair& pair, std::size_t bytes);
+  void give_back(const Pair& pair, std::size_t bytes, std::uint64_t epoch);
+  void take_credit(const Frame& frame);
   void take_answer(const Frame& frame);
   void take_cancel(const Frame& frame);
   void take_signal(const Frame& frame);
@@ -136,10 +140,12 @@ class Peer final : public troupe::detail::RemotePeer, public std::enable_shared_
   std::map<std::uint64_t, OpenAsk> asks_;       ///< by request
   std::map<std::uint64_t, RequestPort> asked_;  ///< what was asked from there, by request
   std::uint64_t requests_ = 0;
+  std::size_t untaken_bytes_ = 0;        ///< came from there, and was not given back
   std::atomic<std::uint64_t> epoch_{0};  ///< those that have ended
   const std::uint64_t incarnation_;
   const std::string_view address_;  ///< kept for ever
   std::optional<troupe::detail::RemoteActors> actors_;
+  CreditOwed owed_;  ///< the loop's
 };
 
 }  // namespace troupe::remoting::detail

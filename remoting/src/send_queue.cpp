@@ -1,6 +1,5 @@
 #include "send_queue.hpp"
 
-#include <algorithm>
 #include <utility>
 
 #include <troupe/runtime/detail/mutant.hpp>
@@ -16,34 +15,60 @@ constexpr std::size_t frame_words_max = 1 + body_words_max;
 constexpr std::size_t large_max = 64;
 }  // namespace
 
-bool SendQueue::is_full(std::size_t bytes, bool is_signal) const noexcept {
-  if (is_signal) return signal_bytes_ + bytes > bounds_.signal_bytes_max;
+bool SendQueue::is_full(const Pair& pair, std::size_t bytes, Carries what) const noexcept {
+  if (has_room_of_its_own(what)) return signal_bytes_ + bytes > bounds_.signal_bytes_max;
   if (messages_ >= bounds_.messages_max) return true;
-  return message_bytes_ > 0 && message_bytes_ + bytes > bounds_.bytes_max;
+  if (message_bytes_ > 0 && message_bytes_ + bytes > bounds_.bytes_max) return true;
+  return what == Carries::message &&
+         !credit_.may_wait(pair, bytes, bounds_.messages_max, bounds_.bytes_max);
 }
 
 void SendQueue::append(Frames& frames, const Entry& entry, std::span<const Word> words) {
+  if (frames.begin > frames.words.size() / 2) {  // what has gone
+    frames.words.erase(frames.words.begin(),
+                       frames.words.begin() + static_cast<std::ptrdiff_t>(frames.begin));
+    frames.begin = 0;
+  }
   frames.entries.push_back(entry);
   frames.words.insert(frames.words.end(), words.begin(), words.end());
 }
 
-SendQueue::Pushed SendQueue::push(const Pair& pair, std::span<const Word> frame, bool is_signal) {
+SendQueue::Pushed SendQueue::push(const Pair& pair, std::span<const Word> frame, Carries what) {
   const std::lock_guard guard(mutex_);
-  if (is_full(frame.size_bytes(), is_signal)) return Pushed::full;
-  append(pushed_, {pair, frame.size(), is_signal}, frame);
-  if (is_signal) {
-    signal_bytes_ += frame.size_bytes();
+  const std::size_t bytes = frame.size_bytes();
+  if (is_full(pair, bytes, what)) return Pushed::full;
+  append(pushed_, {pair, frame.size(), what}, frame);
+  if (has_room_of_its_own(what)) {
+    signal_bytes_ += bytes;
   } else {
     ++messages_;
-    message_bytes_ += frame.size_bytes();
+    message_bytes_ += bytes;
   }
+  if (what == Carries::message) credit_.waits(pair, bytes);
   return std::exchange(is_idle_, false) ? Pushed::first : Pushed::behind;
 }
 
 SendQueue::Pushed SendQueue::push_control(std::span<const Word> frame) {
   const std::lock_guard guard(mutex_);
+  if (control_.size() * sizeof(Word) + frame.size_bytes() > bounds_.control_bytes_max)
+    return Pushed::full;
   control_.insert(control_.end(), frame.begin(), frame.end());
   return std::exchange(is_idle_, false) ? Pushed::first : Pushed::behind;
+}
+
+void SendQueue::give_back(const Pair& pair, std::size_t bytes) {
+  bool all_may_go = false;
+  {
+    const std::lock_guard guard(mutex_);
+    const bool was_used_up = credit_.is_used_up();
+    credit_.give_back(pair, bytes);
+    all_may_go = was_used_up && !credit_.is_used_up();
+  }
+  if (all_may_go) {
+    for (auto& [of, s] : held_) give_turn(of, s);
+  } else if (const auto held = held_.find(pair); held != held_.end()) {
+    give_turn(pair, held->second);
+  }
 }
 
 std::pair<SendQueue::Entry, std::span<const Word>> SendQueue::take_first(Frames& frames) {
@@ -57,12 +82,18 @@ std::pair<SendQueue::Entry, std::span<const Word>> SendQueue::take_first(Frames&
 /// It is in the batch: there is room for another.
 void SendQueue::sent(const Entry& entry) {
   const std::lock_guard guard(mutex_);
-  if (entry.is_signal) {
+  if (has_room_of_its_own(entry.what)) {
     signal_bytes_ -= entry.words * sizeof(Word);
   } else {
     --messages_;
     message_bytes_ -= entry.words * sizeof(Word);
   }
+}
+
+bool SendQueue::may_go(const Entry& entry, bool all_the_same) {
+  if (entry.what != Carries::message) return true;
+  const std::lock_guard guard(mutex_);
+  return credit_.goes(entry.pair, entry.words * sizeof(Word), all_the_same);
 }
 
 std::span<const Word> SendQueue::next_batch() {
@@ -75,31 +106,21 @@ std::span<const Word> SendQueue::next_batch() {
       taken_.begin = 0;
       std::swap(taken_, pushed_);
     }
-    is_idle_ = batch_.empty() && taken_.entries.empty() && large_.empty();
+    is_idle_ = batch_.empty() && taken_.entries.empty() && turns_.empty();
     if (is_idle_) return {};
   }
   take_frames();
-  take_chunks();
-  if (batch_.empty()) return next_batch();  // all that was taken waits behind large frames
+  take_turns();
+  if (batch_.empty()) return next_batch();  // all that was taken waits
   return batch_;
 }
 
 void SendQueue::take_frames() {
   while (!taken_.entries.empty() && !batch_is_full()) {
-    const Entry& first = taken_.entries.front();
-    const auto ahead = std::find_if(large_.begin(), large_.end(),
-                                    [&](const Large& large) { return large.pair == first.pair; });
-    const bool is_large = first.words > frame_words_max;
-    if (is_large && ahead == large_.end() && large_.size() >= large_max) return;
     const auto [entry, words] = take_first(taken_);
-    if (ahead != large_.end() && !mutant("small_frame_overtakes_its_pair")) {
-      append(ahead->behind, entry, words);
-    } else if (is_large) {
-      large_.push_back({entry.pair,
-                        entry.is_signal,
-                        entry.words,
-                        ChunkWriter{streams_++, {words.begin(), words.end()}},
-                        {}});
+    const bool waits = held_.contains(entry.pair) && !mutant("small_frame_overtakes_its_pair");
+    if (waits || entry.words > frame_words_max || !may_go(entry, false)) {
+      hold(entry, words);
     } else {
       batch_.insert(batch_.end(), words.begin(), words.end());
       sent(entry);
@@ -107,42 +128,75 @@ void SendQueue::take_frames() {
   }
 }
 
+void SendQueue::hold(const Entry& entry, std::span<const Word> words) {
+  const auto [held, is_new] = held_.try_emplace(entry.pair);
+  SubStream& s = held->second;
+  append(s.behind, entry, words);
+  const bool hurries = entry.what == Carries::answer || entry.what == Carries::signal;
+  if (hurries && !mutant("signals_wait_for_credit")) s.free_of_credit = s.behind.entries.size();
+  if (is_new || hurries) give_turn(entry.pair, s);
+}
+
+void SendQueue::give_turn(const Pair& pair, SubStream& s) {
+  if (!std::exchange(s.has_turn, true)) turns_.push_back(pair);
+}
+
 /// One of each.
-void SendQueue::take_chunks() {
-  for (std::size_t left = large_.size(); left > 0 && !batch_is_full(); --left) {
-    Large large = std::move(large_.front());
-    large_.pop_front();
-    if (large.writer.append_next(batch_)) {
-      large_.push_back(std::move(large));
-    } else {
-      sent({large.pair, large.words, large.is_signal});
-      release_behind(large);
+void SendQueue::take_turns() {
+  for (std::size_t left = turns_.size(); left > 0 && !batch_is_full(); --left) {
+    const Pair pair = turns_.front();
+    turns_.pop_front();
+    const auto held = held_.find(pair);
+    SubStream& s = held->second;
+    s.has_turn = take_some(s);
+    if (s.has_turn) {
+      turns_.push_back(pair);
+    } else if (s.behind.entries.empty()) {
+      held_.erase(held);
     }
   }
 }
 
-/// What waited behind it comes next, before all that was taken later.
-void SendQueue::release_behind(Large& large) {
-  while (!taken_.entries.empty()) {
-    const auto [entry, words] = take_first(taken_);
-    append(large.behind, entry, words);
+/// A chunk, or what may go up to the next one. True: more may go then.
+bool SendQueue::take_some(SubStream& s) {
+  while (!batch_is_full()) {
+    if (s.large) {
+      if (s.large->append_next(batch_)) return true;
+      s.large.reset();
+      --larges_;
+      sent(s.of_large);
+      continue;
+    }
+    if (s.behind.entries.empty()) return false;
+    const bool is_large = s.behind.entries.front().words > frame_words_max;
+    if (is_large && larges_ >= large_max) return true;
+    if (!may_go(s.behind.entries.front(), s.free_of_credit > 0)) return false;
+    if (s.free_of_credit > 0) --s.free_of_credit;
+    const auto [entry, words] = take_first(s.behind);
+    if (is_large) {
+      s.large.emplace(streams_++, std::vector<Word>{words.begin(), words.end()});
+      s.of_large = entry;
+      ++larges_;
+    } else {
+      batch_.insert(batch_.end(), words.begin(), words.end());
+      sent(entry);
+    }
   }
-  taken_ = std::move(large.behind);
+  return true;
 }
 
 std::vector<Pair> SendQueue::unsent() const {
   const std::lock_guard guard(mutex_);
   std::vector<Pair> pairs;
-  const auto add = [&](const Frames& frames) {
-    for (const Entry& entry : frames.entries)
-      if (!entry.is_signal) pairs.push_back(entry.pair);
+  const auto add = [&](const Entry& entry) {
+    if (!has_room_of_its_own(entry.what)) pairs.push_back(entry.pair);
   };
-  for (const Large& large : large_) {
-    if (!large.is_signal) pairs.push_back(large.pair);
-    add(large.behind);
+  for (const auto& [pair, s] : held_) {
+    if (s.large) add(s.of_large);
+    for (const Entry& entry : s.behind.entries) add(entry);
   }
-  add(taken_);
-  add(pushed_);
+  for (const Entry& entry : taken_.entries) add(entry);
+  for (const Entry& entry : pushed_.entries) add(entry);
   return pairs;
 }
 
@@ -153,6 +207,10 @@ std::size_t SendQueue::messages() const {
 std::size_t SendQueue::bytes() const {
   const std::lock_guard guard(mutex_);
   return message_bytes_ + signal_bytes_;
+}
+std::size_t SendQueue::untaken_bytes() const {
+  const std::lock_guard guard(mutex_);
+  return credit_.spent();
 }
 
 }  // namespace troupe::remoting::detail

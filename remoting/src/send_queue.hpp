@@ -2,35 +2,44 @@
 //
 // Design. Senders append whole frames behind a lock; the connection takes batches. While one batch
 // is written the next gathers, so that batches are small where little is sent and large where much
-// is. A frame that is too large for one goes in chunks, of which a batch has one of each; what its
-// pair sends meanwhile waits behind it, what others send goes between.
+// is. A frame that is too large for one goes in chunks, of which a batch has one of each; one that
+// has no credit waits for it. What its pair sends meanwhile waits behind it, what others send goes
+// between.
 #pragma once
 
 #include <cstdint>
 #include <deque>
 #include <mutex>
+#include <optional>
 #include <span>
+#include <unordered_map>
 #include <vector>
 
+#include "credit.hpp"
 #include "frame.hpp"
 
 namespace troupe::remoting::detail {
-
-/// Who sends and who receives; numbers of the two nodes. Thread safety: a value.
-struct Pair {
-  std::uint64_t sender = 0;
-  std::uint64_t receiver = 0;
-  bool operator==(const Pair&) const = default;
-};
 
 struct SendQueueBounds {
   std::size_t messages_max = 3072;
   std::size_t bytes_max = std::size_t{16} << 20;         ///< of messages; one may exceed it alone
   std::size_t signal_bytes_max = std::size_t{16} << 20;  ///< beyond it the epoch ends
+  std::size_t control_bytes_max = std::size_t{4} << 20;  ///< the same
   std::size_t batch_bytes = std::size_t{256} << 10;      ///< then a heartbeat has its turn again
 };
 
-/// Thread safety: push and push_control by any thread, the rest by the connection's.
+/// What a frame of a pair carries.
+enum class Carries : std::uint8_t {
+  message,  ///< a tell or an ask: it goes where its pair has credit
+  answer,   ///< somebody waits for it: it needs none
+  signal,   ///< a watch, a link, an exit, a Down: it must not be lost, and needs none
+  cancel,   ///< of an ask: it must not be lost, and is in no hurry
+};
+[[nodiscard]] constexpr bool has_room_of_its_own(Carries what) noexcept {
+  return what == Carries::signal || what == Carries::cancel;
+}
+
+/// Thread safety: the pushes and what is asked by any thread, the rest by the connection's.
 class SendQueue {
  public:
   enum class Pushed : std::uint8_t {
@@ -41,16 +50,14 @@ class SendQueue {
 
   explicit SendQueue(const SendQueueBounds& bounds = {}) : bounds_(bounds) {}
 
-  /// Takes a whole frame that carries a message.
-  [[nodiscard]] Pushed push(const Pair& pair, std::span<const Word> frame) {
-    return push(pair, frame, false);
-  }
-  /// Takes a frame that must not be lost: a watch, a link, an exit, a Down. `full` ends the epoch.
-  [[nodiscard]] Pushed push_signal(const Pair& pair, std::span<const Word> frame) {
-    return push(pair, frame, true);
-  }
-  /// Takes a frame that belongs to no pair: it goes before all that waits.
+  /// Takes a whole frame. `full`, of a signal: the epoch is to end.
+  [[nodiscard]] Pushed push(const Pair& pair, std::span<const Word> frame, Carries what);
+  /// Takes a frame that belongs to no pair: it goes before all that waits. `full`: the epoch is to
+  /// end.
   [[nodiscard]] Pushed push_control(std::span<const Word> frame);
+  /// The peer's actors have taken so many bytes of that pair. Throws ProtocolError when it had not
+  /// so many.
+  void give_back(const Pair& pair, std::size_t bytes);
 
   /// The next frames, of about batch_bytes. They live until the next call. Empty: nothing waits;
   /// who pushes next is told `first`.
@@ -63,12 +70,14 @@ class SendQueue {
   [[nodiscard]] std::size_t messages() const;
   /// Their bytes, and those of signals.
   [[nodiscard]] std::size_t bytes() const;
+  /// Those of messages that wait, are under way, or that the peer's actors have not taken.
+  [[nodiscard]] std::size_t untaken_bytes() const;
 
  private:
   struct Entry {
     Pair pair;
     std::size_t words;
-    bool is_signal;
+    Carries what;
   };
   /// Frames one behind the other, and what they are.
   struct Frames {
@@ -76,22 +85,24 @@ class SendQueue {
     std::vector<Word> words;
     std::size_t begin = 0;  ///< of the first entry's
   };
-  /// A large frame on its way, and what its pair sent since.
-  struct Large {
-    Pair pair;
-    bool is_signal;
-    std::size_t words;
-    ChunkWriter writer;
+  /// Of a pair whose next frame has not gone at once.
+  struct SubStream {
+    std::optional<ChunkWriter> large;  ///< on its way
+    Entry of_large{};
     Frames behind;
+    std::size_t free_of_credit = 0;  ///< so many of those
+    bool has_turn = false;
   };
 
-  Pushed push(const Pair& pair, std::span<const Word> frame, bool is_signal);
-  [[nodiscard]] bool is_full(std::size_t bytes, bool is_signal) const noexcept;
+  [[nodiscard]] bool is_full(const Pair& pair, std::size_t bytes, Carries what) const noexcept;
   static void append(Frames& frames, const Entry& entry, std::span<const Word> words);
   static std::pair<Entry, std::span<const Word>> take_first(Frames& frames);
   void take_frames();
-  void take_chunks();
-  void release_behind(Large& large);
+  void hold(const Entry& entry, std::span<const Word> words);
+  void give_turn(const Pair& pair, SubStream& s);
+  void take_turns();
+  bool take_some(SubStream& s);
+  [[nodiscard]] bool may_go(const Entry& entry, bool all_the_same);
   void sent(const Entry& entry);
   [[nodiscard]] bool batch_is_full() const noexcept {
     return batch_.size() * sizeof(Word) >= bounds_.batch_bytes;
@@ -105,10 +116,13 @@ class SendQueue {
   std::size_t messages_ = 0;
   std::size_t message_bytes_ = 0;
   std::size_t signal_bytes_ = 0;
+  CreditLeft credit_;
   bool is_idle_ = true;
   // The connection's:
   Frames taken_;
-  std::deque<Large> large_;
+  std::unordered_map<Pair, SubStream, HashPair> held_;
+  std::deque<Pair> turns_;  ///< of those that something may go of
+  std::size_t larges_ = 0;  ///< under way
   std::uint32_t streams_ = 0;
   std::vector<Word> batch_;
 };

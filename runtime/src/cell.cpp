@@ -521,7 +521,7 @@ void Cell::handle_notice(Envelope* e) {
     request_stop(stop);
     return;
   }
-  if (is_called_off(*e)) {
+  if (is_called_off(*e) || same_type(e->type, &message_type<MailMark>)) {
     end_message(e);
     return;
   }

@@ -4,8 +4,10 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
+#include <utility>
 
 #include <troupe/runtime/actor.hpp>
 #include <troupe/runtime/children.hpp>
@@ -58,6 +60,20 @@ struct StopCommand : Command {
 
 /// A notice that stops who takes it (S46).
 struct Poison {};
+
+/// A notice that tells, by its end, that the mail before it has left the mailbox.
+class MailMark {
+ public:
+  explicit MailMark(std::function<void()> passed) : passed_(std::move(passed)) {}
+  MailMark(MailMark&& other) noexcept : passed_(std::exchange(other.passed_, nullptr)) {}
+  MailMark& operator=(MailMark&&) = delete;
+  ~MailMark() {
+    if (passed_ != nullptr) passed_();
+  }
+
+ private:
+  std::function<void()> passed_;
+};
 
 /// A message sent by tell_urgent.
 struct UrgentCommand : Command {

@@ -119,7 +119,9 @@ bool Cell::take_held() {
   }
   Envelope* e = held->take();
   e->flags &= static_cast<std::uint8_t>(~is_busy);
-  if (same_type(e->type, &message_type<Poison>)) {
+  const bool is_no_message =
+      same_type(e->type, &message_type<Poison>) || same_type(e->type, &message_type<MailMark>);
+  if (is_no_message) {
     handle_notice(e);
   } else {
     handle_message(e, *Worker::current());

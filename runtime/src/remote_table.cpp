@@ -429,6 +429,10 @@ void drop_remote(const Address& to, Envelope* e, DropReason reason, AskErrorKind
   destroy_envelope(e);
 }
 
+void when_mail_is_taken(const Address& to, std::function<void()> passed) {
+  send(to, make_notice(MailMark{std::move(passed)}));
+}
+
 Address find_path(System& system, std::string_view path) {
   return system.core().names().find(path).value_or(Address{});
 }

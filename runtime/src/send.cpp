@@ -93,7 +93,7 @@ void discard_request(RequestEnvelope* e) noexcept {
 namespace {
 
 void report_drop(SystemCore& core, const Address& to, Envelope* e, DropReason reason) noexcept {
-  if (mutant("drop_without_dead_letter")) return;
+  if (mutant("drop_without_dead_letter") || same_type(e->type, &message_type<MailMark>)) return;
   core.dead_letters().add({Ref<>{e->from}, Ref<>{to}, e->type->text(), reason});
 }
 

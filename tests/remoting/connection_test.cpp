@@ -59,7 +59,7 @@ class World {
     void tell(Word number, std::size_t words = 4) {
       std::vector<Word> frame(words, number);
       frame[0] = frame_header(FrameKind::tell, words - 1);
-      const auto pushed = connection->queue().push({number, 1}, frame);
+      const auto pushed = connection->queue().push({number, 1}, frame, Carries::message);
       if (pushed == SendQueue::Pushed::first) connection->flush();
     }
     std::optional<Connection> connection;

@@ -258,10 +258,12 @@ TEST_CASE("S90 what waits for one node is bounded, and what is beyond that is to
     Member& a = c.start("a");
     Member& b = c.start("b");
     b.system.spawn<Counter>({.name = "b"});
+    b.system.spawn<Counter>({.name = "b2"});
     const auto at_b = resolve(a, "troupe://b:1/b");
+    const auto at_b2 = resolve(a, "troupe://b:1/b2");
     at_b.ask(Done{}).await();
     c.network.cut_both("a:1", "b:1");
-    at_b.tell(Payload{std::vector<std::byte>(1 << 20)});
+    at_b2.tell(Payload{std::vector<std::byte>(1 << 20)});
     c.advance(10ms);
     std::size_t taken = 0;
     while (at_b.tell(Note{taken}) == troupe::Sent::ok) ++taken;

@@ -64,8 +64,10 @@ struct PeerStatus {
   bool is_connected = false;
   Duration silence{};  ///< since its last heartbeat, where it is connected
   std::size_t waiting_bytes = 0;
-  std::size_t asks_there = 0;  ///< not answered yet: of this node's actors
-  std::size_t asks_here = 0;   ///< and of theirs
+  std::size_t untaken_bytes_there = 0;  ///< sent, and not known to be taken by its actors
+  std::size_t untaken_bytes_here = 0;   ///< the same, in the other direction
+  std::size_t asks_there = 0;           ///< not answered yet: of this node's actors
+  std::size_t asks_here = 0;            ///< and of theirs
 };
 
 /// Thread safety: a value.

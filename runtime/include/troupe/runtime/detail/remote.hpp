@@ -130,6 +130,9 @@ void report_remote_drop(System& system, const Address& from, const Address& to,
 /// Owns the message. `to`: of another node; while its System lives.
 void drop_remote(const Address& to, Envelope* e, DropReason reason, AskErrorKind kind,
                  std::string_view what) noexcept;
+/// Has `passed` called once what came for that actor before has left its mailbox: taken, or
+/// dropped. At once when the actor has ended; on any thread; it may not throw.
+void when_mail_is_taken(const Address& to, std::function<void()> passed);
 /// Destroys a message, and gives its memory back.
 void destroy_envelope(Envelope* e) noexcept;
 /// The actor of this path; nobody.
