@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Measures Troupe beside the floor, CAF and Erlang: fresh processes, interleaved, medians. Every figure: less is better.
-Each row says which of its gates it meets. One whose spread straddles CAF's median is repeated with 15 runs. `compile`,
-`idle`, `orders` and `codec` as the first argument measure the compile budgets, an idle system, the order-processing sample
-against its baseline, and encoding against Cap'n Proto's own."""
+Each row says which of its gates it meets. One whose spread straddles CAF's median is repeated with 15 runs. `remote`,
+`compile`, `idle`, `orders` and `codec` as the first argument measure two nodes beside Asio and Erlang's distribution, the compile
+budgets, an idle system, the order-processing sample against its baseline, and encoding against Cap'n Proto's own."""
 import argparse
 import os
 import shutil
@@ -12,7 +12,8 @@ import sys
 import tempfile
 import time
 
-from rows import measure_rows, run_once, summary
+from remote import measure_remote
+from rows import end_rows, measure_rows, run_once, summary
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
@@ -102,7 +103,7 @@ def measure_compile(args):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", nargs="?", default="rows", choices=["rows", "compile", "idle", "orders", "codec"])
+    parser.add_argument("what", nargs="?", default="rows", choices=["rows", "compile", "remote", "idle", "orders", "codec"])
     parser.add_argument("--only", help="workloads or rows, separated by commas")
     parser.add_argument("--workers", type=int, help="1 or 2; default: both. Some rows have only one of them")
     parser.add_argument("--peers", default="floor,caf,otp", help="of floor, caf, otp")
@@ -112,8 +113,10 @@ def main():
     args = parser.parse_args()
     if args.what == "idle":
         subprocess.run([os.path.join(args.build, "benchmarks/idle_bench")], check=True)
+    elif args.what in ("rows", "remote"):
+        end_rows((measure_rows if args.what == "rows" else measure_remote)(args), args.json)
     else:
-        {"rows": measure_rows, "compile": measure_compile, "orders": measure_orders, "codec": measure_codec}[args.what](args)
+        {"compile": measure_compile, "orders": measure_orders, "codec": measure_codec}[args.what](args)
 
 
 if __name__ == "__main__":

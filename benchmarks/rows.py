@@ -50,8 +50,8 @@ def command(peer, workload, workers, build, erlang):
     return [os.path.join(build, "benchmarks", f"{peer}_bench"), workload, str(workers)]
 
 
-def run_once(argv):
-    out = subprocess.run(argv, capture_output=True, text=True, timeout=300)
+def run_once(argv, environment=None):
+    out = subprocess.run(argv, capture_output=True, text=True, timeout=300, env=environment)
     results = {w[1]: float(w[2]) for w in (line.split() for line in out.stdout.splitlines()) if len(w) == 3 and w[0] == "RESULT"}
     if not results:
         sys.exit(f"bench: {' '.join(argv)} gave no result (exit code {out.returncode}): {out.stderr[-500:]}")
@@ -83,13 +83,23 @@ def measure_rows(args):
         for workload in chosen(args.only):
             for workers in [n for n in WORKLOADS[workload].workers if args.workers in (None, n)]:
                 programs = ["troupe"] + [p for p in peers if p in WORKLOADS[workload].peers]
-                for row in measure_row(programs, workload, workers, args, erlang):
-                    rows.append(row)
-                    print_row(row)
-                    for gate, excess in judge(row, rows):
-                        print(f"    {verdict_text(gate, excess)}", flush=True)
-    if args.json:
-        with open(args.json, "w", encoding="utf-8") as f:
+                new = measure_row(programs, workload, workers, args, erlang)
+                rows += new
+                judge_rows(new, rows)
+    return rows
+
+
+def judge_rows(new, rows):
+    """Prints new rows and their gates."""
+    for row in new:
+        print_row(row)
+        for gate, excess in judge(row, rows):
+            print(f"    {verdict_text(gate, excess)}", flush=True)
+
+
+def end_rows(rows, path):
+    if path:
+        with open(path, "w", encoding="utf-8") as f:
             json.dump(rows, f, indent=1)
     print_summary(rows)
 

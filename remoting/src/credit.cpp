@@ -32,8 +32,8 @@ bool CreditLeft::goes(const Pair& pair, std::size_t bytes, bool all_the_same) {
   if (!has_credit && !all_the_same && !mutant("remote_sends_need_no_credit")) return false;
   of.waiting -= bytes;
   --of.waiting_messages;
-  of.spent += bytes;
-  all_spent_ += bytes;
+  of.spent += credit_of(bytes);
+  all_spent_ += credit_of(bytes);
   return true;
 }
 
@@ -48,8 +48,8 @@ void CreditLeft::give_back(const Pair& pair, std::size_t bytes) {
 
 void CreditOwed::came(const Pair& pair, std::size_t bytes, const GiveBack& give_back) {
   const auto owed = owed_.try_emplace(pair, 0).first;
-  owed->second += bytes;
-  all_owed_ += bytes;
+  owed->second += credit_of(bytes);
+  all_owed_ += credit_of(bytes);
   if (all_owed_ >= peer_owed_bytes_max) {
     all_owed_ = 0;
     for (const auto& [of, owed_bytes] : std::exchange(owed_, {})) give_back(of, owed_bytes);

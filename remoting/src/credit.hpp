@@ -32,6 +32,12 @@ struct HashPair {
 
 inline constexpr std::size_t pair_credit_bytes = std::size_t{256} << 10;
 inline constexpr std::size_t peer_credit_bytes = std::size_t{16} << 20;
+/// A message counts with its bytes, and at most so many: one of 64 MiB uses up the credit of its
+/// pair, and leaves most of the peer's to others.
+inline constexpr std::size_t message_credit_bytes_max = peer_credit_bytes / 4;
+[[nodiscard]] constexpr std::size_t credit_of(std::size_t bytes) noexcept {
+  return bytes < message_credit_bytes_max ? bytes : message_credit_bytes_max;
+}
 /// What is taken is given back at the latest when it is so much: of a pair, or of all.
 inline constexpr std::size_t pair_owed_bytes_max = pair_credit_bytes / 4;
 inline constexpr std::size_t peer_owed_bytes_max = peer_credit_bytes / 16;

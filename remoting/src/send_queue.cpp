@@ -18,9 +18,15 @@ constexpr std::size_t large_max = 64;
 bool SendQueue::is_full(const Pair& pair, std::size_t bytes, Carries what) const noexcept {
   if (has_room_of_its_own(what)) return signal_bytes_ + bytes > bounds_.signal_bytes_max;
   if (messages_ >= bounds_.messages_max) return true;
-  if (message_bytes_ > 0 && message_bytes_ + bytes > bounds_.bytes_max) return true;
+  const bool may_be_beyond = bytes > bounds_.bytes_max / 4 && !has_beyond_;
+  if (is_beyond(bytes, what) && !may_be_beyond) return true;
   return what == Carries::message &&
          !credit_.may_wait(pair, bytes, bounds_.messages_max, bounds_.bytes_max);
+}
+
+/// So that a message that is larger than all that may wait goes at all, and shuts nobody out.
+bool SendQueue::is_beyond(std::size_t bytes, Carries what) const noexcept {
+  return !has_room_of_its_own(what) && message_bytes_ + bytes > bounds_.bytes_max;
 }
 
 void SendQueue::append(Frames& frames, const Entry& entry, std::span<const Word> words) {
@@ -37,12 +43,14 @@ SendQueue::Pushed SendQueue::push(const Pair& pair, std::span<const Word> frame,
   const std::lock_guard guard(mutex_);
   const std::size_t bytes = frame.size_bytes();
   if (is_full(pair, bytes, what)) return Pushed::full;
-  append(pushed_, {pair, frame.size(), what}, frame);
+  const Entry entry{pair, frame.size(), what, is_beyond(bytes, what)};
+  append(pushed_, entry, frame);
   if (has_room_of_its_own(what)) {
     signal_bytes_ += bytes;
   } else {
     ++messages_;
-    message_bytes_ += bytes;
+    has_beyond_ = has_beyond_ || entry.is_beyond;
+    if (!entry.is_beyond) message_bytes_ += bytes;
   }
   if (what == Carries::message) credit_.waits(pair, bytes);
   return std::exchange(is_idle_, false) ? Pushed::first : Pushed::behind;
@@ -86,7 +94,8 @@ void SendQueue::sent(const Entry& entry) {
     signal_bytes_ -= entry.words * sizeof(Word);
   } else {
     --messages_;
-    message_bytes_ -= entry.words * sizeof(Word);
+    has_beyond_ = has_beyond_ && !entry.is_beyond;
+    if (!entry.is_beyond) message_bytes_ -= entry.words * sizeof(Word);
   }
 }
 

@@ -22,7 +22,7 @@ namespace troupe::remoting::detail {
 
 struct SendQueueBounds {
   std::size_t messages_max = 3072;
-  std::size_t bytes_max = std::size_t{16} << 20;         ///< of messages; one may exceed it alone
+  std::size_t bytes_max = std::size_t{16} << 20;         ///< of messages, and one large one beyond
   std::size_t signal_bytes_max = std::size_t{16} << 20;  ///< beyond it the epoch ends
   std::size_t control_bytes_max = std::size_t{4} << 20;  ///< the same
   std::size_t batch_bytes = std::size_t{256} << 10;      ///< then a heartbeat has its turn again
@@ -68,7 +68,7 @@ class SendQueue {
   [[nodiscard]] std::vector<Pair> unsent() const;
   /// Messages that wait.
   [[nodiscard]] std::size_t messages() const;
-  /// Their bytes, and those of signals.
+  /// Their bytes, and those of signals; without the one beyond the bound.
   [[nodiscard]] std::size_t bytes() const;
   /// Those of messages that wait, are under way, or that the peer's actors have not taken.
   [[nodiscard]] std::size_t untaken_bytes() const;
@@ -78,6 +78,7 @@ class SendQueue {
     Pair pair;
     std::size_t words;
     Carries what;
+    bool is_beyond;  ///< the bound of bytes
   };
   /// Frames one behind the other, and what they are.
   struct Frames {
@@ -95,6 +96,7 @@ class SendQueue {
   };
 
   [[nodiscard]] bool is_full(const Pair& pair, std::size_t bytes, Carries what) const noexcept;
+  [[nodiscard]] bool is_beyond(std::size_t bytes, Carries what) const noexcept;
   static void append(Frames& frames, const Entry& entry, std::span<const Word> words);
   static std::pair<Entry, std::span<const Word>> take_first(Frames& frames);
   void take_frames();
@@ -115,6 +117,7 @@ class SendQueue {
   std::vector<Word> control_;
   std::size_t messages_ = 0;
   std::size_t message_bytes_ = 0;
+  bool has_beyond_ = false;  ///< one that those do not count
   std::size_t signal_bytes_ = 0;
   CreditLeft credit_;
   bool is_idle_ = true;
