@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include <troupe/runtime/detail/remote.hpp>
+
 namespace troupe::remoting::detail {
 
 Line::Line(Transport& transport, std::unique_ptr<Wire> wire, const ConnectionOptions& options,
@@ -27,6 +29,11 @@ void Line::opened(const std::vector<std::string>& uris) {
 
 void Line::is_done(ConnectionEnd end, const std::string& why) {
   if (!std::exchange(is_over_, true)) events_.over(*this, end, why);
+}
+
+void Line::received(std::size_t bytes) {
+  const troupe::detail::HeldWakes whoever_gets_mail;
+  connection_->received(bytes, transport_.now());
 }
 
 void Line::lost(const std::string& why) {

@@ -34,7 +34,7 @@ class Line final : public WireUser {
   // WireUser
   void opened(const std::vector<std::string>& uris) override;
   std::span<std::byte> space() override { return connection_->space(); }
-  void received(std::size_t bytes) override { connection_->received(bytes, transport_.now()); }
+  void received(std::size_t bytes) override;
   void sent() override { connection_->sent(transport_.now()); }
   void lost(const std::string& why) override;
   void untrusted(const std::string& why, bool by_peer) override;

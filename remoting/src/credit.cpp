@@ -10,20 +10,17 @@ namespace troupe::remoting::detail {
 
 using troupe::detail::mutant;
 
-bool CreditLeft::may_wait(const Pair& pair, std::size_t bytes, std::size_t messages_max,
-                          std::size_t bytes_max) const noexcept {
-  const auto found = pairs_.find(pair);
-  if (found == pairs_.end() || mutant("stuck_actor_takes_all_room")) return true;
-  const OfPair& of = found->second;
-  if (of.spent < pair_credit_bytes || of.waiting_messages == 0) return true;
-  return of.waiting_messages < messages_max / share_without_credit &&
-         of.waiting + bytes <= bytes_max / share_without_credit;
-}
-
-void CreditLeft::waits(const Pair& pair, std::size_t bytes) {
+bool CreditLeft::waits(const Pair& pair, std::size_t bytes, std::size_t messages_max,
+                       std::size_t bytes_max) {
   OfPair& of = pairs_[pair];
+  const bool has_share = of.waiting_messages < messages_max / share_without_credit &&
+                         of.waiting + bytes <= bytes_max / share_without_credit;
+  if (of.spent >= pair_credit_bytes && of.waiting_messages > 0 && !has_share &&
+      !mutant("stuck_actor_takes_all_room"))
+    return false;
   of.waiting += bytes;
   ++of.waiting_messages;
+  return true;
 }
 
 bool CreditLeft::goes(const Pair& pair, std::size_t bytes, bool all_the_same) {

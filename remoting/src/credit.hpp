@@ -49,10 +49,9 @@ inline constexpr std::size_t share_without_credit = 8;
 /// thread at a time.
 class CreditLeft {
  public:
-  /// Whether one more message of that pair may wait, where so many in all may.
-  [[nodiscard]] bool may_wait(const Pair& pair, std::size_t bytes, std::size_t messages_max,
-                              std::size_t bytes_max) const noexcept;
-  void waits(const Pair& pair, std::size_t bytes);
+  /// One more message of that pair waits, where so many in all may; false: it has no room.
+  [[nodiscard]] bool waits(const Pair& pair, std::size_t bytes, std::size_t messages_max,
+                           std::size_t bytes_max);
   /// It waits no longer. False, unless it goes all the same: it has no credit.
   [[nodiscard]] bool goes(const Pair& pair, std::size_t bytes, bool all_the_same);
   /// Throws ProtocolError when so much was not spent.

@@ -330,10 +330,7 @@ void Peer::hand_over(const MessageHead& head, std::span<const Word> words, bool 
 
 /// It is with its receiver, or was none for anybody.
 void Peer::count_message(const Pair& pair, std::size_t bytes) {
-  {
-    const std::lock_guard guard(lock_);
-    untaken_bytes_ += credit_of(bytes);
-  }
+  untaken_bytes_ += credit_of(bytes);
   owed_.came(pair, bytes, [&](const Pair& of, std::size_t owed) {
     const auto taken = [self = shared_from_this(), of, owed, epoch = epoch_.load()] {
       self->give_back(of, owed, epoch);

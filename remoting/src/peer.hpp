@@ -140,8 +140,8 @@ class Peer final : public troupe::detail::RemotePeer, public std::enable_shared_
   std::map<std::uint64_t, OpenAsk> asks_;       ///< by request
   std::map<std::uint64_t, RequestPort> asked_;  ///< what was asked from there, by request
   std::uint64_t requests_ = 0;
-  std::size_t untaken_bytes_ = 0;        ///< came from there, and was not given back
-  std::atomic<std::uint64_t> epoch_{0};  ///< those that have ended
+  std::atomic<std::uint64_t> epoch_{0};        ///< those that have ended
+  std::atomic<std::size_t> untaken_bytes_{0};  ///< came from there, and was not given back
   const std::uint64_t incarnation_;
   const std::string_view address_;  ///< kept for ever
   std::optional<troupe::detail::RemoteActors> actors_;

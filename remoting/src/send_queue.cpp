@@ -15,13 +15,11 @@ constexpr std::size_t frame_words_max = 1 + body_words_max;
 constexpr std::size_t large_max = 64;
 }  // namespace
 
-bool SendQueue::is_full(const Pair& pair, std::size_t bytes, Carries what) const noexcept {
+bool SendQueue::is_full(std::size_t bytes, Carries what) const noexcept {
   if (has_room_of_its_own(what)) return signal_bytes_ + bytes > bounds_.signal_bytes_max;
   if (messages_ >= bounds_.messages_max) return true;
   const bool may_be_beyond = bytes > bounds_.bytes_max / 4 && !has_beyond_;
-  if (is_beyond(bytes, what) && !may_be_beyond) return true;
-  return what == Carries::message &&
-         !credit_.may_wait(pair, bytes, bounds_.messages_max, bounds_.bytes_max);
+  return is_beyond(bytes, what) && !may_be_beyond;
 }
 
 /// So that a message that is larger than all that may wait goes at all, and shuts nobody out.
@@ -42,7 +40,10 @@ void SendQueue::append(Frames& frames, const Entry& entry, std::span<const Word>
 SendQueue::Pushed SendQueue::push(const Pair& pair, std::span<const Word> frame, Carries what) {
   const std::lock_guard guard(mutex_);
   const std::size_t bytes = frame.size_bytes();
-  if (is_full(pair, bytes, what)) return Pushed::full;
+  if (is_full(bytes, what)) return Pushed::full;
+  if (what == Carries::message &&
+      !credit_.waits(pair, bytes, bounds_.messages_max, bounds_.bytes_max))
+    return Pushed::full;
   const Entry entry{pair, frame.size(), what, is_beyond(bytes, what)};
   append(pushed_, entry, frame);
   if (has_room_of_its_own(what)) {
@@ -52,7 +53,6 @@ SendQueue::Pushed SendQueue::push(const Pair& pair, std::span<const Word> frame,
     has_beyond_ = has_beyond_ || entry.is_beyond;
     if (!entry.is_beyond) message_bytes_ += bytes;
   }
-  if (what == Carries::message) credit_.waits(pair, bytes);
   return std::exchange(is_idle_, false) ? Pushed::first : Pushed::behind;
 }
 
@@ -87,9 +87,8 @@ std::pair<SendQueue::Entry, std::span<const Word>> SendQueue::take_first(Frames&
   return {entry, words};
 }
 
-/// It is in the batch: there is room for another.
+/// It is in the batch: there is room for another. With the lock.
 void SendQueue::sent(const Entry& entry) {
-  const std::lock_guard guard(mutex_);
   if (has_room_of_its_own(entry.what)) {
     signal_bytes_ -= entry.words * sizeof(Word);
   } else {
@@ -99,10 +98,10 @@ void SendQueue::sent(const Entry& entry) {
   }
 }
 
+/// With the lock.
 bool SendQueue::may_go(const Entry& entry, bool all_the_same) {
-  if (entry.what != Carries::message) return true;
-  const std::lock_guard guard(mutex_);
-  return credit_.goes(entry.pair, entry.words * sizeof(Word), all_the_same);
+  return entry.what != Carries::message ||
+         credit_.goes(entry.pair, entry.words * sizeof(Word), all_the_same);
 }
 
 std::span<const Word> SendQueue::next_batch() {
@@ -126,14 +125,33 @@ std::span<const Word> SendQueue::next_batch() {
 
 void SendQueue::take_frames() {
   while (!taken_.entries.empty() && !batch_is_full()) {
-    const auto [entry, words] = take_first(taken_);
-    const bool waits = held_.contains(entry.pair) && !mutant("small_frame_overtakes_its_pair");
-    if (waits || entry.words > frame_words_max || !may_go(entry, false)) {
+    if (must_wait(taken_.entries.front())) {
+      const auto [entry, words] = take_first(taken_);
       hold(entry, words);
     } else {
-      batch_.insert(batch_.end(), words.begin(), words.end());
-      sent(entry);
+      take_small_frames();
     }
+  }
+}
+
+bool SendQueue::must_wait(const Entry& entry) const {
+  const bool is_behind = held_.contains(entry.pair) && !mutant("small_frame_overtakes_its_pair");
+  return is_behind || entry.words > frame_words_max;
+}
+
+/// Some at a time, so that the lock is taken seldom and not held for long.
+void SendQueue::take_small_frames() {
+  constexpr int at_a_time = 64;
+  const std::lock_guard guard(mutex_);
+  for (int i = 0; i < at_a_time && !taken_.entries.empty() && !batch_is_full(); ++i) {
+    if (must_wait(taken_.entries.front())) return;
+    const auto [entry, words] = take_first(taken_);
+    if (!may_go(entry, false)) {
+      hold(entry, words);
+      return;
+    }
+    batch_.insert(batch_.end(), words.begin(), words.end());
+    sent(entry);
   }
 }
 
@@ -173,13 +191,19 @@ bool SendQueue::take_some(SubStream& s) {
       if (s.large->append_next(batch_)) return true;
       s.large.reset();
       --larges_;
+      const std::lock_guard guard(mutex_);
       sent(s.of_large);
       continue;
     }
     if (s.behind.entries.empty()) return false;
     const bool is_large = s.behind.entries.front().words > frame_words_max;
     if (is_large && larges_ >= large_max) return true;
-    if (!may_go(s.behind.entries.front(), s.free_of_credit > 0)) return false;
+    {
+      const std::lock_guard guard(mutex_);
+      const Entry& first = s.behind.entries.front();
+      if (!may_go(first, s.free_of_credit > 0)) return false;
+      if (!is_large) sent(first);
+    }
     if (s.free_of_credit > 0) --s.free_of_credit;
     const auto [entry, words] = take_first(s.behind);
     if (is_large) {
@@ -188,7 +212,6 @@ bool SendQueue::take_some(SubStream& s) {
       ++larges_;
     } else {
       batch_.insert(batch_.end(), words.begin(), words.end());
-      sent(entry);
     }
   }
   return true;

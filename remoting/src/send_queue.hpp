@@ -95,11 +95,13 @@ class SendQueue {
     bool has_turn = false;
   };
 
-  [[nodiscard]] bool is_full(const Pair& pair, std::size_t bytes, Carries what) const noexcept;
+  [[nodiscard]] bool is_full(std::size_t bytes, Carries what) const noexcept;
   [[nodiscard]] bool is_beyond(std::size_t bytes, Carries what) const noexcept;
   static void append(Frames& frames, const Entry& entry, std::span<const Word> words);
   static std::pair<Entry, std::span<const Word>> take_first(Frames& frames);
   void take_frames();
+  void take_small_frames();
+  [[nodiscard]] bool must_wait(const Entry& entry) const;
   void hold(const Entry& entry, std::span<const Word> words);
   void give_turn(const Pair& pair, SubStream& s);
   void take_turns();

@@ -52,6 +52,28 @@ E* new_wide_envelope(const MessageType& type, std::uint8_t flags) {
 
 }  // namespace
 
+// ---- what comes at a time
+
+namespace {
+constinit thread_local HeldWakes* held_wakes = nullptr;
+}
+
+HeldWakes::HeldWakes() noexcept {
+  held_wakes = this;
+}
+
+HeldWakes::~HeldWakes() {
+  held_wakes = nullptr;
+  for (const auto& [core, cell] : woken_) core->executor().submit(*cell);
+}
+
+/// False: nothing of this thread's is held.
+[[gnu::noinline]] bool hold_wake(SystemCore& core, Cell& cell) {
+  if (held_wakes == nullptr) return false;
+  held_wakes->woken_.emplace_back(&core, &cell);
+  return true;
+}
+
 // Not inlined into handlers, whose thread may change at each wait: see free_block.
 [[gnu::noinline]] Envelope* new_envelope(const MessageType& type, std::size_t bytes) {
   const std::uint16_t size_class = size_class_of(bytes);
@@ -117,7 +139,7 @@ Sent drop(SystemCore* core, const Address& to, Envelope* e, DropReason reason,
 void schedule(SystemCore& core, Worker* worker, Cell& cell) noexcept {
   if (worker != nullptr) {
     worker->push(cell);
-  } else {
+  } else if (!hold_wake(core, cell)) {
     core.executor().submit(cell);
   }
 }

@@ -6,6 +6,8 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include <troupe/runtime/clock.hpp>
 #include <troupe/runtime/dead_letters.hpp>
@@ -16,6 +18,7 @@
 namespace troupe::detail {
 
 class RemoteTable;
+class SystemCore;
 
 /// What one actor does to the life of another. Thread safety: a value.
 struct RemoteSignal {
@@ -130,6 +133,21 @@ void report_remote_drop(System& system, const Address& from, const Address& to,
 /// Owns the message. `to`: of another node; while its System lives.
 void drop_remote(const Address& to, Envelope* e, DropReason reason, AskErrorKind kind,
                  std::string_view what) noexcept;
+/// While one is there, whoever gets mail from this thread, which is no worker, and slept begins
+/// when it ends: so that what comes at a time wakes nobody more than once. Nothing may be waited
+/// for meanwhile. Thread safety: one at a time for each thread, which makes and ends it.
+class HeldWakes {
+ public:
+  HeldWakes() noexcept;
+  HeldWakes(const HeldWakes&) = delete;
+  HeldWakes& operator=(const HeldWakes&) = delete;
+  ~HeldWakes();
+
+ private:
+  friend bool hold_wake(SystemCore& core, Cell& cell);
+  std::vector<std::pair<SystemCore*, Cell*>> woken_;
+};
+
 /// Has `passed` called once what came for that actor before has left its mailbox: taken, or
 /// dropped. At once when the actor has ended; on any thread; it may not throw.
 void when_mail_is_taken(const Address& to, std::function<void()> passed);
