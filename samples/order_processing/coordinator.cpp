@@ -15,6 +15,8 @@ using namespace std::chrono_literals;
 /// Between attempts to place a processor; doubled each time.
 constexpr troupe::Duration backoff_min = 100ms;
 constexpr unsigned doublings_max = 5;
+/// Before what found no room is sent again.
+constexpr troupe::Duration room_wait = 10ms;
 
 /// The batch's asker is answered when its last order lets go of this.
 struct BatchUnderWay {
@@ -25,8 +27,10 @@ struct BatchUnderWay {
   std::size_t left;
 };
 
-bool may_still_run(AskErrorKind failure) {
-  return failure == AskErrorKind::timeout || failure == AskErrorKind::no_connection;
+/// It was not begun, or is over. Of any other, a step that was asked for may be on its way yet.
+bool is_known_not_to_run(AskErrorKind failure) {
+  return failure == AskErrorKind::mailbox_full || failure == AskErrorKind::refused ||
+         failure == AskErrorKind::too_large || failure == AskErrorKind::unknown_type;
 }
 
 }  // namespace
@@ -38,6 +42,7 @@ struct Assignment {
   std::uint32_t attempt = 0;
   std::size_t processor = 0;
   troupe::Ref<Processing> asked;
+  troupe::TimePoint waits_since;  ///< for a processor
   /// An attempt has an unknown outcome: it may ask for its steps yet, so its keys are kept.
   bool may_still_run = false;
 };
@@ -57,6 +62,7 @@ Coordinator::Coordinator(Settings settings, troupe::Ref<PaymentApi> payments,
 // ---- processors
 
 void Coordinator::on_start() {
+  no_processor_since_ = now();
   statistics_.processors.resize(settings_.processors);
   processors_.resize(settings_.processors);
   for (std::size_t i = 0; i < settings_.processors; ++i) {
@@ -66,10 +72,10 @@ void Coordinator::on_start() {
       monitor(processors_[i].ref, troupe::each_incarnation);
     } else {
       processors_[i].node = i % settings_.nodes.size();
+      statistics_.processors[i].node = "none";
       place(i);
     }
   }
-  await_processors();
 }
 
 bool Coordinator::has_processor() const {
@@ -77,8 +83,14 @@ bool Coordinator::has_processor() const {
                      [](const Processor& p) { return p.ref != troupe::Ref<Processing>{}; });
 }
 
+troupe::Duration Coordinator::patience_left(const Assignment& longest) const {
+  return settings_.patience - (now() - std::max(longest.waits_since, no_processor_since_));
+}
+
+/// The oldest of those that wait is to be looked at when its patience is over.
 void Coordinator::await_processors() {
-  if (!has_processor()) start_timer("patience", settings_.patience, GiveUp{});
+  if (!waiting_.empty() && !has_processor())
+    start_timer("patience", patience_left(*waiting_.front()), GiveUp{});
 }
 
 void Coordinator::place(std::size_t processor) {
@@ -100,7 +112,6 @@ void Coordinator::receive(const Placed& m) {
     p.failures = 0;
     node = settings_.nodes[p.node];
     monitor(p.ref);
-    has_given_up_ = false;
     cancel_timer("patience");
     hand_out();
     return;
@@ -117,11 +128,13 @@ void Coordinator::lost(std::size_t processor, const std::string& why) {
   Processor& p = processors_[processor];
   const std::string gone_from = settings_.nodes[p.node];
   p.ref = {};
+  p.is_full = false;
   p.node = (p.node + 1) % settings_.nodes.size();
   ++statistics_.processors[processor].restarts;
   log().warning("processor " + std::to_string(processor) + " on " + gone_from + " is lost (" + why +
                 "): it goes to " + settings_.nodes[p.node]);
   place(processor);
+  if (!has_processor()) no_processor_since_ = now();
   await_processors();
 }
 
@@ -143,7 +156,7 @@ void Coordinator::receive(Batch&& m, troupe::ReplyTo<void> done) {
   const auto batch = std::make_shared<BatchUnderWay>(std::move(m), std::move(done));
   statistics_.submitted += batch->left;
   if (batch->left == 0) batch->done();
-  for (const OrderPtr& order : *batch->orders) assign(std::make_shared<Assignment>(order, batch));
+  for (const OrderPtr& order : *batch->orders) enqueue(std::make_shared<Assignment>(order, batch));
 }
 
 /// One that has room; processors_.size(): none has.
@@ -153,7 +166,8 @@ std::size_t Coordinator::choose() {
   for (std::size_t tried = 0; tried < count; ++tried) {
     const std::size_t i = (next_ + tried) % count;
     const bool is_there = processors_[i].ref != troupe::Ref<Processing>{};
-    if (!is_there || (!is_local() && processors_[i].load >= window)) continue;
+    const bool has_room = is_local() || (processors_[i].load < window && !processors_[i].is_full);
+    if (!is_there || !has_room) continue;
     if (settings_.route == Route::round_robin) {
       next_ = i + 1;
       return i;
@@ -163,10 +177,12 @@ std::size_t Coordinator::choose() {
   return chosen;
 }
 
-void Coordinator::assign(const std::shared_ptr<Assignment>& assignment) {
-  if (has_given_up_) return fail(assignment);
+void Coordinator::enqueue(const std::shared_ptr<Assignment>& assignment) {
   waiting_.push_back(assignment);
   hand_out();
+  if (waiting_.empty()) return;
+  assignment->waits_since = now();
+  if (waiting_.size() == 1) await_processors();
 }
 
 void Coordinator::hand_out() {
@@ -192,25 +208,46 @@ void Coordinator::receive(Finished&& m) {
   Processor& p = processors_[a.processor];
   --p.load;
   if (m.result) {
+    p.is_full = false;
     settle(a, *m.result);
     hand_out();
     return;
   }
   const troupe::AskError& error = m.result.error();
-  if (may_still_run(error.kind)) a.may_still_run = true;
+  if (error.kind == AskErrorKind::mailbox_full) return wait_for_room(m.assignment);
+  if (!is_known_not_to_run(error.kind)) a.may_still_run = true;
   const bool is_first_to_hear = error.kind == AskErrorKind::no_connection && p.ref == a.asked;
   if (is_first_to_hear) lost(a.processor, error.what);
   if (++a.attempt < attempts_max) {  // every step is idempotent: again
-    assign(m.assignment);
+    enqueue(m.assignment);
   } else {
     fail(m.assignment);
   }
 }
 
+/// Back-pressure is no failed attempt.
+void Coordinator::wait_for_room(const std::shared_ptr<Assignment>& assignment) {
+  processors_[assignment->processor].is_full = true;
+  start_timer("room", room_wait, Room{});
+  enqueue(assignment);
+}
+
+void Coordinator::receive(const Room&) {
+  for (Processor& p : processors_) p.is_full = false;
+  hand_out();
+}
+
 void Coordinator::receive(const GiveUp&) {
-  log().error("no node can be reached: orders end as errors until one is");
-  has_given_up_ = true;
-  for (auto& assignment : std::exchange(waiting_, {})) fail(assignment);
+  const std::size_t before = waiting_.size();
+  while (!waiting_.empty() && patience_left(*waiting_.front()) <= 0s) {
+    const auto assignment = std::move(waiting_.front());
+    waiting_.pop_front();
+    ++statistics_.given_up;
+    fail(assignment);
+  }
+  log().error("no node can be reached: " + std::to_string(before - waiting_.size()) +
+              " orders that waited for one end as errors");
+  await_processors();
 }
 
 /// Nothing may stay of an order that failed for good.

@@ -26,7 +26,7 @@ struct Settings {
   std::uint64_t seed = 1;
   /// Addresses of the nodes that processors run on; empty: they run here.
   std::vector<std::string> nodes = {};
-  /// So long orders wait where no node can be reached, before they end as errors.
+  /// So long an order waits where no node can be reached, before it ends as an error.
   troupe::Duration patience = std::chrono::seconds(30);
 };
 
@@ -39,7 +39,7 @@ struct ProcessorStatistics {
   std::uint64_t orders_processed = 0;
   Cents revenue = 0;
   std::uint64_t restarts = 0;
-  std::string node;  ///< the address of the one it was on last; empty: here
+  std::string node = "local";  ///< the address of the one it was on last, or "none"; "local": here
 };
 struct Statistics {
   std::vector<ProcessorStatistics> processors;
@@ -47,6 +47,7 @@ struct Statistics {
   std::uint64_t submitted = 0;
   Cents revenue = 0;
   std::int64_t units_sold = 0;
+  std::uint64_t given_up = 0;  ///< ended as errors because no node could be reached
 };
 struct GetStatistics {
   using Reply = Statistics;
@@ -67,12 +68,16 @@ struct Placed {
   std::size_t processor;
   troupe::Result<troupe::Ref<Processing>, troupe::AskError> result;
 };
-/// There was no processor for as long as patience lasts.
+/// Orders may have waited for as long as patience lasts.
 struct GiveUp {};
 
+/// Nodes that were full may have room.
+struct Room {};
+
 /// `node` is needed where the settings name other nodes (UsageError else); it outlives the actor.
-class Coordinator : public troupe::Supervisor<CoordinatorApi, Crashed,
-                                              troupe::Private<Finished, Place, Placed, GiveUp>> {
+class Coordinator
+    : public troupe::Supervisor<CoordinatorApi, Crashed,
+                                troupe::Private<Finished, Place, Placed, GiveUp, Room>> {
  public:
   Coordinator(Settings settings, troupe::Ref<PaymentApi> payments,
               troupe::Ref<InventoryApi> inventory, troupe::remoting::Node* node = nullptr);
@@ -82,6 +87,7 @@ class Coordinator : public troupe::Supervisor<CoordinatorApi, Crashed,
   void receive(const Place& m) { place(m.processor); }
   void receive(const Placed& m);
   void receive(const GiveUp&);
+  void receive(const Room&);
   void receive(const Crashed& m);
   void receive(const troupe::Down& m);
   Statistics receive(const GetStatistics&) const { return statistics_; }
@@ -92,6 +98,7 @@ class Coordinator : public troupe::Supervisor<CoordinatorApi, Crashed,
     std::size_t node = 0;         ///< of Settings::nodes
     std::size_t load = 0;         ///< orders with it
     unsigned failures = 0;        ///< in a row, to be placed
+    bool is_full = false;         ///< what is sent to its node finds no room
   };
   static constexpr std::uint32_t attempts_max = 10;
 
@@ -102,8 +109,10 @@ class Coordinator : public troupe::Supervisor<CoordinatorApi, Crashed,
   void lost(std::size_t processor, const std::string& why);
   [[nodiscard]] bool has_processor() const;
   void await_processors();
-  void assign(const std::shared_ptr<Assignment>& assignment);
+  [[nodiscard]] troupe::Duration patience_left(const Assignment& longest) const;
+  void enqueue(const std::shared_ptr<Assignment>& assignment);
   void hand_out();
+  void wait_for_room(const std::shared_ptr<Assignment>& assignment);
   [[nodiscard]] std::size_t choose();
   void fail(const std::shared_ptr<Assignment>& assignment);
   void settle(const Assignment& assignment, Outcome outcome);
@@ -116,7 +125,7 @@ class Coordinator : public troupe::Supervisor<CoordinatorApi, Crashed,
   std::vector<Processor> processors_;
   std::size_t next_ = 0;
   std::deque<std::shared_ptr<Assignment>> waiting_;  ///< for a processor with room
-  bool has_given_up_ = false;
+  troupe::TimePoint no_processor_since_;             ///< if there is none
   Statistics statistics_;
 };
 

@@ -1,6 +1,8 @@
 // order_processing: the program. Exit codes: 0 all well, 1 something does not add up, 2 wrong use,
-// 3 the coordinator died and orders' outcomes are unknown, 130 interrupted; of a node 128 + signal.
-#include <atomic>
+// 3 the coordinator died and orders' outcomes are unknown, 4 no node could be reached and orders
+// ended as errors, 130 interrupted; of a node 128 + signal.
+#include <algorithm>
+#include <charconv>
 #include <csignal>
 #include <cstdio>
 #include <functional>
@@ -8,6 +10,7 @@
 #include <memory>
 #include <optional>
 
+#include <unistd.h>
 #include <CLI/CLI.hpp>
 #include <troupe/testkit/test_system.hpp>
 
@@ -18,14 +21,18 @@
 
 namespace {
 
-std::atomic<bool> stop{false};
-void on_interrupt(int) {
-  stop = true;
+using orders::EarlyEnd;
+
+/// Outlives all Systems.
+EarlyEnd& early_end() {
+  static EarlyEnd end;
+  return end;
 }
 
 void trap_interrupt() {
+  early_end();  // is made here and not in the handler
   struct sigaction action {};
-  action.sa_handler = &on_interrupt;  // without SA_RESTART, so that a read that waits comes back
+  action.sa_handler = [](int) { early_end().set(EarlyEnd::Why::interrupted); };
   sigaction(SIGINT, &action, nullptr);
 }
 
@@ -36,7 +43,7 @@ orders::Summary run_on(troupe::System& system, const orders::Options& options) {
     bar.clear();
     std::fprintf(stderr, "order_processing: %s\n", what.c_str());
   };
-  return orders::run_orders(system, options, stop, progress, complain);
+  return orders::run_orders(system, options, early_end(), progress, complain);
 }
 
 /// On threads; `cluster`: with processors on other nodes.
@@ -52,10 +59,10 @@ orders::Summary run_on_threads(orders::Options options, const orders::ClusterOpt
   troupe::System system{std::move(system_options)};
   std::optional<orders::ClusterNode> node;
   if (cluster != nullptr) options.node = &node.emplace(system, *cluster, false).node();
-  const orders::OnTermination kill([&system, reader = pthread_self()] {
+  const orders::OnTermination kill([&system] {
+    early_end().set(EarlyEnd::Why::terminated);
     const auto coordinator = system.find<orders::CoordinatorApi>("/orders");
     if (coordinator) system.kill(*coordinator);
-    pthread_kill(reader, SIGINT);  // it may wait for input
   });
   return run_on(system, options);
 }
@@ -73,6 +80,7 @@ int report(const orders::Summary& summary, const orders::Options& options) {
   options.json ? print_json(std::cout, summary) : print_table(std::cout, summary);
   if (!summary.violations.empty()) return 1;
   if (summary.coordinator_died) return 3;
+  if (summary.statistics.given_up > 0) return 4;
   return summary.interrupted ? 130 : 0;
 }
 
@@ -99,14 +107,26 @@ void add_run_options(CLI::App& app, orders::Options& options) {
 }
 
 std::string check_address(const std::string& address) {
-  const std::size_t colon = address.rfind(':');
-  const bool is_whole = colon != address.npos && colon > 0 && colon + 1 < address.size();
-  return is_whole ? "" : "\"" + address + "\" is no host:port";
+  const std::size_t colon = std::min(address.rfind(':'), address.size());
+  const std::string_view host = std::string_view(address).substr(0, colon);
+  const std::string_view port =
+      std::string_view(address).substr(std::min(colon + 1, address.size()));
+  std::uint16_t number = 0;
+  const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), number);
+  const bool is_port = error == std::errc{} && end == port.data() + port.size() && number > 0;
+  const bool is_host =
+      !host.empty() && host.size() <= 255 && host.find_first_of("/# \t") == host.npos;
+  return is_host && is_port ? "" : "\"" + address + "\" is no host:port";
+}
+
+/// With certificates, the one that is made for it; else none that another has on this machine.
+std::string default_name(const orders::ClusterOptions& options) {
+  return options.tls.empty() ? "coordinator-" + std::to_string(getpid()) : "coordinator";
 }
 
 void add_cluster_options(CLI::App& app, orders::ClusterOptions& options) {
   app.add_option("--name", options.name,
-                 "the node's, unique in the cluster; a coordinator's: coordinator");
+                 "the node's, unique in the cluster; a coordinator has one of its own");
   app.add_option("--listen", options.listen, "host:port; port 0: any")->capture_default_str();
   app.add_option("--advertise", options.advertise, "what others dial, where that is not --listen");
   app.add_option("--cluster", options.cluster, "of all its nodes")->capture_default_str();
@@ -151,7 +171,7 @@ int main(int argc, char** argv) {
     if (node->parsed()) return orders::run_node(cluster);
     trap_interrupt();
     if (options.deterministic) return report(run_deterministic(options), options);
-    if (cluster.name.empty()) cluster.name = "coordinator";
+    if (coordinator->parsed() && cluster.name.empty()) cluster.name = default_name(cluster);
     options.settings.patience = std::chrono::duration_cast<troupe::Duration>(
         std::chrono::duration<double>(patience_seconds));
     return report(run_on_threads(options, coordinator->parsed() ? &cluster : nullptr), options);

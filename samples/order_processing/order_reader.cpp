@@ -210,7 +210,7 @@ LineReader::~LineReader() {
   if (owned_) close(file_);
 }
 
-bool LineReader::fill(const std::atomic<bool>& stop) {
+bool LineReader::fill(const EarlyEnd& early_end) {
   if (begin_ > 0) {
     std::copy(buffer_.begin() + static_cast<std::ptrdiff_t>(begin_),
               buffer_.begin() + static_cast<std::ptrdiff_t>(end_), buffer_.begin());
@@ -219,7 +219,7 @@ bool LineReader::fill(const std::atomic<bool>& stop) {
   }
   if (end_ == buffer_.size())
     buffer_.resize(std::min(buffer_.size() * 2, line_bytes_max + 256 * 1024));
-  while (!stop) {
+  while (early_end.await_input(file_)) {
     const ssize_t got = read(file_, buffer_.data() + end_, buffer_.size() - end_);
     if (got > 0) {
       end_ += static_cast<std::size_t>(got);
@@ -233,11 +233,11 @@ bool LineReader::fill(const std::atomic<bool>& stop) {
   return false;
 }
 
-bool LineReader::next(std::string_view& line, bool& too_long, const std::atomic<bool>& stop) {
+bool LineReader::next(std::string_view& line, bool& too_long, const EarlyEnd& early_end) {
   too_long = false;
   std::size_t searched = begin_;
   for (;;) {
-    if (stop) return false;
+    if (early_end.is_set()) return false;
     const void* newline = std::memchr(buffer_.data() + searched, '\n', end_ - searched);
     if (newline != nullptr) {
       const auto at = static_cast<std::size_t>(static_cast<const char*>(newline) - buffer_.data());
@@ -251,10 +251,10 @@ bool LineReader::next(std::string_view& line, bool& too_long, const std::atomic<
       begin_ = end_;  // what was read of it is thrown away
     }
     searched = end_ - begin_;
-    if (!fill(stop)) {
+    if (!fill(early_end)) {
       line = {buffer_.data() + begin_, end_ - begin_};
       begin_ = end_;
-      return !stop && (!line.empty() || too_long);
+      return !early_end.is_set() && (!line.empty() || too_long);
     }
   }
 }

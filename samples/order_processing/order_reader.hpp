@@ -1,13 +1,13 @@
 // Reads orders from JSON lines: what is wrong is reported by line, and never stops the run.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "early_end.hpp"
 #include "id_set.hpp"
 #include "order.hpp"
 
@@ -27,17 +27,17 @@ class LineReader {
   LineReader(const LineReader&) = delete;
   LineReader& operator=(const LineReader&) = delete;
   ~LineReader();
-  /// The next line without its end; false at the end of the input, or when `stop` was set. A line
-  /// beyond line_bytes_max is cut, and `too_long` set. The view is valid until the next call.
+  /// The next line without its end; false at the end of the input, or when `early_end` was set. A
+  /// line beyond line_bytes_max is cut, and `too_long` set. The view is valid until the next call.
   /// Throws std::runtime_error when the input can't be read on.
-  bool next(std::string_view& line, bool& too_long, const std::atomic<bool>& stop);
+  bool next(std::string_view& line, bool& too_long, const EarlyEnd& early_end);
   /// Bytes handed out as lines so far.
   std::uint64_t bytes_read() const { return bytes_filled_ - (end_ - begin_); }
   /// Size of the file when it was opened; none for a pipe or a terminal.
   std::optional<std::uint64_t> bytes_total() const { return bytes_total_; }
 
  private:
-  bool fill(const std::atomic<bool>& stop);
+  bool fill(const EarlyEnd& early_end);
   std::string path_;
   int file_ = -1;
   bool owned_ = false;

@@ -69,8 +69,9 @@ class Feeder {
     batch_.reserve(batch_orders);
     if (under_way_.size() >= batches_under_way_max) finish_one();
   }
-  void finish() {
-    flush();
+  /// What was read and not handed over, where nobody is there to take it, has not begun.
+  void finish(bool is_coordinator_there) {
+    if (is_coordinator_there && !has_lost_coordinator()) flush();
     while (!under_way_.empty()) finish_one();
   }
   [[nodiscard]] bool has_lost_coordinator() const { return !unknown.empty(); }
@@ -107,9 +108,30 @@ void name_nodes(Statistics& statistics, troupe::remoting::Node& node) {
   }
 }
 
-std::string node_of(const ProcessorStatistics& p) {
-  return p.node.empty() ? "local" : p.node;
+void feed_all(LineReader& reader, Feeder& feeder, const EarlyEnd& early_end,
+              const std::function<void(const Progress&)>& progress) {
+  std::string_view line;
+  bool too_long = false;
+  for (std::uint64_t number = 1;
+       !feeder.has_lost_coordinator() && reader.next(line, too_long, early_end); ++number) {
+    feeder.line(number, line, too_long);
+    if (number % 1024 == 0) progress({number, reader.bytes_read(), reader.bytes_total()});
+  }
+  feeder.finish(!early_end.is_set() || early_end.why() == EarlyEnd::Why::interrupted);
 }
+
+/// Whoever waits for input hears of its end, whatever that came from.
+class CoordinatorWatch : public troupe::Actor<> {
+ public:
+  CoordinatorWatch(troupe::Ref<CoordinatorApi> coordinator, EarlyEnd& early_end)
+      : coordinator_(coordinator), early_end_(early_end) {}
+  void on_start() override { monitor(coordinator_); }
+  void receive(const troupe::Down&) { early_end_.set(EarlyEnd::Why::coordinator_ended); }
+
+ private:
+  troupe::Ref<CoordinatorApi> coordinator_;
+  EarlyEnd& early_end_;
+};
 
 }  // namespace
 
@@ -130,7 +152,7 @@ std::vector<std::string> violations_of(const Summary& s) {
   return violations;
 }
 
-Summary run_orders(troupe::System& system, const Options& options, const std::atomic<bool>& stop,
+Summary run_orders(troupe::System& system, const Options& options, EarlyEnd& early_end,
                    const std::function<void(const Progress&)>& progress,
                    const std::function<void(const std::string&)>& complain) {
   LineReader reader(options.orders);
@@ -141,18 +163,19 @@ Summary run_orders(troupe::System& system, const Options& options, const std::at
                                                options.settings.seed);
   auto coordinator = system.spawn<Coordinator>({.name = "orders"}, options.settings, payments,
                                                inventory, options.node);
+  system.spawn<CoordinatorWatch>(coordinator, early_end);
+  // Whoever said so may not have found it.
+  if (early_end.why() == EarlyEnd::Why::terminated) system.kill(coordinator);
 
   Summary summary;
   Feeder feeder(coordinator, complain);
-  std::string_view line;
-  bool too_long = false;
-  for (std::uint64_t number = 1;
-       !feeder.has_lost_coordinator() && reader.next(line, too_long, stop); ++number) {
-    feeder.line(number, line, too_long);
-    if (number % 1024 == 0) progress({number, reader.bytes_read(), reader.bytes_total()});
+  try {
+    feed_all(reader, feeder, early_end, progress);
+  } catch (...) {  // goes on; the coordinator uses the node, which ends with whoever made it
+    system.stop(coordinator).await();
+    throw;
   }
-  feeder.finish();
-  summary.interrupted = stop;
+  summary.interrupted = early_end.why() == EarlyEnd::Why::interrupted;
   summary.malformed = feeder.malformed;
   summary.unknown = std::move(feeder.unknown);
   auto statistics = coordinator.ask(GetStatistics{}, troupe::no_timeout).try_await();
@@ -172,7 +195,7 @@ void print_table(std::ostream& out, const Summary& s) {
   for (std::size_t i = 0; i < s.statistics.processors.size(); ++i) {
     const ProcessorStatistics& p = s.statistics.processors[i];
     out << std::setw(9) << i << std::setw(12) << p.orders_processed << std::setw(17)
-        << format_money(p.revenue) << std::setw(12) << p.restarts << "  " << node_of(p) << '\n';
+        << format_money(p.revenue) << std::setw(12) << p.restarts << "  " << p.node << '\n';
   }
   const auto row = [&](const std::string& name, const std::string& value) {
     out << std::left << std::setw(16) << name << std::right << std::setw(22) << value << '\n';
@@ -203,7 +226,7 @@ void print_json(std::ostream& out, const Summary& s) {
                                   {"orders_processed", p.orders_processed},
                                   {"total_revenue", format_money(p.revenue)},
                                   {"restarts", p.restarts},
-                                  {"node", node_of(p)}});
+                                  {"node", p.node}});
   }
   json["submitted"] = s.statistics.submitted;
   if (!s.coordinator_died) {

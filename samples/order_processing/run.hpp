@@ -1,7 +1,6 @@
 // A whole run: from the input's lines to the summary.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -33,7 +32,7 @@ struct Summary {
   std::uint64_t malformed = 0;
   bool interrupted = false;
   bool coordinator_died = false;  ///< and most of the statistics with it
-  /// Orders that were with it then, of whose outcomes nobody knows.
+  /// Orders of the batches that were with it then, of whose outcomes nobody knows.
   std::vector<std::string> unknown;
   /// What does not add up; empty when everything does.
   std::vector<std::string> violations;
@@ -50,7 +49,8 @@ struct Progress {
 
 /// Throws std::runtime_error when a file can't be read or the stock is malformed.
 /// `progress` is called now and then while lines are read; `complain` with each bad line.
-Summary run_orders(troupe::System& system, const Options& options, const std::atomic<bool>& stop,
+/// `early_end` outlives the System.
+Summary run_orders(troupe::System& system, const Options& options, EarlyEnd& early_end,
                    const std::function<void(const Progress&)>& progress,
                    const std::function<void(const std::string&)>& complain);
 

@@ -127,6 +127,7 @@ TEST_CASE("F12 whatever happens to processors' nodes, every order ends in exactl
     const orders::Summary s = w.summary();
     CHECK(orders::violations_of(s).empty());
     CHECK(s.statistics.submitted == 300);
+    CHECK(count(s, Outcome::error) == 0);
     CHECK(count(s, Outcome::success) > 150);
     CHECK(count(s, Outcome::payment_failed) > 5);
     // What went on in vain on nodes that were cut off changes nothing afterwards.
@@ -161,10 +162,16 @@ TEST_CASE("where no node can be reached orders wait, and end as errors when pati
   on_clusters([](Cluster& cluster) {
     World w(cluster);
     auto hopeless = w.submit(10);
-    cluster.advance(29s);
+    cluster.advance(20s);
+    auto later = w.submit(5);
+    cluster.advance(9s);
     REQUIRE(w.summary().statistics.outcomes == decltype(orders::Statistics::outcomes){});
     hopeless.await();
-    REQUIRE(count(w.summary(), Outcome::error) == 10);
+    REQUIRE(count(w.summary(), Outcome::error) == 10);  // the later ones have their own patience
+    later.await();
+    REQUIRE(count(w.summary(), Outcome::error) == 15);
+    REQUIRE(w.summary().statistics.given_up == 15);
+    REQUIRE(w.summary().statistics.processors[0].node == "none");
 
     w.start_processors();
     REQUIRE(cluster.run_until([&] { return w.processors() == 4; }));
@@ -174,6 +181,23 @@ TEST_CASE("where no node can be reached orders wait, and end as errors when pati
     REQUIRE(count(s, Outcome::success) == 10);
     REQUIRE(orders::violations_of(s).empty());
     REQUIRE(s.payments.charged == 10 * 9999);
+  });
+}
+
+TEST_CASE("nodes that come back in time: what waited meanwhile is processed", "[samples]") {
+  on_clusters([](Cluster& cluster) {
+    World w(cluster);
+    w.start_processors();
+    w.submit(10).await();
+    for (const char* name : {"p1", "p2", "p3"}) cluster.crash(name);
+    cluster.advance(60s);  // longer than patience, with nothing that waits
+    auto batch = w.submit(10);
+    cluster.advance(25s);
+    w.start_processors();
+    batch.await();
+    const orders::Summary s = w.summary();
+    REQUIRE(count(s, Outcome::success) == 20);
+    REQUIRE(s.statistics.given_up == 0);
   });
 }
 

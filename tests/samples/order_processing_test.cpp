@@ -53,10 +53,10 @@ std::string plain_orders(int count) {
 }
 
 orders::Summary run(const orders::Options& options, troupe::testkit::Schedule schedule) {
+  orders::EarlyEnd end;
   troupe::testkit::TestSystem system{options.settings.seed, schedule};
-  const std::atomic<bool> stop{false};
   return orders::run_orders(
-      system, options, stop, [](const orders::Progress&) {}, [](const std::string&) {});
+      system, options, end, [](const orders::Progress&) {}, [](const std::string&) {});
 }
 
 }  // namespace
@@ -209,10 +209,10 @@ TEST_CASE("bad lines, duplicates and empty lines: reported by number, counted, n
       plain_orders(3) + "\nbroken\n" + plain_orders(1) + std::string(2 << 20, 'x') + "\n" +
       R"({"order_id":"z","user_id":"u","items":[{"product":"w","qty":1}],"total":0,"timestamp":"t"})");
   std::vector<std::string> complaints;
+  orders::EarlyEnd end;
   troupe::testkit::TestSystem system{1};
-  const std::atomic<bool> stop{false};
   const auto summary = orders::run_orders(
-      system, {.orders = file.path(), .stock = {}, .settings = {}}, stop,
+      system, {.orders = file.path(), .stock = {}, .settings = {}}, end,
       [](const orders::Progress&) {}, [&](const std::string& c) { complaints.push_back(c); });
   REQUIRE(summary.statistics.submitted == 4);
   REQUIRE(summary.statistics.outcomes[1] == 1);  // a total of zero is well-formed, and rejected
@@ -233,10 +233,10 @@ TEST_CASE("progress is a bar where the input's size is known, and what was read 
 
   const TemporaryFile file(plain_orders(3000));
   std::vector<orders::Progress> seen;
+  orders::EarlyEnd end;
   troupe::testkit::TestSystem system{1};
-  const std::atomic<bool> stop{false};
   static_cast<void>(orders::run_orders(
-      system, {.orders = file.path(), .stock = {}, .settings = {}}, stop,
+      system, {.orders = file.path(), .stock = {}, .settings = {}}, end,
       [&](const orders::Progress& p) { seen.push_back(p); }, [](const std::string&) {}));
   REQUIRE(seen.size() == 2);
   REQUIRE(seen[0].lines == 1024);
@@ -282,13 +282,13 @@ TEST_CASE("a step that comes after it was taken back is not done", "[samples]") 
 TEST_CASE("a coordinator that dies: the run ends, and says which orders nobody knows of",
           "[samples]") {
   const TemporaryFile file(plain_orders(5000));
+  orders::EarlyEnd end;
   troupe::testkit::TestSystem system{1};
-  const std::atomic<bool> stop{false};
   const auto kill = [&system](const orders::Progress& p) {
     if (p.lines == 2048) system.kill(*system.find<orders::CoordinatorApi>("/orders"));
   };
   const auto summary =
-      orders::run_orders(system, {.orders = file.path(), .stock = {}, .settings = {}}, stop, kill,
+      orders::run_orders(system, {.orders = file.path(), .stock = {}, .settings = {}}, end, kill,
                          [](const std::string&) {});
   REQUIRE(summary.statistics.submitted < 5000);
   REQUIRE(summary.unknown.size() >= 256);
