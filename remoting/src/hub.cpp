@@ -504,12 +504,18 @@ void Hub::dial(Association& a) {
 
 void Hub::dial_failed(Association& a, const std::string& why) {
   const TimePoint now = transport_.now();
+  const bool is_met = a.line != nullptr && a.next == nullptr;
+  const bool is_first = a.backoff == options_.backoff_min;
   const double share = 0.5 + jitter_.unit() / 2;  // so that not all come at once
   a.dial_at = deadline_after(
       now, Duration{static_cast<Duration::rep>(static_cast<double>(a.backoff.count()) * share)});
   a.backoff = std::min(2 * a.backoff, options_.backoff_max);
-  const bool is_met = a.line != nullptr && a.next == nullptr;
-  if (!is_met && a.wants_line && (now >= a.give_up_at || a.dial_at > a.give_up_at)) give_up(a, why);
+  if (is_met || !a.wants_line) return;
+  if (now >= a.give_up_at || a.dial_at > a.give_up_at) {
+    give_up(a, why);
+  } else if (is_first) {
+    log(LogLevel::warning, "no connection with " + a.address + " yet: " + why);
+  }
 }
 
 /// What waits for that node fails; what is sent later dials again.
