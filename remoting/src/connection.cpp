@@ -15,6 +15,11 @@ namespace {
 /// How often a silent peer is looked at, beside its heartbeats' interval.
 constexpr int looks_per_heartbeat = 4;
 
+/// A batch costs about the same whether it has few bytes or so many.
+constexpr std::size_t small_batch_bytes = 16 << 10;
+/// About as long as it takes to wake who receives it.
+constexpr std::chrono::microseconds rest{20};
+
 bool is_known(FrameKind kind) noexcept {
   switch (kind) {
     case FrameKind::credit:
@@ -87,6 +92,18 @@ void Connection::flush() {
   wire_.send(batch);
 }
 
+/// Messages come one after the other, and faster than small batches go: the next one waits for
+/// more. Where nothing has come while the last one went, the next message goes at once.
+bool Connection::takes_a_rest() {
+  const std::size_t waiting = state_ == State::ready ? queue_->bytes() : 0;
+  const bool is_worth_it = waiting > 0 && waiting < small_batch_bytes && !says_goodbye_;
+  has_rested_ = is_worth_it && !has_rested_;
+  if (!has_rested_) return false;
+  is_sending_ = true;
+  wire_.rest(rest);
+  return true;
+}
+
 void Connection::sent(TimePoint now) {
   is_sending_ = false;
   if (state_ == State::over) return;
@@ -95,6 +112,7 @@ void Connection::sent(TimePoint now) {
     end(ends_when_sent_->first, ends_when_sent_->second);
     return;
   }
+  if (takes_a_rest()) return;
   flush();
   if (is_sending_ || !is_goodbye_sent_) return;
   if (heard_goodbye_) {

@@ -90,6 +90,7 @@ class Connection {
  private:
   enum class State : std::uint8_t { handshake, ready, over };
 
+  [[nodiscard]] bool takes_a_rest();
   void take_frames(TimePoint now);
   void take_handshake_frame(const Frame& frame);
   void take_frame(const Frame& frame, TimePoint now);
@@ -110,7 +111,8 @@ class Connection {
   std::shared_ptr<SendQueue> queue_;
   std::vector<Word> answer_;   ///< of the handshake: not given to the wire yet
   std::vector<Word> sending_;  ///< the same: with the wire
-  bool is_sending_ = false;
+  bool is_sending_ = false;    ///< or rests
+  bool has_rested_ = false;
   /// Ends it once the refusal is with the wire.
   std::optional<std::pair<ConnectionEnd, std::string>> ends_when_sent_;
   TimePoint handshake_until_;

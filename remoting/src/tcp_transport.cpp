@@ -79,7 +79,7 @@ class Session final : public std::enable_shared_from_this<Session> {
   using Stream = std::variant<std::monostate, PlainStream, TlsStream>;
 
   Session(asio::io_context& io, std::shared_ptr<const Certificates> certificates)
-      : socket_(io), linger_(io), certificates_(std::move(certificates)) {}
+      : socket_(io), rest_(io), linger_(io), certificates_(std::move(certificates)) {}
   [[nodiscard]] tcp::socket& socket() noexcept { return socket_; }
   [[nodiscard]] const std::string& other_end() const noexcept { return other_end_; }
 
@@ -116,8 +116,16 @@ class Session final : public std::enable_shared_from_this<Session> {
     write();
   }
 
+  void rest(Duration time) {
+    rest_.expires_after(time);
+    rest_.async_wait([self = shared_from_this()](const std::error_code& e) {
+      if (!e && self->user_ != nullptr) self->user_->sent();
+    });
+  }
+
   void close() {
     user_ = nullptr;
+    rest_.cancel();
     if (std::exchange(is_closed_, true)) return;
     if (to_write_.empty()) {
       shut_down();
@@ -299,6 +307,7 @@ class Session final : public std::enable_shared_from_this<Session> {
   }
 
   tcp::socket socket_;
+  asio::steady_timer rest_;
   asio::steady_timer linger_;
   const std::shared_ptr<const Certificates> certificates_;
   std::shared_ptr<const TlsContext> tls_;  ///< those that it began with
@@ -321,6 +330,7 @@ class TcpWire final : public Wire {
     address_.empty() ? session_->accept(user) : session_->dial(user, address_);
   }
   void send(std::span<const std::uint64_t> words) override { session_->send(words); }
+  void rest(Duration time) override { session_->rest(time); }
   void close() override { session_->close(); }
   [[nodiscard]] std::string other_end() const override {
     return address_.empty() ? session_->other_end() : address_;
@@ -373,7 +383,7 @@ class Tcp final : public TcpTransport {
       sigemptyset(&broken_pipe);
       sigaddset(&broken_pipe, SIGPIPE);
       pthread_sigmask(SIG_BLOCK, &broken_pipe, nullptr);
-      io_.run();
+      run();
     });
   }
 
@@ -430,6 +440,21 @@ class Tcp final : public TcpTransport {
   }
 
  private:
+  /// Looks a while for more before it sleeps, and lets whoever has work go first: to be woken takes
+  /// many times as long as most of what an answer has to wait for.
+  void run() {
+    const auto not_over = asio::make_work_guard(io_);
+    TimePoint awake_until = TimePoint::min();
+    while (!io_.stopped()) {
+      const bool had_some = io_.poll() > 0;
+      if (!had_some && now() < awake_until) {
+        std::this_thread::yield();
+        continue;
+      }
+      if (!had_some) io_.run_one();
+      awake_until = deadline_after(now(), options_.stays_awake);
+    }
+  }
   void load_certificates() {
     certificates_->replace(std::make_shared<const TlsContext>(*options_.tls));
   }

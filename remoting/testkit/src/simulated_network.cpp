@@ -138,6 +138,8 @@ class SimulatedNetwork::End final : public Wire {
     half.bytes += bytes.size();
     half.owes_sent = true;
   }
+  /// The seed says how long.
+  void rest(Duration) override { cable_->halves[side_].owes_sent = true; }
   void close() override {
     cable_->users[side_] = nullptr;
     if (cable_->hosts[side_] == nullptr) return;  // its node is gone, heard of or not

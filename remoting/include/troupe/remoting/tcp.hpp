@@ -24,7 +24,11 @@ struct TlsFiles {
 };
 
 struct TcpOptions {
-  std::optional<TlsFiles> tls;  ///< without: on loopback addresses only
+  std::optional<TlsFiles> tls = {};  ///< without: on loopback addresses only
+  /// The loop looks so long for more before it sleeps, while it lets other threads go first. An
+  /// answer then waits for fewer threads to be woken, and a node with nothing to do is as idle as
+  /// with 0.
+  Duration stays_awake = std::chrono::microseconds(50);
 };
 
 /// TCP, or with certificates TLS 1.3 that both sides prove themselves in. Runs on a thread of its

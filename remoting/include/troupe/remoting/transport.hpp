@@ -48,6 +48,8 @@ class Wire {
   virtual void start(WireUser& user) = 0;
   /// Sends these; they live until WireUser::sent is called, and none others are given before.
   virtual void send(std::span<const std::uint64_t> words) = 0;
+  /// Has WireUser::sent called after about so long, in place of a send.
+  virtual void rest(Duration time) = 0;
   /// Nothing is received any more. What was given to send before may still go.
   virtual void close() = 0;
   /// Where its other end is, for logs.
