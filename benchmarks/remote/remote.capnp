@@ -7,16 +7,8 @@ struct Item @0xa4b5c6d7e8f90111 {
   payload @0 : Data;
 }
 
-struct Acks $Troupe.protocol(["Ack"]) {}
-
 struct Ack @0xb5c6d7e8f9011211 {
   received @0 : UInt64;
-}
-
-struct AckTo @0xc6d7e8f901122311 {
-#From here on each `every` items are told to that one.
-  to @0 : Troupe.Ref(Acks);
-  every @1 : UInt64;
 }
 
 struct Echo @0xd7e8f90112233411 $Troupe.reply("Item") {
@@ -36,4 +28,4 @@ struct Response @0xf901122334455611 {
   payload @1 : Data;
 }
 
-struct Server $Troupe.protocol([ "Item", "AckTo", "Echo", "Request" ]) {}
+struct Server $Troupe.protocol([ "Item", "Echo", "Request" ]) {}

@@ -7,7 +7,7 @@ namespace bench {
 
 inline constexpr std::size_t remote_items_64 = 1'000'000;
 inline constexpr std::size_t remote_items_1k = 300'000;
-inline constexpr std::size_t remote_window_bytes = 96 << 10;  ///< payloads not acknowledged
+inline constexpr std::size_t remote_send_every = 64;  ///< the others are told
 inline constexpr std::size_t remote_round_trips = 50'000;
 inline constexpr std::size_t remote_warm_up = 5'000;
 inline constexpr double remote_rate = 20'000;  ///< requests a second, of the open loop

@@ -45,23 +45,11 @@ struct NodeOf {
   troupe::remoting::Node node;
 };
 
-class Serving : public troupe::Actor<Item, AckTo, Echo, Request> {
+class Serving : public troupe::Actor<Item, Echo, Request> {
  public:
-  void receive(const Item&) {
-    if (++received_ % every_ == 0) to_.tell(Ack{received_});
-  }
-  void receive(const AckTo& m) {
-    to_ = m.to;
-    every_ = m.every;
-    received_ = 0;
-  }
+  void receive(const Item&) {}
   Item receive(const Echo& m) { return {m.payload}; }
   void receive(const Request& m) { m.to.tell(Response{m.sent, m.payload}); }
-
- private:
-  troupe::Ref<Acks> to_;
-  std::uint64_t every_ = 1'000'000'000;
-  std::uint64_t received_ = 0;
 };
 
 Latch latch;
@@ -69,34 +57,28 @@ Latch latch;
 struct Begin {
   std::size_t items = 0;
 };
-/// Sends items, at most a window of them ahead of what the server has counted.
-class Sender : public troupe::Actor<Begin, Ack> {
+/// Sends items, one of some waiting for room, and asks at last.
+class Sender : public troupe::Actor<Begin> {
  public:
   Sender(troupe::Ref<Server> server, std::size_t bytes)
-      : server_(server),
-        item_{std::vector<std::byte>(bytes)},
-        window_(remote_window_bytes / bytes) {}
-  void receive(const Begin& m) {
-    items_ = m.items / (window_ / 4) * (window_ / 4);
-    sent_ = 0;
-    server_.tell(AckTo{troupe::Ref<Acks>{troupe::Ref<Sender>{self()}}, window_ / 4});
-    send(0);
-  }
-  void receive(const Ack& m) {
-    if (m.received == items_) return latch.count_down();
-    send(m.received);
+      : server_(server), item_{std::vector<std::byte>(bytes)} {}
+  troupe::Task<void> receive(const Begin& m) {
+    for (std::size_t n = 1; n <= m.items; ++n) {
+      if (n % remote_send_every != 0) {
+        require(server_.tell(item_) == troupe::Sent::ok, "an item was refused");
+        continue;
+      }
+      auto room = server_.send(item_, 1min);
+      co_await room;
+    }
+    auto all = server_.ask(Echo{}, 1min);
+    co_await all;
+    latch.count_down();
   }
 
  private:
-  void send(std::size_t received) {
-    for (; sent_ < items_ && sent_ < received + window_; ++sent_)
-      require(server_.tell(item_) == troupe::Sent::ok, "an item was refused");
-  }
   troupe::Ref<Server> server_;
   Item item_;
-  std::size_t window_;
-  std::size_t items_ = 0;
-  std::size_t sent_ = 0;
 };
 
 void one_way(NodeOf& client, troupe::Ref<Server> server, const std::string& name, std::size_t bytes,

@@ -10,10 +10,12 @@
 // that one takes no mail.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <unordered_map>
+#include <utility>
 
 namespace troupe::remoting::detail {
 
@@ -45,28 +47,48 @@ inline constexpr std::size_t peer_owed_bytes_max = peer_credit_bytes / 16;
 /// What waits for credit may have so much of the room of all that waits.
 inline constexpr std::size_t share_without_credit = 8;
 
-/// What is sent to a peer: what waits, and what its actors have not taken. Thread safety: one
-/// thread at a time.
+/// What is sent to a peer: what waits, and what its actors have not taken. Thread safety: with a
+/// lock of the caller's, except `goes`, which is for one thread, as are `give_back` and `clear`;
+/// what is const is for any.
 class CreditLeft {
  public:
-  /// One more message of that pair waits, where so many in all may; false: it has no room.
-  [[nodiscard]] bool waits(const Pair& pair, std::size_t bytes, std::size_t messages_max,
-                           std::size_t bytes_max);
-  /// It waits no longer. False, unless it goes all the same: it has no credit.
-  [[nodiscard]] bool goes(const Pair& pair, std::size_t bytes, bool all_the_same);
-  /// Throws ProtocolError when so much was not spent.
-  void give_back(const Pair& pair, std::size_t bytes);
-  [[nodiscard]] bool is_used_up() const noexcept { return all_spent_ >= peer_credit_bytes; }
-  [[nodiscard]] std::size_t spent() const noexcept { return all_spent_; }
-
- private:
+  /// It stays as long as messages of its pair wait.
   struct OfPair {
-    std::size_t spent = 0;
+    std::size_t spent = 0;    ///< by `goes`
+    std::size_t settled = 0;  ///< of that, what `gone` and who has room know of
     std::size_t waiting = 0;
     std::size_t waiting_messages = 0;
   };
+  /// Its pair, where so many in all may wait; null: it has no room. `ahead`: nor may it have any
+  /// when all that waits has gone. It lives until the next call.
+  [[nodiscard]] OfPair* room_for(const Pair& pair, std::size_t bytes, std::size_t messages_max,
+                                 std::size_t bytes_max, bool ahead);
+  /// One more message of that pair waits.
+  static void waits(OfPair& of, std::size_t bytes) noexcept;
+  /// It may go. False, unless it goes all the same: it has no credit.
+  [[nodiscard]] bool goes(OfPair& of, std::size_t bytes, bool all_the_same) noexcept;
+  /// Messages of one pair, and what they spend.
+  struct Row {
+    OfPair* of = nullptr;
+    std::size_t messages = 0;
+    std::size_t bytes = 0;
+    std::size_t credit = 0;
+  };
+  /// Those wait no longer.
+  static void gone(const Row& row) noexcept;
+  /// Throws ProtocolError when so much was not spent.
+  void give_back(const Pair& pair, std::size_t bytes);
+  void clear() noexcept;
+  [[nodiscard]] bool is_used_up() const noexcept { return spent() >= peer_credit_bytes; }
+  [[nodiscard]] std::size_t spent() const noexcept {
+    return all_spent_.load(std::memory_order_relaxed);  // a figure
+  }
+
+ private:
+  [[nodiscard]] OfPair& of(const Pair& pair);
   std::unordered_map<Pair, OfPair, HashPair> pairs_;
-  std::size_t all_spent_ = 0;
+  std::pair<Pair, OfPair*> last_{};  ///< most come in rows
+  std::atomic<std::size_t> all_spent_{0};
 };
 
 /// What has come from a peer, and is not given back yet. Thread safety: one thread at a time.
@@ -78,7 +100,9 @@ class CreditOwed {
   void came(const Pair& pair, std::size_t bytes, const GiveBack& give_back);
 
  private:
+  [[nodiscard]] std::size_t& of(const Pair& pair);
   std::unordered_map<Pair, std::size_t, HashPair> owed_;
+  std::pair<Pair, std::size_t*> last_{};  ///< most come in rows
   std::size_t all_owed_ = 0;
 };
 

@@ -9,6 +9,7 @@ namespace troupe::remoting::detail {
 
 using troupe::detail::is_notice;
 using troupe::detail::is_request;
+using troupe::detail::Life;
 using troupe::detail::MessageType;
 using troupe::detail::mutant;
 using troupe::detail::RequestEnvelope;
@@ -30,8 +31,20 @@ RequestPort port_of(const Envelope& e) noexcept {
 constexpr std::size_t message_head_bytes_max = (1 + message_head_words_max) * sizeof(Word);
 
 /// As who puts its chunks together counts it, with room for the longest head.
-bool is_too_large(std::span<const Word> frame, const PeerHome& node) noexcept {
-  return frame.size_bytes() > node.message_bytes_max() + message_head_bytes_max;
+bool is_too_large(std::span<const Word> frame, std::size_t message_bytes_max) noexcept {
+  return frame.size_bytes() > message_bytes_max + message_head_bytes_max;
+}
+
+std::uint64_t new_serial() noexcept {
+  static std::atomic<std::uint64_t> last{0};
+  return last.fetch_add(1, std::memory_order_relaxed) + 1;  // a number of its own
+}
+
+std::shared_ptr<SendQueue> queue_for(const PeerHome* home) {
+  if (home != nullptr) return std::make_shared<SendQueue>(home->queue_bounds());
+  auto closed = std::make_shared<SendQueue>();
+  static_cast<void>(closed->clear(true));
+  return closed;
 }
 
 /// An envelope with the message that stands there. Throws CodecError.
@@ -52,6 +65,35 @@ Envelope* decode(const MessageType& type, std::span<const Word> words, bool is_a
   return e;
 }
 
+constexpr std::string_view no_schema_text = "the message has no schema, so it stays in its process";
+constexpr std::string_view too_large_text = "the message is larger than max_message";
+
+/// A message in line, and who waits for it to have room.
+class WaitingSend final : public SendQueue::Waiter {
+ public:
+  WaitingSend(std::shared_ptr<PeerHome> home, const Envelope& e, const Address& to,
+              const RequestPort& port)
+      : home_(std::move(home)), from_(e.from), to_(to), type_(e.type->text()), port_(port) {}
+  [[nodiscard]] bool is_over() const noexcept override { return troupe::detail::is_over(port_); }
+  [[nodiscard]] bool claim() noexcept override {
+    return troupe::detail::begin_reply(port_) != nullptr;
+  }
+  void taken() noexcept override { troupe::detail::finish_reply(port_); }
+  void dropped(bool is_lost) noexcept override {
+    troupe::detail::report_remote_drop(
+        home_->system(), from_, to_, type_,
+        is_lost ? DropReason::no_connection : DropReason::mailbox_full);
+    if (is_lost) troupe::detail::fail_reply(port_, AskErrorKind::no_connection, "its node is lost");
+  }
+
+ private:
+  const std::shared_ptr<PeerHome> home_;
+  const Address from_;
+  const Address to_;
+  const std::string_view type_;  ///< kept for ever
+  const RequestPort port_;
+};
+
 Sent refuse(const Address& to, Envelope* e, DropReason reason, AskErrorKind kind,
             std::string_view what, Sent sent) noexcept {
   troupe::detail::drop_remote(to, e, reason, kind, what);
@@ -62,17 +104,27 @@ Sent refuse(const Address& to, Envelope* e, DropReason reason, AskErrorKind kind
 
 // ---- what is sent there
 
+Peer::Peer(std::shared_ptr<PeerHome> home, std::uint64_t incarnation, std::string_view address)
+    : queue_(queue_for(home.get())),
+      message_bytes_max_(home != nullptr ? home->message_bytes_max() : 0),
+      serial_(new_serial()),
+      home_(std::move(home)),
+      incarnation_(incarnation),
+      address_(address) {}
+
 Peer::Put Peer::put(const Pair& pair, std::span<const Word> frame, Carries what) {
-  const std::lock_guard guard(lock_);
-  if (home_ == nullptr) return Put::closed;
-  if (queue_ == nullptr) queue_ = std::make_shared<SendQueue>(home_->queue_bounds());
-  const auto pushed = queue_->push(pair, frame, what);
-  if (pushed == SendQueue::Pushed::full) {
-    if (what == Carries::signal) home_->is_overrun(*this);
-    return Put::full;
+  return told(queue_->push(pair, frame, what), what != Carries::signal);
+}
+
+Peer::Put Peer::told(SendQueue::Pushed pushed, bool may_be_full) {
+  using Pushed = SendQueue::Pushed;
+  if (pushed == Pushed::behind) return Put::sent;
+  if (pushed == Pushed::closed) return Put::closed;
+  if (const auto node = home(); node != nullptr) {
+    if (pushed == Pushed::first) node->wants_to_send(*this);
+    if (pushed == Pushed::full && !may_be_full) node->is_overrun(*this);
   }
-  if (pushed == SendQueue::Pushed::first) home_->wants_to_send(*this);
-  return Put::sent;
+  return pushed == Pushed::full ? Put::full : Put::sent;
 }
 
 std::shared_ptr<PeerHome> Peer::home() {
@@ -88,8 +140,8 @@ Sent Peer::send(const Address& to, Envelope* e) noexcept {
   }
   const bool is_ask = port_of(*e).slot != nullptr;
   if (e->type->codec == nullptr || (is_ask && e->type->reply == nullptr))
-    return refuse(to, e, DropReason::unknown_type, AskErrorKind::unknown_type,
-                  "the message has no schema, so it stays in its process", Sent::unknown_type);
+    return refuse(to, e, DropReason::unknown_type, AskErrorKind::unknown_type, no_schema_text,
+                  Sent::unknown_type);
   try {
     return put_message(to, e);
   } catch (const std::exception& x) {  // of encoding: a list or a union that has no encoding
@@ -98,24 +150,78 @@ Sent Peer::send(const Address& to, Envelope* e) noexcept {
   }
 }
 
+void Peer::send_when_room(const Address& to, Envelope* e, const RequestPort& waiter) noexcept {
+  std::optional<Refusal> refusal;
+  try {
+    refusal = put_when_room(to, e, waiter);
+  } catch (const std::exception& x) {  // of encoding
+    refusal = {DropReason::unknown_type, AskErrorKind::unknown_type, x.what()};
+  }
+  if (!refusal) return troupe::detail::destroy_envelope(e);
+  troupe::detail::drop_remote(to, e, refusal->reason, refusal->kind, refusal->what);
+  troupe::detail::fail_reply(waiter, refusal->kind, refusal->what);
+}
+
+std::optional<Peer::Refusal> Peer::put_when_room(const Address& to, Envelope* e,
+                                                 const RequestPort& waiter) {
+  const Refusal closed{DropReason::no_connection, AskErrorKind::no_connection,
+                       std::string(closed_text)};
+  if (e->type->codec == nullptr)
+    return Refusal{DropReason::unknown_type, AskErrorKind::unknown_type,
+                   std::string(no_schema_text)};
+  const auto pair = pair_of(e->from, to);
+  const auto node = home();
+  if (!pair || node == nullptr) return closed;
+  std::vector<Word> frame;
+  append_tell(frame, {.receiver = pair->receiver, .sender = pair->sender, .schema = e->type->id},
+              *e->type->codec, troupe::detail::payload(*e));
+  if (is_too_large(frame, message_bytes_max_))
+    return Refusal{DropReason::too_large, AskErrorKind::too_large, std::string(too_large_text)};
+  auto pushed = queue_->push(*pair, frame, Carries::message, SendQueue::Room::some_left);
+  if (pushed == SendQueue::Pushed::full) {
+    pushed =
+        queue_->wait_in_line(*pair, frame, std::make_unique<WaitingSend>(node, *e, to, waiter));
+    if (pushed == SendQueue::Pushed::full) return std::nullopt;
+  }
+  if (told(pushed, true) == Put::closed) return closed;
+  troupe::detail::answer_done(waiter);
+  return std::nullopt;
+}
+
+/// Nothing: closed.
+std::optional<Pair> Peer::pair_of(const Address& from, const Address& to) {
+  struct Last {
+    std::uint64_t peer = 0;
+    Life from{Address{}};
+    Life to{Address{}};
+    Pair pair;
+  };
+  thread_local Last last;  // most come in rows
+  if (last.peer == serial_ && last.from == Life(from) && last.to == Life(to)) return last.pair;
+  const auto node = home();
+  if (node == nullptr) return std::nullopt;
+  last = {
+      serial_, Life(from), Life(to), {node->number_of(from), *troupe::detail::remote_number(to)}};
+  return last.pair;
+}
+
 Sent Peer::put_message(const Address& to, Envelope* e) {
   thread_local std::vector<Word> frame;
   frame.clear();
-  const auto node = home();
-  if (node == nullptr)
+  const RequestPort port = port_of(*e);
+  const auto pair = pair_of(e->from, to);
+  const auto node = port.slot != nullptr ? home() : nullptr;
+  if (!pair || (port.slot != nullptr && node == nullptr))
     return refuse(to, e, DropReason::no_connection, AskErrorKind::no_connection, closed_text,
                   Sent::dead);
-  const RequestPort port = port_of(*e);
-  MessageHead head{.receiver = *troupe::detail::remote_number(to),
-                   .sender = node->number_of(e->from),
-                   .schema = e->type->id};
-  const Pair pair{head.sender, head.receiver};
+  MessageHead head{.receiver = pair->receiver, .sender = pair->sender, .schema = e->type->id};
   if (port.slot != nullptr) {
     const std::lock_guard guard(lock_);
     head.request = ++requests_;
-    asks_[head.request] = {port, e->type, pair, {}};
+    asks_[head.request] = {port, e->type, *pair, {}};
   }
   const auto forget = [&] {
+    if (port.slot == nullptr) return;
     const std::lock_guard guard(lock_);
     asks_.erase(head.request);
   };
@@ -131,13 +237,13 @@ Sent Peer::put_message(const Address& to, Envelope* e) {
     forget();
     throw;
   }
-  if (is_too_large(frame, *node)) {
+  if (is_too_large(frame, message_bytes_max_)) {
     forget();
     frame.shrink_to_fit();
-    return refuse(to, e, DropReason::too_large, AskErrorKind::too_large,
-                  "the message is larger than max_message", Sent::too_large);
+    return refuse(to, e, DropReason::too_large, AskErrorKind::too_large, too_large_text,
+                  Sent::too_large);
   }
-  const Put outcome = put(pair, frame, Carries::message);
+  const Put outcome = put(*pair, frame, Carries::message);
   if (outcome != Put::sent) {
     forget();
     const bool is_full = outcome == Put::full;
@@ -222,19 +328,12 @@ void Peer::answer(const RemoteAnswer& a) noexcept {
     put_failure(pair, a.request, AskErrorKind::unknown_type, x.what());
     return;
   }
-  if (is_too_large(frame, *home)) {
+  if (is_too_large(frame, message_bytes_max_)) {
     put_failure(pair, a.request, AskErrorKind::too_large, "the reply is larger than max_message");
   } else if (put(pair, frame, Carries::answer) == Put::full) {
     put_failure(pair, a.request, AskErrorKind::mailbox_full,
                 "too much waits to be sent back to the asker");
   }
-}
-
-std::shared_ptr<SendQueue> Peer::queue() {
-  const std::lock_guard guard(lock_);
-  if (queue_ == nullptr && home_ != nullptr)
-    queue_ = std::make_shared<SendQueue>(home_->queue_bounds());
-  return queue_;
 }
 
 void Peer::request(const WriteRequest& write, Resolved done) {
@@ -290,14 +389,26 @@ void Peer::take_message(const Frame& frame) {
   count_message({head.sender, head.receiver}, sizeof(Word) + frame.body.size_bytes());
 }
 
+/// Finds who and what it is about. False: the receiver has ended.
+bool Peer::know(const MessageHead& head) {
+  Known& k = known_;
+  const bool is_as_last =
+      k.receiver == head.receiver && k.sender == head.sender && k.schema == head.schema;
+  if (is_as_last && k.to.cell != nullptr && !troupe::detail::has_ended(k.to)) return true;
+  const Address from = actor(head.sender);  // may throw
+  k = {head.receiver, head.sender, head.schema, home_->actor_of(head.receiver), from, nullptr};
+  if (k.to.cell != nullptr) k.type = troupe::detail::type_of_schema(k.to, head.schema);
+  return k.to.cell != nullptr;
+}
+
 void Peer::hand_over(const MessageHead& head, std::span<const Word> words, bool is_ask) {
-  const Address to = home_->actor_of(head.receiver);
-  if (to.cell == nullptr) {
+  if (!know(head)) {
     reject(head, is_ask, "a message of another node", DropReason::no_actor,
            AskErrorKind::receiver_down, "the actor has ended");
     return;
   }
-  const MessageType* type = troupe::detail::type_of_schema(to, head.schema);
+  const Address to = known_.to;
+  const MessageType* const type = known_.type;
   if (type == nullptr || (is_ask && type->reply == nullptr)) {
     reject(head, is_ask, "a message of another node", DropReason::unknown_type,
            AskErrorKind::unknown_type, "the actor does not take messages of that schema");
@@ -308,7 +419,6 @@ void Peer::hand_over(const MessageHead& head, std::span<const Word> words, bool 
            "too many asks of that node are not answered yet");
     return;
   }
-  const Address from = actor(head.sender);  // it may throw, and nothing is to free yet
   Envelope* e = nullptr;
   try {
     e = decode(*type, words, is_ask, home_->names());
@@ -317,15 +427,15 @@ void Peer::hand_over(const MessageHead& head, std::span<const Word> words, bool 
            x.what());
     return;
   }
-  if (head.sender != 0) e->from = from;
+  if (head.sender != 0) e->from = known_.from;
   if (is_ask) {
     const RequestPort port =
-        troupe::detail::open_remote_ask(from, to, head.request, *type, head.timeout);
+        troupe::detail::open_remote_ask(known_.from, to, head.request, *type, head.timeout);
     static_cast<RequestEnvelope*>(e)->port = port;
     const std::lock_guard guard(lock_);
     asked_.emplace(head.request, port);
   }
-  troupe::detail::send(to, e);
+  troupe::detail::send_here(home_->system(), to, e);
 }
 
 /// It is with its receiver, or was none for anybody.
@@ -351,7 +461,6 @@ void Peer::give_back(const Pair& pair, std::size_t bytes, std::uint64_t epoch) {
   const std::lock_guard guard(lock_);
   if (epoch_.load() != epoch || home_ == nullptr) return;
   untaken_bytes_ -= bytes;
-  if (queue_ == nullptr) queue_ = std::make_shared<SendQueue>(home_->queue_bounds());
   const auto pushed = queue_->push_control(frame);
   if (pushed == SendQueue::Pushed::first) home_->wants_to_send(*this);
   if (pushed == SendQueue::Pushed::full) home_->is_overrun(*this);
@@ -359,8 +468,7 @@ void Peer::give_back(const Pair& pair, std::size_t bytes, std::uint64_t epoch) {
 
 void Peer::take_credit(const Frame& frame) {
   if (frame.body.size() != 3) throw ProtocolError("a credit that is none");
-  if (const auto sent_by = queue())
-    sent_by->give_back({frame.body[0], frame.body[1]}, frame.body[2]);
+  queue_->give_back({frame.body[0], frame.body[1]}, frame.body[2]);
   home_->wants_to_send(*this);
 }
 
@@ -491,15 +599,24 @@ void Peer::end(OpenAsk& ask, AskErrorKind kind, const std::string& why) {
 }
 
 void Peer::lost(const std::string& why) {
+  end_epoch(why, false);
+}
+
+void Peer::close(const std::string& why) {
+  end_epoch(why, true);
+}
+
+void Peer::end_epoch(const std::string& why, bool closes) {
   std::map<std::uint64_t, OpenAsk> asks;
   std::map<std::uint64_t, RequestPort> asked;
-  std::shared_ptr<SendQueue> queue;
+  SendQueue::Unsent unsent;
   std::shared_ptr<PeerHome> home;
   {
     const std::lock_guard guard(lock_);
     home = home_;
+    if (closes) home_ = nullptr;
     ++epoch_;
-    if (!mutant("old_epoch_is_delivered_in_the_next")) queue.swap(queue_);
+    if (!mutant("old_epoch_is_delivered_in_the_next") || closes) unsent = queue_->clear(closes);
     asks.swap(asks_);
     asked.swap(asked_);
     untaken_bytes_ = 0;
@@ -508,20 +625,12 @@ void Peer::lost(const std::string& why) {
   actors_->lost({ExitReason::Kind::no_connection, why});
   for (auto& [request, ask] : asks) end(ask, AskErrorKind::no_connection, why);
   for (auto& [request, port] : asked) troupe::detail::give_up_remote_ask(port);
-  if (queue == nullptr || home == nullptr) return;
-  for (const Pair& pair : queue->unsent())
+  for (const auto& waiter : unsent.waiters) waiter->dropped(true);
+  if (home == nullptr) return;
+  for (const Pair& pair : unsent.pairs)
     troupe::detail::report_remote_drop(home->system(), home->actor_of(pair.sender),
                                        actor(pair.receiver), "a message that waited",
                                        DropReason::no_connection);
-}
-
-void Peer::close(const std::string& why) {
-  lost(why);
-  {
-    const std::lock_guard guard(lock_);
-    home_ = nullptr;
-  }
-  lost(why);  // what came meanwhile
 }
 
 void Peer::describe(PeerStatus& status) {
@@ -529,12 +638,12 @@ void Peer::describe(PeerStatus& status) {
   status.asks_there = asks_.size();
   status.asks_here = asked_.size();
   status.untaken_bytes_here = untaken_bytes_;
-  if (queue_ == nullptr) return;
   status.waiting_bytes = queue_->bytes();
   status.untaken_bytes_there = queue_->untaken_bytes();
 }
 
 void Peer::sweep() {
+  queue_->sweep();
   std::vector<std::pair<std::uint64_t, Pair>> given_up;
   {
     const std::lock_guard guard(lock_);

@@ -64,11 +64,12 @@ class PeerHome {
 /// Thread safety: any thread, except what is said to be the loop's.
 class Peer final : public troupe::detail::RemotePeer, public std::enable_shared_from_this<Peer> {
  public:
-  Peer(std::shared_ptr<PeerHome> home, std::uint64_t incarnation, std::string_view address)
-      : home_(std::move(home)), incarnation_(incarnation), address_(address) {}
+  /// Without a home it is closed.
+  Peer(std::shared_ptr<PeerHome> home, std::uint64_t incarnation, std::string_view address);
 
   // RemotePeer
   Sent send(const Address& to, Envelope* e) noexcept override;
+  void send_when_room(const Address& to, Envelope* e, const RequestPort& waiter) noexcept override;
   void signal(const RemoteSignal& signal) noexcept override;
   void answer(const RemoteAnswer& answer) noexcept override;
   [[nodiscard]] troupe::detail::WireRef name() const override {
@@ -84,7 +85,7 @@ class Peer final : public troupe::detail::RemotePeer, public std::enable_shared_
   /// Throws ProtocolError when no node has got so far with its numbers.
   [[nodiscard]] Address actor(std::uint64_t number);
   /// What waits for it; of the present epoch, or of the next.
-  [[nodiscard]] std::shared_ptr<SendQueue> queue();
+  [[nodiscard]] const std::shared_ptr<SendQueue>& queue() const noexcept { return queue_; }
   /// Has that node find or make an actor: answered by `done`, once.
   using WriteRequest =
       std::function<void(PeerHome& home, std::uint64_t request, std::vector<Word>& frame)>;
@@ -112,13 +113,23 @@ class Peer final : public troupe::detail::RemotePeer, public std::enable_shared_
 
   [[nodiscard]] std::shared_ptr<PeerHome> home();
   Put put(const Pair& pair, std::span<const Word> frame, Carries what);
+  [[nodiscard]] Put told(SendQueue::Pushed pushed, bool may_be_full);
+  [[nodiscard]] std::optional<Pair> pair_of(const Address& from, const Address& to);
   Sent put_message(const Address& to, Envelope* e);
+  /// Why not; nothing: it has taken the message.
+  struct Refusal {
+    DropReason reason;
+    AskErrorKind kind;
+    std::string what;
+  };
+  std::optional<Refusal> put_when_room(const Address& to, Envelope* e, const RequestPort& waiter);
   void put_signal(const NumberedSignal& numbered);
   void bounce(const RemoteSignal& signal);
   void put_failure(const Pair& pair, std::uint64_t request, AskErrorKind kind,
                    std::string_view what);
   void take_message(const Frame& frame);
   void hand_over(const MessageHead& head, std::span<const Word> words, bool is_ask);
+  [[nodiscard]] bool know(const MessageHead& head);
   [[nodiscard]] bool is_full_of_asks(std::uint64_t request);
   void count_message(const Pair& pair, std::size_t bytes);
   void give_back(const Pair& pair, std::size_t bytes, std::uint64_t epoch);
@@ -132,11 +143,14 @@ class Peer final : public troupe::detail::RemotePeer, public std::enable_shared_
   void reject(const MessageHead& head, bool is_ask, std::string_view type, DropReason reason,
               AskErrorKind kind, std::string_view what);
   void end_with(OpenAsk& ask, std::uint64_t status, std::span<const Word> words);
+  void end_epoch(const std::string& why, bool closes);
   static void end(OpenAsk& ask, AskErrorKind kind, const std::string& why);
 
+  const std::shared_ptr<SendQueue> queue_;
+  const std::size_t message_bytes_max_;
+  const std::uint64_t serial_;  ///< no other Peer of this process has it
   std::mutex lock_;
-  std::shared_ptr<PeerHome> home_;  ///< null: closed; guarded by the lock, as the following
-  std::shared_ptr<SendQueue> queue_;
+  std::shared_ptr<PeerHome> home_;              ///< null: closed; guarded by the lock, as these:
   std::map<std::uint64_t, OpenAsk> asks_;       ///< by request
   std::map<std::uint64_t, RequestPort> asked_;  ///< what was asked from there, by request
   std::uint64_t requests_ = 0;
@@ -145,7 +159,18 @@ class Peer final : public troupe::detail::RemotePeer, public std::enable_shared_
   const std::uint64_t incarnation_;
   const std::string_view address_;  ///< kept for ever
   std::optional<troupe::detail::RemoteActors> actors_;
-  CreditOwed owed_;  ///< the loop's
+  // The loop's:
+  /// Of the last message that came: most come in rows.
+  struct Known {
+    std::uint64_t receiver = 0;
+    std::uint64_t sender = 0;
+    std::uint64_t schema = 0;
+    Address to;  ///< empty: it has ended
+    Address from;
+    const troupe::detail::MessageType* type = nullptr;  ///< null: it does not take that
+  };
+  Known known_;
+  CreditOwed owed_;
 };
 
 }  // namespace troupe::remoting::detail

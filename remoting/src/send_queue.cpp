@@ -1,5 +1,7 @@
 #include "send_queue.hpp"
 
+#include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include <troupe/runtime/detail/mutant.hpp>
@@ -15,49 +17,147 @@ constexpr std::size_t frame_words_max = 1 + body_words_max;
 constexpr std::size_t large_max = 64;
 }  // namespace
 
-bool SendQueue::is_full(std::size_t bytes, Carries what) const noexcept {
-  if (has_room_of_its_own(what)) return signal_bytes_ + bytes > bounds_.signal_bytes_max;
-  if (messages_ >= bounds_.messages_max) return true;
-  const bool may_be_beyond = bytes > bounds_.bytes_max / 4 && !has_beyond_;
-  return is_beyond(bytes, what) && !may_be_beyond;
+void SendQueue::Load::add(const Entry& entry) noexcept {
+  const std::size_t bytes = entry.words * sizeof(Word);
+  if (has_room_of_its_own(entry.what)) {
+    signal_bytes += bytes;
+    return;
+  }
+  ++messages;
+  if (entry.is_beyond) {
+    ++beyond;
+  } else {
+    message_bytes += bytes;
+  }
+}
+
+SendQueue::Load& SendQueue::Load::operator-=(const Load& gone) noexcept {
+  messages -= gone.messages;
+  message_bytes -= gone.message_bytes;
+  signal_bytes -= gone.signal_bytes;
+  beyond -= gone.beyond;
+  return *this;
+}
+
+/// It is held for so short that who would sleep for it spins instead.
+std::unique_lock<std::mutex> SendQueue::lock() const {
+  constexpr int spins_max = 100;
+  for (int i = 0; i < spins_max; ++i)
+    if (std::unique_lock held(mutex_, std::try_to_lock); held) return held;
+  return std::unique_lock(mutex_);
+}
+
+namespace {
+/// Of the room for all: so much less than all that a pair without credit has its share.
+constexpr std::size_t for_all(std::size_t bound, SendQueue::Room room) noexcept {
+  return bound - bound / share_without_credit * static_cast<std::size_t>(room);
+}
+/// Of the bounds that a pair's share is reckoned from.
+constexpr std::size_t for_pair(std::size_t bound, SendQueue::Room room) noexcept {
+  return bound >> static_cast<int>(room);
+}
+}  // namespace
+
+bool SendQueue::is_full(std::size_t bytes, Carries what, Room room) const noexcept {
+  if (has_room_of_its_own(what)) return waiting_.signal_bytes + bytes > bounds_.signal_bytes_max;
+  if (waiting_.messages >= for_all(bounds_.messages_max, room)) return true;
+  const bool may_be_beyond = bytes > bounds_.bytes_max / 4 && waiting_.beyond == 0;
+  return waiting_.message_bytes + bytes > for_all(bounds_.bytes_max, room) && !may_be_beyond;
 }
 
 /// So that a message that is larger than all that may wait goes at all, and shuts nobody out.
 bool SendQueue::is_beyond(std::size_t bytes, Carries what) const noexcept {
-  return !has_room_of_its_own(what) && message_bytes_ + bytes > bounds_.bytes_max;
+  return !has_room_of_its_own(what) && waiting_.message_bytes + bytes > bounds_.bytes_max;
 }
 
-void SendQueue::append(Frames& frames, const Entry& entry, std::span<const Word> words) {
-  if (frames.begin > frames.words.size() / 2) {  // what has gone
-    frames.words.erase(frames.words.begin(),
-                       frames.words.begin() + static_cast<std::ptrdiff_t>(frames.begin));
-    frames.begin = 0;
+namespace {
+template <class T>
+void forget_first(std::vector<T>& all, std::size_t& count) {
+  all.erase(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(count));
+  count = 0;
+}
+}  // namespace
+
+void SendQueue::Frames::append(const Entry& entry, std::span<const Word> frame) {
+  if (first > entries.size() / 2) {
+    forget_first(entries, first);
+    forget_first(words, begin);
   }
-  frames.entries.push_back(entry);
-  frames.words.insert(frames.words.end(), words.begin(), words.end());
+  entries.push_back(entry);
+  words.insert(words.end(), frame.begin(), frame.end());
 }
 
-SendQueue::Pushed SendQueue::push(const Pair& pair, std::span<const Word> frame, Carries what) {
-  const std::lock_guard guard(mutex_);
+std::pair<SendQueue::Entry, std::span<const Word>> SendQueue::Frames::take_first() noexcept {
+  const Entry entry = entries[first++];
+  const auto frame = std::span<const Word>(words).subspan(begin, entry.words);
+  begin += entry.words;
+  return {entry, frame};
+}
+
+void SendQueue::Frames::clear() noexcept {
+  entries.clear();
+  words.clear();
+  first = begin = 0;
+}
+
+/// With the lock.
+bool SendQueue::has_room(const Pair& pair, std::size_t bytes, Carries what, Room room,
+                         CreditLeft::OfPair*& credit) {
+  if (is_full(bytes, what, room)) return false;
+  if (what != Carries::message) return true;
+  credit = credit_.room_for(pair, bytes, for_pair(bounds_.messages_max, room),
+                            for_pair(bounds_.bytes_max, room), room != Room::all);
+  return credit != nullptr;
+}
+
+/// With the lock. False: it has no room.
+bool SendQueue::take(const Pair& pair, std::span<const Word> frame, Carries what, Room room) {
   const std::size_t bytes = frame.size_bytes();
-  if (is_full(bytes, what)) return Pushed::full;
-  if (what == Carries::message &&
-      !credit_.waits(pair, bytes, bounds_.messages_max, bounds_.bytes_max))
+  CreditLeft::OfPair* credit = nullptr;
+  if (!has_room(pair, bytes, what, room, credit)) return false;
+  if (credit != nullptr) CreditLeft::waits(*credit, bytes);
+  const Entry entry{pair, credit, frame.size(), what, is_beyond(bytes, what)};
+  pushed_.append(entry, frame);
+  waiting_.add(entry);
+  return true;
+}
+
+SendQueue::Pushed SendQueue::push(const Pair& pair, std::span<const Word> frame, Carries what,
+                                  Room room) {
+  const auto held = lock();
+  if (is_closed_) return Pushed::closed;
+  const bool overtakes = what == Carries::message && !in_line_.empty() && in_line_.contains(pair);
+  if (overtakes || !take(pair, frame, what, room)) return Pushed::full;
+  return std::exchange(is_idle_, false) ? Pushed::first : Pushed::behind;
+}
+
+SendQueue::Pushed SendQueue::wait_in_line(const Pair& pair, std::span<const Word> frame,
+                                          std::unique_ptr<Waiter> waiter) {
+  const auto held = lock();
+  if (is_closed_) return Pushed::closed;
+  if (in_line_.contains(pair) || !take(pair, frame, Carries::message, Room::some_left)) {
+    in_line_[pair].push_back({{frame.begin(), frame.end()}, std::move(waiter)});
     return Pushed::full;
-  const Entry entry{pair, frame.size(), what, is_beyond(bytes, what)};
-  append(pushed_, entry, frame);
-  if (has_room_of_its_own(what)) {
-    signal_bytes_ += bytes;
-  } else {
-    ++messages_;
-    has_beyond_ = has_beyond_ || entry.is_beyond;
-    if (!entry.is_beyond) message_bytes_ += bytes;
   }
   return std::exchange(is_idle_, false) ? Pushed::first : Pushed::behind;
 }
 
+/// With the lock. `over`: those that stand in line no more; an empty frame was taken.
+void SendQueue::admit(Line& line, const Pair& pair, std::vector<InLine>& over) {
+  CreditLeft::OfPair* credit = nullptr;
+  while (!line.empty() && has_room(pair, line.front().frame.size() * sizeof(Word), Carries::message,
+                                   Room::more_left, credit)) {
+    InLine first = std::move(line.front());
+    line.pop_front();
+    if (first.waiter->claim() && take(pair, first.frame, Carries::message, Room::more_left))
+      first.frame.clear();
+    over.push_back(std::move(first));
+  }
+}
+
 SendQueue::Pushed SendQueue::push_control(std::span<const Word> frame) {
-  const std::lock_guard guard(mutex_);
+  const auto held = lock();
+  if (is_closed_) return Pushed::closed;
   if (control_.size() * sizeof(Word) + frame.size_bytes() > bounds_.control_bytes_max)
     return Pushed::full;
   control_.insert(control_.end(), frame.begin(), frame.end());
@@ -67,7 +167,7 @@ SendQueue::Pushed SendQueue::push_control(std::span<const Word> frame) {
 void SendQueue::give_back(const Pair& pair, std::size_t bytes) {
   bool all_may_go = false;
   {
-    const std::lock_guard guard(mutex_);
+    const auto held = lock();
     const bool was_used_up = credit_.is_used_up();
     credit_.give_back(pair, bytes);
     all_may_go = was_used_up && !credit_.is_used_up();
@@ -79,88 +179,113 @@ void SendQueue::give_back(const Pair& pair, std::size_t bytes) {
   }
 }
 
-std::pair<SendQueue::Entry, std::span<const Word>> SendQueue::take_first(Frames& frames) {
-  const Entry entry = frames.entries.front();
-  const auto words = std::span<const Word>(frames.words).subspan(frames.begin, entry.words);
-  frames.entries.pop_front();
-  frames.begin += entry.words;
-  return {entry, words};
+bool SendQueue::may_go(const Entry& entry, bool all_the_same) noexcept {
+  return entry.credit == nullptr ||
+         credit_.goes(*entry.credit, entry.words * sizeof(Word), all_the_same);
 }
 
-/// It is in the batch: there is room for another. With the lock.
-void SendQueue::sent(const Entry& entry) {
-  if (has_room_of_its_own(entry.what)) {
-    signal_bytes_ -= entry.words * sizeof(Word);
-  } else {
-    --messages_;
-    has_beyond_ = has_beyond_ && !entry.is_beyond;
-    if (!entry.is_beyond) message_bytes_ -= entry.words * sizeof(Word);
+/// It is in the batch.
+void SendQueue::goes(const Entry& entry) {
+  gone_.add(entry);
+  if (entry.credit == nullptr) return;
+  if (gone_rows_.empty() || gone_rows_.back().of != entry.credit)
+    gone_rows_.push_back({.of = entry.credit});
+  CreditLeft::Row& row = gone_rows_.back();
+  const std::size_t bytes = entry.words * sizeof(Word);
+  ++row.messages;
+  row.bytes += bytes;
+  row.credit += credit_of(bytes);
+}
+
+/// There is room for others.
+std::span<const Word> SendQueue::settled(std::span<const Word> batch) {
+  std::vector<InLine> over;
+  {
+    const auto held = lock();
+    waiting_ -= std::exchange(gone_, {});
+    for (const CreditLeft::Row& row : gone_rows_) CreditLeft::gone(row);
+    gone_rows_.clear();
+    for (auto& [pair, line] : in_line_) admit(line, pair, over);
+    if (!in_line_.empty()) std::erase_if(in_line_, [](const auto& l) { return l.second.empty(); });
   }
+  for (const InLine& o : over) o.frame.empty() ? o.waiter->taken() : o.waiter->dropped(false);
+  return batch;
 }
 
-/// With the lock.
-bool SendQueue::may_go(const Entry& entry, bool all_the_same) {
-  return entry.what != Carries::message ||
-         credit_.goes(entry.pair, entry.words * sizeof(Word), all_the_same);
+void SendQueue::sweep() {
+  std::vector<InLine> over;
+  {
+    const auto held = lock();
+    for (auto& [pair, line] : in_line_) {
+      const auto rest = std::stable_partition(line.begin(), line.end(),
+                                              [](const InLine& l) { return !l.waiter->is_over(); });
+      std::move(rest, line.end(), std::back_inserter(over));
+      line.erase(rest, line.end());
+    }
+    std::erase_if(in_line_, [](const auto& l) { return l.second.empty(); });
+  }
+  for (const InLine& o : over) o.waiter->dropped(false);
 }
 
 std::span<const Word> SendQueue::next_batch() {
   batch_.clear();
   {
-    const std::lock_guard guard(mutex_);
+    const auto held = lock();
     batch_.swap(control_);
-    if (taken_.entries.empty()) {
-      taken_.words.clear();
-      taken_.begin = 0;
+    if (taken_.is_empty()) {
+      taken_.clear();
       std::swap(taken_, pushed_);
     }
-    is_idle_ = batch_.empty() && taken_.entries.empty() && turns_.empty();
+    is_idle_ = batch_.empty() && taken_.is_empty() && turns_.empty();
     if (is_idle_) return {};
+  }
+  if (batch_.empty() && turns_.empty()) {
+    if (const auto run = take_run(); !run.empty()) return settled(run);
   }
   take_frames();
   take_turns();
   if (batch_.empty()) return next_batch();  // all that was taken waits
-  return batch_;
+  return settled(batch_);
+}
+
+/// The first frames of those that were taken, where they lie.
+std::span<const Word> SendQueue::take_run() {
+  const std::size_t begin = taken_.begin;
+  const std::size_t words_max = bounds_.batch_bytes / sizeof(Word);
+  while (!taken_.is_empty() && taken_.begin - begin < words_max) {
+    const Entry& first = taken_.front();
+    if (must_wait(first) || !may_go(first, false)) break;
+    goes(first);
+    taken_.take_first();
+  }
+  return std::span<const Word>(taken_.words).subspan(begin, taken_.begin - begin);
 }
 
 void SendQueue::take_frames() {
-  while (!taken_.entries.empty() && !batch_is_full()) {
-    if (must_wait(taken_.entries.front())) {
-      const auto [entry, words] = take_first(taken_);
+  while (!taken_.is_empty() && !batch_is_full()) {
+    const bool waits = must_wait(taken_.front());
+    const auto [entry, words] = taken_.take_first();
+    if (waits || !may_go(entry, false)) {
       hold(entry, words);
     } else {
-      take_small_frames();
+      batch_.insert(batch_.end(), words.begin(), words.end());
+      goes(entry);
     }
   }
 }
 
 bool SendQueue::must_wait(const Entry& entry) const {
-  const bool is_behind = held_.contains(entry.pair) && !mutant("small_frame_overtakes_its_pair");
+  const bool is_behind =
+      !held_.empty() && held_.contains(entry.pair) && !mutant("small_frame_overtakes_its_pair");
   return is_behind || entry.words > frame_words_max;
-}
-
-/// Some at a time, so that the lock is taken seldom and not held for long.
-void SendQueue::take_small_frames() {
-  constexpr int at_a_time = 64;
-  const std::lock_guard guard(mutex_);
-  for (int i = 0; i < at_a_time && !taken_.entries.empty() && !batch_is_full(); ++i) {
-    if (must_wait(taken_.entries.front())) return;
-    const auto [entry, words] = take_first(taken_);
-    if (!may_go(entry, false)) {
-      hold(entry, words);
-      return;
-    }
-    batch_.insert(batch_.end(), words.begin(), words.end());
-    sent(entry);
-  }
 }
 
 void SendQueue::hold(const Entry& entry, std::span<const Word> words) {
   const auto [held, is_new] = held_.try_emplace(entry.pair);
   SubStream& s = held->second;
-  append(s.behind, entry, words);
+  s.behind.append(entry, words);
   const bool hurries = entry.what == Carries::answer || entry.what == Carries::signal;
-  if (hurries && !mutant("signals_wait_for_credit")) s.free_of_credit = s.behind.entries.size();
+  if (hurries && !mutant("signals_wait_for_credit")) s.free_of_credit = s.behind.size();
   if (is_new || hurries) give_turn(entry.pair, s);
 }
 
@@ -178,7 +303,7 @@ void SendQueue::take_turns() {
     s.has_turn = take_some(s);
     if (s.has_turn) {
       turns_.push_back(pair);
-    } else if (s.behind.entries.empty()) {
+    } else if (s.behind.is_empty()) {
       held_.erase(held);
     }
   }
@@ -191,57 +316,72 @@ bool SendQueue::take_some(SubStream& s) {
       if (s.large->append_next(batch_)) return true;
       s.large.reset();
       --larges_;
-      const std::lock_guard guard(mutex_);
-      sent(s.of_large);
+      goes(s.of_large);
       continue;
     }
-    if (s.behind.entries.empty()) return false;
-    const bool is_large = s.behind.entries.front().words > frame_words_max;
+    if (s.behind.is_empty()) return false;
+    const bool is_large = s.behind.front().words > frame_words_max;
     if (is_large && larges_ >= large_max) return true;
-    {
-      const std::lock_guard guard(mutex_);
-      const Entry& first = s.behind.entries.front();
-      if (!may_go(first, s.free_of_credit > 0)) return false;
-      if (!is_large) sent(first);
-    }
+    if (!may_go(s.behind.front(), s.free_of_credit > 0)) return false;
     if (s.free_of_credit > 0) --s.free_of_credit;
-    const auto [entry, words] = take_first(s.behind);
+    const auto [entry, words] = s.behind.take_first();
     if (is_large) {
       s.large.emplace(streams_++, std::vector<Word>{words.begin(), words.end()});
       s.of_large = entry;
       ++larges_;
     } else {
       batch_.insert(batch_.end(), words.begin(), words.end());
+      goes(entry);
     }
   }
   return true;
 }
 
 std::vector<Pair> SendQueue::unsent() const {
-  const std::lock_guard guard(mutex_);
   std::vector<Pair> pairs;
   const auto add = [&](const Entry& entry) {
     if (!has_room_of_its_own(entry.what)) pairs.push_back(entry.pair);
   };
+  const auto add_all = [&](const Frames& frames) {
+    std::for_each(frames.entries.begin() + static_cast<std::ptrdiff_t>(frames.first),
+                  frames.entries.end(), add);
+  };
   for (const auto& [pair, s] : held_) {
     if (s.large) add(s.of_large);
-    for (const Entry& entry : s.behind.entries) add(entry);
+    add_all(s.behind);
   }
-  for (const Entry& entry : taken_.entries) add(entry);
-  for (const Entry& entry : pushed_.entries) add(entry);
+  add_all(taken_);
+  add_all(pushed_);
   return pairs;
 }
 
+SendQueue::Unsent SendQueue::clear(bool closes) {
+  const auto held = lock();
+  Unsent unsent{this->unsent(), {}};
+  for (auto& [pair, line] : std::exchange(in_line_, {}))
+    for (InLine& l : line) unsent.waiters.push_back(std::move(l.waiter));
+  pushed_ = {};
+  taken_ = {};
+  control_.clear();
+  waiting_ = {};
+  held_.clear();
+  turns_.clear();
+  larges_ = 0;
+  credit_.clear();
+  is_idle_ = true;
+  is_closed_ = is_closed_ || closes;
+  return unsent;
+}
+
 std::size_t SendQueue::messages() const {
-  const std::lock_guard guard(mutex_);
-  return messages_;
+  const auto held = lock();
+  return waiting_.messages;
 }
 std::size_t SendQueue::bytes() const {
-  const std::lock_guard guard(mutex_);
-  return message_bytes_ + signal_bytes_;
+  const auto held = lock();
+  return waiting_.message_bytes + waiting_.signal_bytes;
 }
 std::size_t SendQueue::untaken_bytes() const {
-  const std::lock_guard guard(mutex_);
   return credit_.spent();
 }
 

@@ -2,13 +2,15 @@
 //
 // Design. Senders append whole frames behind a lock; the connection takes batches. While one batch
 // is written the next gathers, so that batches are small where little is sent and large where much
-// is. A frame that is too large for one goes in chunks, of which a batch has one of each; one that
-// has no credit waits for it. What its pair sends meanwhile waits behind it, what others send goes
-// between.
+// is: frames that may all go are not even copied. A frame that is too large for one goes in chunks,
+// of which a batch has one of each; one that has no credit waits for it. What its pair sends
+// meanwhile waits behind it, what others send goes between. The connection has the lock only to
+// take what was appended and to say what has gone, so that senders and it seldom meet there.
 #pragma once
 
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <span>
@@ -46,12 +48,39 @@ class SendQueue {
     first,   ///< nothing waited: whoever sends is to be woken
     behind,  ///< it is on its way with others
     full,    ///< it was not taken
+    closed,  ///< the same, and nothing will be
+  };
+
+  /// How much of the room is for a message. `some` is left behind one that is sent and not told, so
+  /// that others may be told; `more` behind those that had to wait for that, so that who is let on
+  /// has something to do for a while.
+  enum class Room : std::uint8_t { all, some_left, more_left };
+  /// Somebody who waits until his message has room. Thread safety: by the connection's, with the
+  /// queue's lock where it says so.
+  class Waiter {
+   public:
+    Waiter() = default;
+    Waiter(const Waiter&) = delete;
+    Waiter& operator=(const Waiter&) = delete;
+    virtual ~Waiter() = default;
+    /// He has given up. With the lock.
+    [[nodiscard]] virtual bool is_over() const noexcept = 0;
+    /// He can't give up any more; false: he has. With the lock.
+    [[nodiscard]] virtual bool claim() noexcept = 0;
+    virtual void taken() noexcept = 0;
+    /// It never will be: he has given up, or `is_lost`: it was forgotten with all that waited.
+    virtual void dropped(bool is_lost) noexcept = 0;
   };
 
   explicit SendQueue(const SendQueueBounds& bounds = {}) : bounds_(bounds) {}
 
   /// Takes a whole frame. `full`, of a signal: the epoch is to end.
-  [[nodiscard]] Pushed push(const Pair& pair, std::span<const Word> frame, Carries what);
+  [[nodiscard]] Pushed push(const Pair& pair, std::span<const Word> frame, Carries what,
+                            Room room = Room::all);
+  /// The same with a message that would have left too little. `full`: it waits, and messages that
+  /// its pair pushes meanwhile are refused, as none may overtake it.
+  [[nodiscard]] Pushed wait_in_line(const Pair& pair, std::span<const Word> frame,
+                                    std::unique_ptr<Waiter> waiter);
   /// Takes a frame that belongs to no pair: it goes before all that waits. `full`: the epoch is to
   /// end.
   [[nodiscard]] Pushed push_control(std::span<const Word> frame);
@@ -63,9 +92,15 @@ class SendQueue {
   /// who pushes next is told `first`.
   [[nodiscard]] std::span<const Word> next_batch();
 
-  /// The pairs of the messages that have not gone, one entry for each. The connection's thread,
-  /// once it sends no more.
-  [[nodiscard]] std::vector<Pair> unsent() const;
+  /// Forgets all that waits and what was spent of credit, for the next connection; or `closes`, for
+  /// ever. The connection's thread, once it sends no more.
+  struct Unsent {
+    std::vector<Pair> pairs;  ///< of each message that was taken, and has not gone
+    std::vector<std::unique_ptr<Waiter>> waiters;
+  };
+  [[nodiscard]] Unsent clear(bool closes);
+  /// Forgets who stands in line no more. The connection's thread.
+  void sweep();
   /// Messages that wait.
   [[nodiscard]] std::size_t messages() const;
   /// Their bytes, and those of signals; without the one beyond the bound.
@@ -76,15 +111,39 @@ class SendQueue {
  private:
   struct Entry {
     Pair pair;
+    CreditLeft::OfPair* credit;  ///< null: it needs none
     std::size_t words;
     Carries what;
     bool is_beyond;  ///< the bound of bytes
   };
-  /// Frames one behind the other, and what they are.
+  struct InLine {
+    std::vector<Word> frame;
+    std::unique_ptr<Waiter> waiter;
+  };
+  using Line = std::deque<InLine>;
+  /// What bounds count.
+  struct Load {
+    std::size_t messages = 0;
+    std::size_t message_bytes = 0;
+    std::size_t signal_bytes = 0;
+    std::size_t beyond = 0;  ///< messages whose bytes that does not count
+    void add(const Entry& entry) noexcept;
+    Load& operator-=(const Load& gone) noexcept;
+  };
+  /// Frames one behind the other, and what they are. The memory of those that have gone is used
+  /// again: no block goes from the thread of a sender to the connection's.
   struct Frames {
-    std::deque<Entry> entries;
+    std::vector<Entry> entries;
+    std::size_t first = 0;  ///< of the entries; those before have gone
     std::vector<Word> words;
     std::size_t begin = 0;  ///< of the first entry's
+    [[nodiscard]] bool is_empty() const noexcept { return first == entries.size(); }
+    [[nodiscard]] std::size_t size() const noexcept { return entries.size() - first; }
+    [[nodiscard]] const Entry& front() const noexcept { return entries[first]; }
+    void append(const Entry& entry, std::span<const Word> frame);
+    /// The words live until the next change.
+    std::pair<Entry, std::span<const Word>> take_first() noexcept;
+    void clear() noexcept;
   };
   /// Of a pair whose next frame has not gone at once.
   struct SubStream {
@@ -95,19 +154,24 @@ class SendQueue {
     bool has_turn = false;
   };
 
-  [[nodiscard]] bool is_full(std::size_t bytes, Carries what) const noexcept;
+  [[nodiscard]] bool is_full(std::size_t bytes, Carries what, Room room) const noexcept;
+  [[nodiscard]] bool has_room(const Pair& pair, std::size_t bytes, Carries what, Room room,
+                              CreditLeft::OfPair*& credit);
+  [[nodiscard]] bool take(const Pair& pair, std::span<const Word> frame, Carries what, Room room);
+  void admit(Line& line, const Pair& pair, std::vector<InLine>& over);
   [[nodiscard]] bool is_beyond(std::size_t bytes, Carries what) const noexcept;
-  static void append(Frames& frames, const Entry& entry, std::span<const Word> words);
-  static std::pair<Entry, std::span<const Word>> take_first(Frames& frames);
+  [[nodiscard]] std::span<const Word> take_run();
   void take_frames();
-  void take_small_frames();
   [[nodiscard]] bool must_wait(const Entry& entry) const;
   void hold(const Entry& entry, std::span<const Word> words);
   void give_turn(const Pair& pair, SubStream& s);
   void take_turns();
   bool take_some(SubStream& s);
-  [[nodiscard]] bool may_go(const Entry& entry, bool all_the_same);
-  void sent(const Entry& entry);
+  [[nodiscard]] bool may_go(const Entry& entry, bool all_the_same) noexcept;
+  void goes(const Entry& entry);
+  [[nodiscard]] std::span<const Word> settled(std::span<const Word> batch);
+  [[nodiscard]] std::vector<Pair> unsent() const;
+  [[nodiscard]] std::unique_lock<std::mutex> lock() const;
   [[nodiscard]] bool batch_is_full() const noexcept {
     return batch_.size() * sizeof(Word) >= bounds_.batch_bytes;
   }
@@ -117,14 +181,15 @@ class SendQueue {
   // Guarded by it:
   Frames pushed_;
   std::vector<Word> control_;
-  std::size_t messages_ = 0;
-  std::size_t message_bytes_ = 0;
-  bool has_beyond_ = false;  ///< one that those do not count
-  std::size_t signal_bytes_ = 0;
-  CreditLeft credit_;
+  Load waiting_;
   bool is_idle_ = true;
+  bool is_closed_ = false;
+  std::unordered_map<Pair, Line, HashPair> in_line_;
+  CreditLeft credit_;  ///< see there
   // The connection's:
   Frames taken_;
+  Load gone_;                               ///< in this batch
+  std::vector<CreditLeft::Row> gone_rows_;  ///< the same
   std::unordered_map<Pair, SubStream, HashPair> held_;
   std::deque<Pair> turns_;  ///< of those that something may go of
   std::size_t larges_ = 0;  ///< under way

@@ -14,14 +14,10 @@
 
 namespace troupe::detail {
 
-namespace {
-
 bool has_ended(const Address& actor) noexcept {
   return actor.cell->generation.load(std::memory_order_relaxed) !=
          actor.generation;  // it only grows: seen soon enough
 }
-
-}  // namespace
 
 std::uint64_t ActorNumbers::of(const Address& actor) {
   const std::lock_guard guard(lock_);

@@ -309,6 +309,11 @@ Sent put_by_delivery(SystemCore& core, Worker* worker, const Address& to, Envelo
   return put_or_refuse(worker->core, worker, to, e);
 }
 
+void send_here(System& system, const Address& to, Envelope* e) noexcept {
+  e->to_generation = to.generation;
+  put_or_refuse(system.core(), nullptr, to, e);
+}
+
 void send_due(SystemCore& core, const Address& to, Envelope* e) noexcept {
   e->to_generation = to.generation;
   const SystemGate* gate = to.cell->gate.load(std::memory_order_acquire);  // as in send_later
@@ -327,11 +332,33 @@ RequestPort send_request(const Address& to, RequestEnvelope* e) noexcept {
   return port;
 }
 
+namespace {
+void send_to_node_when_room(Worker* worker, SystemGate& gate, const Address& to, Envelope* e,
+                            const RequestPort& waiter) noexcept {
+  SystemCore* const core = gate.enter();
+  const bool is_foreign = worker != nullptr && &worker->core != core;
+  e->to_generation = to.generation;
+  if (worker != nullptr && worker->cell != nullptr) e->from = worker->cell->address();
+  if (core == nullptr || is_foreign || is_sent_by_abandoned(worker)) {
+    drop(core, to, e, core == nullptr ? DropReason::system_stopped : DropReason::foreign_system,
+         Sent::dead);
+    fail_reply(waiter, AskErrorKind::receiver_down, "the actor can't be told from here");
+  } else {
+    gate.remote->peer().send_when_room(to, e, waiter);
+  }
+  if (core != nullptr) gate.leave();
+}
+}  // namespace
+
 RequestPort send_when_room(const Address& to, Envelope* e, std::chrono::nanoseconds timeout) {
   const RequestPort port = open_slot(to, timeout, reply_destroyer<void>());
   Worker* worker = Worker::current();
   SystemGate* gate = to.cell != nullptr ? to.cell->gate.load(std::memory_order_acquire)
                                         : nullptr;  // partner: the store at spawn
+  if (gate != nullptr && gate->remote != nullptr) {
+    send_to_node_when_room(worker, *gate, to, e, port);
+    return port;
+  }
   const bool is_foreign = worker != nullptr && gate != &worker->core.gate();
   SystemCore* core = gate != nullptr && !is_foreign ? gate->enter() : nullptr;
   const auto lane = core != nullptr && (to.generation & has_locked_lane) != 0

@@ -153,8 +153,9 @@ class Ref : public detail::RefBase {
   const = delete;
 
   /// Sends m, and waits for room where the mailbox is bounded: `ref.send(m, 10s).await()`. Answered
-  /// when m is in the mailbox. Fails with `receiver_down`, `timeout`, or `cycle` when the receiver
-  /// waits for this actor; m is a dead letter then.
+  /// when m is in the mailbox; of an actor of another node, when less than half of what may wait
+  /// for that one does. Fails with `receiver_down`, `timeout`, `no_connection`, or `cycle` when the
+  /// receiver waits for this actor; m is a dead letter then.
   template <class M, class Why = decltype(detail::why_not_tell<M, Ps...>())>
   requires detail::fine<Why> Ask<void> send(
       M&& m, std::chrono::nanoseconds timeout = std::chrono::seconds(10))

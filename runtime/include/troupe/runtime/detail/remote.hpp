@@ -65,6 +65,9 @@ class RemotePeer {
   virtual ~RemotePeer() = default;
   /// Owns the message from here on, and the request in it.
   virtual Sent send(const Address& to, Envelope* e) noexcept = 0;
+  /// The same with a message that nobody has asked; `waiter` is told when it has room, or why not.
+  virtual void send_when_room(const Address& to, Envelope* e,
+                              const RequestPort& waiter) noexcept = 0;
   virtual void signal(const RemoteSignal& signal) noexcept = 0;
   virtual void answer(const RemoteAnswer& answer) noexcept = 0;
   /// Without the actor's number.
@@ -103,6 +106,10 @@ class RemoteActors {
 
 // What has come for a local actor, from a thread that is none of the System's.
 
+/// It takes no more messages; `actor`: of this process, and not empty.
+[[nodiscard]] bool has_ended(const Address& actor) noexcept;
+/// Sends to one of this System's actors, which may have ended. While the System is there.
+void send_here(System& system, const Address& to, Envelope* e) noexcept;
 /// The type of message of that schema that a local actor's class has a handler for; null: it has
 /// none, or the ref is empty.
 [[nodiscard]] const MessageType* type_of_schema(const Address& actor,
