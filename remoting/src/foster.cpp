@@ -16,10 +16,23 @@ bool takes_all(const Address& actor, const std::vector<std::uint64_t>& schemas) 
 
 }  // namespace
 
+void Foster::receive(const Down& m) {
+  if (m.who != parent_) {
+    std::erase(children_, m.who);
+    std::erase_if(by_id_, [&](const auto& entry) { return entry.second == m.who; });
+  } else if (m.restarted) {
+    for (const Ref<>& child : children_)
+      if (!troupe::detail::mutant("remote_child_outlives_its_parents_restart")) stop(child);
+    by_id_.clear();
+  } else if (!troupe::detail::mutant("remote_child_outlives_its_parent")) {
+    stop();
+  }
+}
+
 void Foster::receive(const SpawnChild& m) {
   const auto known = by_id_.find(m.id);
   if (known != by_id_.end()) {
-    m.answer->give(known->second);
+    m.answer->give(known->second.address());
     return;
   }
   Ref<> child;
@@ -38,7 +51,9 @@ void Foster::receive(const SpawnChild& m) {
                    "the factory's actors do not take all messages of the ref");
     return;
   }
-  if (!m.id.empty()) by_id_.emplace(m.id, child.address());
+  monitor(child);
+  children_.push_back(child);
+  if (!m.id.empty()) by_id_.emplace(m.id, child);
   m.answer->give(child.address());
 }
 

@@ -46,23 +46,23 @@ struct SpawnChild {
   std::shared_ptr<SpawnAnswer> answer;
 };
 
-/// Ends with the parent that it stands in for, and with it all its children (S45). The end of an
-/// epoch is an end of the parent (F12).
+/// Ends with the parent that it stands in for, and with it all its children (S45); they end with
+/// the parent's restart too (S44). Its node stops it at the end of the epoch, which is one of the
+/// parent (F12).
 class Foster final : public Actor<SpawnChild> {
  public:
   Foster(Ref<> parent, std::function<void(const Ref<SpawnChild>&)> gone)
       : parent_(std::move(parent)), gone_(std::move(gone)) {}
-  void on_start() override { monitor(parent_); }
+  void on_start() override { monitor(parent_, each_incarnation); }
   void on_stop(StopReason) override { gone_(self()); }
-  void receive(const Down&) {
-    if (!troupe::detail::mutant("remote_child_outlives_its_parent")) stop();
-  }
+  void receive(const Down& m);
   void receive(const SpawnChild& m);
 
  private:
   const Ref<> parent_;
   const std::function<void(const Ref<SpawnChild>&)> gone_;
-  std::map<std::string, Address> by_id_;
+  std::vector<Ref<>> children_;
+  std::map<std::string, Ref<>> by_id_;
 };
 
 }  // namespace troupe::remoting::detail

@@ -233,10 +233,15 @@ Ref<SpawnChild> Hub::foster_of(std::uint64_t node, std::uint64_t number, const A
   return foster;
 }
 
-/// They are ending: those of the next epoch are others.
-void Hub::forget_fosters(std::uint64_t node) {
+/// Those of the next epoch are others. They hear of the end of their parents too, but for one that
+/// has not begun to watch, and would in the next epoch.
+void Hub::end_fosters(std::uint64_t node) {
   const std::lock_guard guard(fosters_lock_);
-  std::erase_if(fosters_, [node](const auto& entry) { return entry.first.first == node; });
+  std::erase_if(fosters_, [&](const auto& entry) {
+    const bool is_of_that_node = entry.first.first == node;
+    if (is_of_that_node) troupe::detail::stop_actor(entry.second.address(), ExitReason::no_actor());
+    return is_of_that_node;
+  });
 }
 
 // ---- connections
@@ -443,7 +448,7 @@ void Hub::over(Line& line, ConnectionEnd end, const std::string& why) {
         a->node + " at " + a->address + (is_orderly ? " said goodbye" : " is lost: " + why);
     log(is_orderly ? LogLevel::info : LogLevel::warning, text);
     a->peer->lost(text);
-    forget_fosters(a->peer->incarnation());
+    end_fosters(a->peer->incarnation());
     if (a->wants_line) want_line(*a);
   } else if (a->dialing == &line) {
     a->dialing = nullptr;

@@ -73,7 +73,7 @@ class Hub final : public PeerHome,
   void is_the_same(Association& dialed, Association& a);
   [[nodiscard]] Ref<SpawnChild> foster_of(std::uint64_t node, std::uint64_t number,
                                           const Address& parent);
-  void forget_fosters(std::uint64_t node);
+  void end_fosters(std::uint64_t node);
   void send_requests(Association& a);
   void fail_requests(Association& a, const std::string& why);
   void over(Line& line, ConnectionEnd end, const std::string& why);

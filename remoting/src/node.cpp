@@ -44,7 +44,7 @@ Uri parse(std::string_view uri) {
 constexpr std::size_t arguments_words_max = (32 << 10) / sizeof(codec::Word);
 
 detail::Resolved give_or_fail(const RequestPort& port,
-                              void (*give)(const RequestPort& port, const Address& actor)) {
+                              bool (*give)(const RequestPort& port, const Address& actor)) {
   return [port, give](const Address& actor, const AskError* error) {
     if (error != nullptr) {
       troupe::detail::fail_reply(port, error->kind, error->what);
@@ -59,7 +59,13 @@ detail::Resolved give_or_fail(const RequestPort& port,
 Node::Node(System& system, NodeOptions options, std::unique_ptr<Transport> transport)
     : transport_(std::move(transport)),
       hub_(std::make_shared<detail::Hub>(system, std::move(options), *transport_)) {
-  hub_->start();
+  try {
+    hub_->start();
+  } catch (...) {  // goes on; the System keeps the hub
+    transport_->stop();
+    hub_->leave();
+    throw;
+  }
 }
 
 Node::~Node() {
@@ -142,14 +148,13 @@ RequestPort Node::spawn_as(const RemoteChild& child, std::uint64_t arguments_sch
   spawn.arguments_schema = arguments_schema;
   const auto bytes = std::as_bytes(std::span(arguments));
   spawn.arguments.assign(bytes.begin(), bytes.end());
-  const detail::Resolved give_in_time = give_or_fail(port, give);
-  const detail::Resolved done = [&system = hub_->system(), port, give_in_time,
-                                 is_kept = !child.id.empty()](const Address& actor,
-                                                              const AskError* error) {
-    const bool is_late = troupe::detail::is_over(port);
-    give_in_time(actor, error);
-    const bool is_nobodys = is_late && error == nullptr && !is_kept;
-    if (is_nobodys && !troupe::detail::mutant("late_child_is_kept")) system.kill(Ref<>{actor});
+  const detail::Resolved done = [&system = hub_->system(), port, give, is_kept = !child.id.empty()](
+                                    const Address& actor, const AskError* error) {
+    if (error != nullptr) {
+      troupe::detail::fail_reply(port, error->kind, error->what);
+    } else if (!give(port, actor) && !is_kept && !troupe::detail::mutant("late_child_is_kept")) {
+      system.kill(Ref<>{actor});  // nobody has it
+    }
   };
   const Address parent = child.parent.address();
   detail::WaitingRequest request{[spawn, parent](detail::PeerHome& home, std::uint64_t number,

@@ -65,6 +65,9 @@ Envelope* decode(const MessageType& type, std::span<const Word> words, bool is_a
   return e;
 }
 
+/// What a thread keeps for its next messages.
+constexpr std::size_t kept_frame_words = (std::size_t{1} << 20) / sizeof(Word);
+
 constexpr std::string_view no_schema_text = "the message has no schema, so it stays in its process";
 constexpr std::string_view too_large_text = "the message is larger than max_message";
 
@@ -239,7 +242,7 @@ Sent Peer::put_message(const Address& to, Envelope* e) {
   }
   if (is_too_large(frame, message_bytes_max_)) {
     forget();
-    frame.shrink_to_fit();
+    frame = {};
     return refuse(to, e, DropReason::too_large, AskErrorKind::too_large, too_large_text,
                   Sent::too_large);
   }
@@ -252,6 +255,7 @@ Sent Peer::put_message(const Address& to, Envelope* e) {
                   is_full ? "too much waits for that node, or for that actor of it" : closed_text,
                   is_full ? Sent::full : Sent::dead);
   }
+  if (frame.capacity() > kept_frame_words) frame = {};
   if (port.slot != nullptr) static_cast<RequestEnvelope*>(e)->port = {};
   troupe::detail::destroy_envelope(e);
   return Sent::ok;
@@ -489,11 +493,16 @@ void Peer::take_answer(const Frame& frame) {
       end(ask, AskErrorKind::no_connection, e.what());
       throw;
     }
-  } else {
-    troupe::detail::answer_with(ask.port, *ask.asked->reply, [&, &in = words](void* reply) {
-      ask.asked->reply->codec->read(reply, in, &home_->names());
-    });
+    return;
   }
+  const codec::Codec* const codec = ask.asked->reply->codec;
+  if (head.schema != (codec != nullptr ? codec->schema.value : no_schema)) {
+    end(ask, AskErrorKind::unknown_type, "the reply is of another schema than the message says");
+    return;
+  }
+  troupe::detail::answer_with(ask.port, *ask.asked->reply, [&, &in = words](void* reply) {
+    codec->read(reply, in, &home_->names());
+  });
 }
 
 void Peer::end_with(OpenAsk& ask, std::uint64_t status, std::span<const Word> words) {

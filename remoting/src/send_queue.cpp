@@ -106,7 +106,8 @@ bool SendQueue::has_room(const Pair& pair, std::size_t bytes, Carries what, Room
   if (is_full(bytes, what, room)) return false;
   if (what != Carries::message) return true;
   credit = credit_.room_for(pair, bytes, for_pair(bounds_.messages_max, room),
-                            for_pair(bounds_.bytes_max, room), room != Room::all);
+                            for_pair(bounds_.bytes_max, room),
+                            room != Room::all && !mutant("room_is_for_one_only"));
   return credit != nullptr;
 }
 
@@ -127,7 +128,8 @@ SendQueue::Pushed SendQueue::push(const Pair& pair, std::span<const Word> frame,
   const auto held = lock();
   if (is_closed_) return Pushed::closed;
   const bool overtakes = what == Carries::message && !in_line_.empty() && in_line_.contains(pair);
-  if (overtakes || !take(pair, frame, what, room)) return Pushed::full;
+  if ((overtakes && !mutant("what_waits_for_room_is_overtaken")) || !take(pair, frame, what, room))
+    return Pushed::full;
   return std::exchange(is_idle_, false) ? Pushed::first : Pushed::behind;
 }
 
@@ -340,7 +342,7 @@ bool SendQueue::take_some(SubStream& s) {
 std::vector<Pair> SendQueue::unsent() const {
   std::vector<Pair> pairs;
   const auto add = [&](const Entry& entry) {
-    if (!has_room_of_its_own(entry.what)) pairs.push_back(entry.pair);
+    if (entry.what == Carries::message) pairs.push_back(entry.pair);
   };
   const auto add_all = [&](const Frames& frames) {
     std::for_each(frames.entries.begin() + static_cast<std::ptrdiff_t>(frames.first),

@@ -50,6 +50,12 @@ std::uint64_t number_of(const Address& actor) noexcept {
   return std::uint64_t{actor.cell->serial} << 32 | actor.generation;
 }
 
+/// Whose turn this thread runs: in his order it goes (S88).
+Address sender_here() noexcept {
+  const Worker* const worker = Worker::current_here();
+  return worker != nullptr && worker->cell != nullptr ? worker->cell->address() : Address{};
+}
+
 /// Tokens of those who wait for a stop: watches have a serial there, which is not 0.
 constexpr std::uint64_t stop_tokens_max = std::uint64_t{1} << 32;
 
@@ -88,6 +94,7 @@ void RemoteTable::send(Cell& stub, Command* command) noexcept {
     case CommandKind::incarnation: {
       const auto& news = static_cast<IncarnationCommand&>(*command);
       peer_->signal({.kind = RemoteSignal::Kind::restarted,
+                     .from = sender_here(),  // it tells of itself
                      .to = address_in(stub, news.to_generation),
                      .token = news.token,
                      .why = news.why});
@@ -114,8 +121,9 @@ void RemoteTable::send(Cell& stub, Command* command) noexcept {
     }
     case CommandKind::stop: send_stop(stub, static_cast<StopCommand&>(*command)); break;
     case CommandKind::kill:
-      peer_->signal(
-          {.kind = RemoteSignal::Kind::kill, .to = address_in(stub, command->to_generation)});
+      peer_->signal({.kind = RemoteSignal::Kind::kill,
+                     .from = sender_here(),
+                     .to = address_in(stub, command->to_generation)});
       break;
     default: break;  // administration: it is for a supervisor of one's own node
   }
@@ -184,6 +192,7 @@ void RemoteTable::send_stop(Cell& stub, StopCommand& stop) {
     peer_->signal(watch);
   }
   peer_->signal({.kind = RemoteSignal::Kind::stop,
+                 .from = sender_here(),
                  .to = to,
                  .flag = stop.own_limit,
                  .why = stop.why,
@@ -408,7 +417,11 @@ std::uint64_t order_of_nodes(const Address& actor) noexcept {
 const MessageType* type_of_schema(const Address& actor, std::uint64_t schema) noexcept {
   if (actor.cell == nullptr) return nullptr;
   const ActorType* type = actor.cell->type.load(std::memory_order_acquire);  // partner: spawn
-  for (std::uint32_t i = 0; type != nullptr && i < type->handler_count; ++i) {
+  const bool is_hidden = !mutant("private_messages_come_from_afar");
+  const std::uint32_t count = type == nullptr ? 0
+                              : is_hidden     ? type->public_count
+                                              : type->handler_count;
+  for (std::uint32_t i = 0; i < count; ++i) {
     const MessageType* m = type->handlers[i].type;
     if (m->id == schema && m->codec != nullptr) return m;
   }

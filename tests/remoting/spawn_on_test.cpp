@@ -1,4 +1,6 @@
 // Children on other nodes: who may be made, whom they belong to, and when they end.
+#include <troupe/supervision/supervisor.hpp>
+
 #include "cluster.hpp"
 
 using namespace std::chrono_literals;
@@ -26,11 +28,19 @@ class Counter : public Actor<Add, Spoil> {
   Ref<Notes> news_;
 };
 
-class Parent : public Actor<End, Note> {
+/// Takes notes from itself only.
+class Discreet : public Actor<End, troupe::Private<Note>> {
+ public:
+  void receive(const End&) {}
+  void receive(const Note&) {}
+};
+
+class Parent : public Actor<End, Note, Spoil> {
  public:
   explicit Parent(std::shared_ptr<std::vector<std::uint64_t>> news) : news_(std::move(news)) {}
   void receive(const End&) { stop(); }
   void receive(const Note& m) { news_->push_back(m.n); }
+  void receive(const Spoil&) { throw std::runtime_error("spoilt"); }
 
  private:
   std::shared_ptr<std::vector<std::uint64_t>> news_;
@@ -158,6 +168,52 @@ TEST_CASE("F12 a child of the next epoch does not end with those of the last", "
     w.cluster.advance(10s);
     REQUIRE(result->ask(Add{1}).await() == Sum{10});
     REQUIRE(w.counters() == 1);
+  });
+}
+
+TEST_CASE("S44 children on another node end when their parent restarts", "[remoting]") {
+  on_worlds([](World& w) {
+    class Restarting : public troupe::Supervisor<> {
+     public:
+      explicit Restarting(std::shared_ptr<std::vector<std::uint64_t>> news)
+          : news_(std::move(news)) {}
+      void on_start() override { start_child<Parent>({.id = "parent"}, news_); }
+
+     private:
+      std::shared_ptr<std::vector<std::uint64_t>> news_;
+    };
+    w.a.system.spawn<Restarting>({.name = "restarting"}, w.news);
+    w.a.system.settle();
+    const auto parent = *w.a.system.find<Parent>("/restarting/parent");
+    RemoteChild child = w.child("one");
+    child.parent = parent;
+    const auto counter = w.spawn(child, 5).await();
+    parent.tell(Spoil{});
+    REQUIRE(w.cluster.run_until([&] { return w.counters() == 0; }));
+    const auto next = w.spawn(child, 6).await();
+    w.cluster.advance(10s);
+    REQUIRE(next.ask(Add{0}).await() == Sum{6});
+    REQUIRE(counter.ask(Add{0}).try_await().error().kind == AskErrorKind::receiver_down);
+  });
+}
+
+TEST_CASE("an id is free again when its child has ended", "[remoting]") {
+  on_worlds([](World& w) {
+    const auto first = w.spawn(w.child("one"), 5).await();
+    w.a.system.stop(first).await();
+    w.cluster.advance(1s);
+    const auto second = w.spawn(w.child("one"), 6).await();
+    REQUIRE(second.ask(Add{0}).await() == Sum{6});
+  });
+}
+
+TEST_CASE("S146 a private message can't come from another node", "[remoting]") {
+  on_worlds([](World& w) {
+    w.b.system.spawn<Discreet>({.name = "discreet"});
+    const auto open = w.a.node.resolve<Discreet>("troupe://b:1/discreet").try_await();
+    REQUIRE(open.has_value());
+    const auto sly = w.a.node.resolve<Notes>("troupe://b:1/discreet").try_await();
+    REQUIRE(sly.error().kind == AskErrorKind::wrong_protocol);
   });
 }
 

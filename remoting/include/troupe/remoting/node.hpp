@@ -147,7 +147,8 @@ class Node {
   = delete;  // `Why` says what is wrong
 
  private:
-  using Give = void (*)(const troupe::detail::RequestPort& port,
+  /// False: too late.
+  using Give = bool (*)(const troupe::detail::RequestPort& port,
                         const troupe::detail::Address& actor);
   troupe::detail::RequestPort resolve_as(std::string_view uri, std::vector<std::uint64_t> schemas,
                                          Duration timeout, troupe::detail::ReplyDestroyer destroy,
@@ -157,9 +158,9 @@ class Node {
                                        std::vector<std::uint64_t> schemas, Duration timeout,
                                        troupe::detail::ReplyDestroyer destroy, Give give);
   template <class P>
-  static void give_ref(const troupe::detail::RequestPort& port,
+  static bool give_ref(const troupe::detail::RequestPort& port,
                        const troupe::detail::Address& actor) {
-    troupe::detail::answer<Ref<P>>(port, Ref<P>{actor});
+    return troupe::detail::answer<Ref<P>>(port, Ref<P>{actor});
   }
   troupe::detail::RequestPort reach(std::string address, detail::WaitingRequest request,
                                     const troupe::detail::RequestPort& port);

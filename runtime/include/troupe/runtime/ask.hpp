@@ -52,22 +52,23 @@ AskError why_reply_was_dropped();
 RequestPort open_slot(const Address& callee, std::chrono::nanoseconds timeout,
                       void (*destroy)(void* answer) noexcept);
 
+/// False: it is too late, or nobody waits.
 template <class R>
-void answer(const RequestPort& port, R&& value) {
+bool answer(const RequestPort& port, R&& value) {
   using D = std::remove_cvref_t<R>;
-  if (port.slot == nullptr) return;
+  if (port.slot == nullptr) return false;
   if constexpr (reply_is_inline<D>) {
-    if (void* where = begin_reply(port)) {
-      ::new (where) D(std::forward<R>(value));
-      finish_reply(port);
-    }
+    void* const where = begin_reply(port);
+    if (where == nullptr) return false;
+    ::new (where) D(std::forward<R>(value));
   } else {
     auto big = std::make_unique<D>(std::forward<R>(value));
-    if (void* where = begin_reply(port)) {
-      *static_cast<D**>(where) = big.release();
-      finish_reply(port);
-    }
+    void* const where = begin_reply(port);
+    if (where == nullptr) return false;
+    *static_cast<D**>(where) = big.release();
   }
+  finish_reply(port);
+  return true;
 }
 inline void answer_done(const RequestPort& port) noexcept {
   if (port.slot != nullptr && begin_reply(port) != nullptr) finish_reply(port);

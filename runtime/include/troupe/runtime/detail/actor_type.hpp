@@ -16,6 +16,7 @@ struct ActorType {
   std::uint32_t size;
   std::uint32_t align;
   std::uint32_t handler_count;
+  std::uint32_t public_count;  ///< of the handlers, those come first
   const HandlerEntry* handlers;
   ActorBase* (*base)(void* object) noexcept;
   void (*destroy)(void* object) noexcept;
@@ -95,16 +96,22 @@ consteval auto find_observer() -> ChildObserver* (*)(ActorBase&) noexcept {
   }
 }
 
+template <class List>
+inline constexpr std::uint32_t list_size = 0;
+template <class... Ms>
+inline constexpr std::uint32_t list_size<TypeList<Ms...>> = sizeof...(Ms);
+
 template <class T>
 consteval ActorType describe_actor() {
   using Table = HandlerTable<T, AllHandled<T>>;
   constexpr std::string_view name = type_name<T>();
-  return {name.data(),        static_cast<std::uint32_t>(name.size()),
-          sizeof(T),          alignof(T),
-          Table::count,       Table::entries,
-          &base_of<T>,        &destroy_object<T>,
-          find_observer<T>(), !InheritsOnStart<T>,
-          !InheritsOnStop<T>, turns_of<T>()};
+  return {name.data(),         static_cast<std::uint32_t>(name.size()),
+          sizeof(T),           alignof(T),
+          Table::count,        list_size<typename T::troupe_public_messages>,
+          Table::entries,      &base_of<T>,
+          &destroy_object<T>,  find_observer<T>(),
+          !InheritsOnStart<T>, !InheritsOnStop<T>,
+          turns_of<T>()};
 }
 template <class T>
 inline constexpr ActorType actor_type = describe_actor<T>();

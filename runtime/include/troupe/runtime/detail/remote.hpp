@@ -30,7 +30,7 @@ struct RemoteSignal {
     link,
     unlink,
     exit,    ///< an exit signal, of a link or not
-    stop,    ///< `from` is nobody
+    stop,    ///< `from` has it end
     poison,  ///< the same: behind the mail that is there
     kill,    ///< the same
   };
@@ -110,7 +110,7 @@ class RemoteActors {
 [[nodiscard]] bool has_ended(const Address& actor) noexcept;
 /// Sends to one of this System's actors, which may have ended. While the System is there.
 void send_here(System& system, const Address& to, Envelope* e) noexcept;
-/// The type of message of that schema that a local actor's class has a handler for; null: it has
+/// The type of message of that schema that a local actor's class takes from anybody; null: it takes
 /// none, or the ref is empty.
 [[nodiscard]] const MessageType* type_of_schema(const Address& actor,
                                                 std::uint64_t schema) noexcept;
