@@ -24,6 +24,9 @@ struct MessageHead {
   bool operator==(const MessageHead&) const = default;
 };
 
+/// The schema of an answer that is none of a schema: nothing looks for it.
+inline constexpr std::uint64_t no_schema = 0;
+
 /// What stands before the message of an answer.
 struct AnswerHead {
   std::uint64_t request = 0;
