@@ -76,7 +76,9 @@ ChunkReader::Stream& ChunkReader::stream_of(std::uint32_t number, std::size_t to
   if (streams_.size() >= bounds_.streams_max)
     throw ProtocolError("more than " + std::to_string(bounds_.streams_max) +
                         " frames in chunks at a time");
-  return streams_.emplace_back(Stream{number, total, {}});
+  Stream& fresh = streams_.emplace_back(Stream{number, total, {}});
+  fresh.words.reserve(total);  // of address space: what nobody writes to costs nothing
+  return fresh;
 }
 
 std::optional<Frame> ChunkReader::add(std::span<const Word> chunk) {

@@ -37,6 +37,10 @@ Peer::Put Peer::put(const Pair& pair, std::span<const Word> frame, Carries what)
   return told(queue_->push(pair, frame, what), what != Carries::signal);
 }
 
+Peer::Put Peer::put(const Pair& pair, std::vector<Word>& frame, Carries what) {
+  return told(queue_->push(pair, frame, what), what != Carries::signal);
+}
+
 Peer::Put Peer::told(SendQueue::Pushed pushed, bool may_be_full) {
   using Pushed = SendQueue::Pushed;
   if (pushed == Pushed::behind) return Put::sent;

@@ -113,6 +113,7 @@ class Peer final : public troupe::detail::RemotePeer, public std::enable_shared_
 
   [[nodiscard]] std::shared_ptr<PeerHome> home();
   Put put(const Pair& pair, std::span<const Word> frame, Carries what);
+  Put put(const Pair& pair, std::vector<Word>& frame, Carries what);
   [[nodiscard]] Put told(SendQueue::Pushed pushed, bool may_be_full);
   [[nodiscard]] std::optional<Pair> pair_of(const Address& from, const Address& to);
   Sent put_message(const Address& to, Envelope* e);

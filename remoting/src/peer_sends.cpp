@@ -112,8 +112,8 @@ std::optional<Peer::Refusal> Peer::put_when_room(const Address& to, Envelope* e,
     return Refusal{DropReason::too_large, AskErrorKind::too_large, std::string(too_large_text)};
   auto pushed = queue_->push(*pair, frame, Carries::message, SendQueue::Room::some_left);
   if (pushed == SendQueue::Pushed::full) {
-    pushed =
-        queue_->wait_in_line(*pair, frame, std::make_unique<WaitingSend>(node, *e, to, waiter));
+    pushed = queue_->wait_in_line(*pair, std::move(frame),
+                                  std::make_unique<WaitingSend>(node, *e, to, waiter));
     if (pushed == SendQueue::Pushed::full) return std::nullopt;
   }
   if (told(pushed, true) == Put::closed) return closed;

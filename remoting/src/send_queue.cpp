@@ -1,7 +1,6 @@
 #include "send_queue.hpp"
 
 #include <algorithm>
-#include <iterator>
 #include <utility>
 
 #include <troupe/runtime/detail/mutant.hpp>
@@ -87,6 +86,18 @@ void SendQueue::Frames::append(const Entry& entry, std::span<const Word> frame) 
   words.insert(words.end(), frame.begin(), frame.end());
 }
 
+void SendQueue::Frames::append_large(const Entry& entry, std::vector<Word> frame) {
+  append(entry, {});
+  larges.push_back(std::move(frame));
+}
+
+std::vector<Word> SendQueue::Frames::take_large() noexcept {
+  ++first;
+  std::vector<Word> frame = std::move(larges.front());
+  larges.pop_front();
+  return frame;
+}
+
 std::pair<SendQueue::Entry, std::span<const Word>> SendQueue::Frames::take_first() noexcept {
   const Entry entry = entries[first++];
   const auto frame = std::span<const Word>(words).subspan(begin, entry.words);
@@ -96,6 +107,7 @@ std::pair<SendQueue::Entry, std::span<const Word>> SendQueue::Frames::take_first
 
 void SendQueue::Frames::clear() noexcept {
   entries.clear();
+  larges.clear();
   words.clear();
   first = begin = 0;
 }
@@ -112,33 +124,49 @@ bool SendQueue::has_room(const Pair& pair, std::size_t bytes, Carries what, Room
 }
 
 /// With the lock. False: it has no room.
-bool SendQueue::take(const Pair& pair, std::span<const Word> frame, Carries what, Room room) {
+bool SendQueue::take(const Pair& pair, std::span<const Word> frame, Carries what, Room room,
+                     std::vector<Word>* owner) {
   const std::size_t bytes = frame.size_bytes();
   CreditLeft::OfPair* credit = nullptr;
   if (!has_room(pair, bytes, what, room, credit)) return false;
   if (credit != nullptr) CreditLeft::waits(*credit, bytes);
   const Entry entry{pair, credit, frame.size(), what, is_beyond(bytes, what)};
-  pushed_.append(entry, frame);
+  if (frame.size() <= frame_words_max) {
+    pushed_.append(entry, frame);
+  } else {
+    pushed_.append_large(entry, owner != nullptr ? std::move(*owner)
+                                                 : std::vector<Word>{frame.begin(), frame.end()});
+  }
   waiting_.add(entry);
   return true;
 }
 
 SendQueue::Pushed SendQueue::push(const Pair& pair, std::span<const Word> frame, Carries what,
                                   Room room) {
+  return push(pair, frame, what, room, nullptr);
+}
+SendQueue::Pushed SendQueue::push(const Pair& pair, std::vector<Word>& frame, Carries what,
+                                  Room room) {
+  return push(pair, frame, what, room, &frame);
+}
+
+SendQueue::Pushed SendQueue::push(const Pair& pair, std::span<const Word> frame, Carries what,
+                                  Room room, std::vector<Word>* owner) {
   const auto held = lock();
   if (is_closed_) return Pushed::closed;
   const bool overtakes = what == Carries::message && !in_line_.empty() && in_line_.contains(pair);
-  if ((overtakes && !mutant("what_waits_for_room_is_overtaken")) || !take(pair, frame, what, room))
+  if ((overtakes && !mutant("what_waits_for_room_is_overtaken")) ||
+      !take(pair, frame, what, room, owner))
     return Pushed::full;
   return std::exchange(is_idle_, false) ? Pushed::first : Pushed::behind;
 }
 
-SendQueue::Pushed SendQueue::wait_in_line(const Pair& pair, std::span<const Word> frame,
+SendQueue::Pushed SendQueue::wait_in_line(const Pair& pair, std::vector<Word> frame,
                                           std::unique_ptr<Waiter> waiter) {
   const auto held = lock();
   if (is_closed_) return Pushed::closed;
-  if (in_line_.contains(pair) || !take(pair, frame, Carries::message, Room::some_left)) {
-    in_line_[pair].push_back({{frame.begin(), frame.end()}, std::move(waiter)});
+  if (in_line_.contains(pair) || !take(pair, frame, Carries::message, Room::some_left, &frame)) {
+    in_line_[pair].push_back({std::move(frame), std::move(waiter)});
     return Pushed::full;
   }
   return std::exchange(is_idle_, false) ? Pushed::first : Pushed::behind;
@@ -151,7 +179,8 @@ void SendQueue::admit(Line& line, const Pair& pair, std::vector<InLine>& over) {
                                    Room::more_left, credit)) {
     InLine first = std::move(line.front());
     line.pop_front();
-    if (first.waiter->claim() && take(pair, first.frame, Carries::message, Room::more_left))
+    if (first.waiter->claim() &&
+        take(pair, first.frame, Carries::message, Room::more_left, &first.frame))
       first.frame.clear();
     over.push_back(std::move(first));
   }
@@ -219,10 +248,15 @@ void SendQueue::sweep() {
   {
     const auto held = lock();
     for (auto& [pair, line] : in_line_) {
-      const auto rest = std::stable_partition(line.begin(), line.end(),
-                                              [](const InLine& l) { return !l.waiter->is_over(); });
-      std::move(rest, line.end(), std::back_inserter(over));
-      line.erase(rest, line.end());
+      Line rest;
+      for (InLine& l : line) {
+        if (l.waiter->is_over()) {
+          over.push_back(std::move(l));
+        } else {
+          rest.push_back(std::move(l));
+        }
+      }
+      line.swap(rest);
     }
     std::erase_if(in_line_, [](const auto& l) { return l.second.empty(); });
   }
@@ -265,11 +299,10 @@ std::span<const Word> SendQueue::take_run() {
 
 void SendQueue::take_frames() {
   while (!taken_.is_empty() && !batch_is_full()) {
-    const bool waits = must_wait(taken_.front());
-    const auto [entry, words] = taken_.take_first();
-    if (waits || !may_go(entry, false)) {
-      hold(entry, words);
+    if (must_wait(taken_.front()) || !may_go(taken_.front(), false)) {
+      hold_first();
     } else {
+      const auto [entry, words] = taken_.take_first();
       batch_.insert(batch_.end(), words.begin(), words.end());
       goes(entry);
     }
@@ -282,10 +315,16 @@ bool SendQueue::must_wait(const Entry& entry) const {
   return is_behind || entry.words > frame_words_max;
 }
 
-void SendQueue::hold(const Entry& entry, std::span<const Word> words) {
+/// Of those that were taken.
+void SendQueue::hold_first() {
+  const Entry entry = taken_.front();
   const auto [held, is_new] = held_.try_emplace(entry.pair);
   SubStream& s = held->second;
-  s.behind.append(entry, words);
+  if (entry.words > frame_words_max) {
+    s.behind.append_large(entry, taken_.take_large());
+  } else {
+    s.behind.append(entry, taken_.take_first().second);
+  }
   const bool hurries = entry.what == Carries::answer || entry.what == Carries::signal;
   if (hurries && !mutant("signals_wait_for_credit")) s.free_of_credit = s.behind.size();
   if (is_new || hurries) give_turn(entry.pair, s);
@@ -326,12 +365,12 @@ bool SendQueue::take_some(SubStream& s) {
     if (is_large && larges_ >= large_max) return true;
     if (!may_go(s.behind.front(), s.free_of_credit > 0)) return false;
     if (s.free_of_credit > 0) --s.free_of_credit;
-    const auto [entry, words] = s.behind.take_first();
     if (is_large) {
-      s.large.emplace(streams_++, std::vector<Word>{words.begin(), words.end()});
-      s.of_large = entry;
+      s.of_large = s.behind.front();
+      s.large.emplace(streams_++, s.behind.take_large());
       ++larges_;
     } else {
+      const auto [entry, words] = s.behind.take_first();
       batch_.insert(batch_.end(), words.begin(), words.end());
       goes(entry);
     }

@@ -77,9 +77,12 @@ class SendQueue {
   /// Takes a whole frame. `full`, of a signal: the epoch is to end.
   [[nodiscard]] Pushed push(const Pair& pair, std::span<const Word> frame, Carries what,
                             Room room = Room::all);
+  /// The same, and takes the memory of a large one, if it has room.
+  [[nodiscard]] Pushed push(const Pair& pair, std::vector<Word>& frame, Carries what,
+                            Room room = Room::all);
   /// The same with a message that would have left too little. `full`: it waits, and messages that
   /// its pair pushes meanwhile are refused, as none may overtake it.
-  [[nodiscard]] Pushed wait_in_line(const Pair& pair, std::span<const Word> frame,
+  [[nodiscard]] Pushed wait_in_line(const Pair& pair, std::vector<Word> frame,
                                     std::unique_ptr<Waiter> waiter);
   /// Takes a frame that belongs to no pair: it goes before all that waits. `full`: the epoch is to
   /// end.
@@ -136,12 +139,16 @@ class SendQueue {
     std::vector<Entry> entries;
     std::size_t first = 0;  ///< of the entries; those before have gone
     std::vector<Word> words;
-    std::size_t begin = 0;  ///< of the first entry's
+    std::size_t begin = 0;                 ///< of the first entry's
+    std::deque<std::vector<Word>> larges;  ///< those that go in chunks lie for themselves
     [[nodiscard]] bool is_empty() const noexcept { return first == entries.size(); }
     [[nodiscard]] std::size_t size() const noexcept { return entries.size() - first; }
     [[nodiscard]] const Entry& front() const noexcept { return entries[first]; }
     void append(const Entry& entry, std::span<const Word> frame);
-    /// The words live until the next change.
+    void append_large(const Entry& entry, std::vector<Word> frame);
+    /// That of the first entry, which is taken.
+    std::vector<Word> take_large() noexcept;
+    /// Not a large one. The words live until the next change.
     std::pair<Entry, std::span<const Word>> take_first() noexcept;
     void clear() noexcept;
   };
@@ -157,13 +164,16 @@ class SendQueue {
   [[nodiscard]] bool is_full(std::size_t bytes, Carries what, Room room) const noexcept;
   [[nodiscard]] bool has_room(const Pair& pair, std::size_t bytes, Carries what, Room room,
                               CreditLeft::OfPair*& credit);
-  [[nodiscard]] bool take(const Pair& pair, std::span<const Word> frame, Carries what, Room room);
+  [[nodiscard]] bool take(const Pair& pair, std::span<const Word> frame, Carries what, Room room,
+                          std::vector<Word>* owner);
+  [[nodiscard]] Pushed push(const Pair& pair, std::span<const Word> frame, Carries what, Room room,
+                            std::vector<Word>* owner);
   void admit(Line& line, const Pair& pair, std::vector<InLine>& over);
   [[nodiscard]] bool is_beyond(std::size_t bytes, Carries what) const noexcept;
   [[nodiscard]] std::span<const Word> take_run();
   void take_frames();
   [[nodiscard]] bool must_wait(const Entry& entry) const;
-  void hold(const Entry& entry, std::span<const Word> words);
+  void hold_first();
   void give_turn(const Pair& pair, SubStream& s);
   void take_turns();
   bool take_some(SubStream& s);
