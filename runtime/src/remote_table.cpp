@@ -103,7 +103,7 @@ void RemoteTable::send(Cell& stub, Command* command) noexcept {
     case CommandKind::link: {
       const auto& link = static_cast<LinkCommand&>(*command);
       const Address to = address_in(stub, link.to_generation);
-      remember_link(link.from, to, true);
+      add_link(link.from, to, &LinkAcross::my_id, link.id);
       peer_->signal(
           {.kind = RemoteSignal::Kind::link, .from = link.from, .to = to, .token = link.id});
       break;
@@ -111,7 +111,7 @@ void RemoteTable::send(Cell& stub, Command* command) noexcept {
     case CommandKind::unlink: {
       const auto& unlink = static_cast<LinkCommand&>(*command);
       const Address to = address_in(stub, unlink.to_generation);
-      remember_link(unlink.from, to, false);
+      take_back_link(unlink.from, to, unlink.id, unlink.other_id);
       peer_->signal({.kind = RemoteSignal::Kind::unlink,
                      .from = unlink.from,
                      .to = to,
@@ -172,7 +172,7 @@ void RemoteTable::send_down(WatchRecord* record) {
 
 void RemoteTable::send_exit(Cell& stub, LinkRecord* record) {
   const Address to = address_in(stub, record->to_generation);
-  if (record->by_link) remember_link(record->from, to, false);
+  if (record->by_link) forget_link(record->from, to);
   peer_->signal({.kind = RemoteSignal::Kind::exit,
                  .from = record->from,
                  .to = to,
@@ -214,7 +214,7 @@ void RemoteTable::deliver(const RemoteSignal& s) {
     case RemoteSignal::Kind::link: take_link(s); break;
     case RemoteSignal::Kind::exit: take_exit(s); break;
     case RemoteSignal::Kind::unlink: {
-      remember_link(s.to, s.from, false);
+      take_back_link(s.to, s.from, s.other_token, s.token);
       auto* unlink = new_command<LinkCommand>(CommandKind::unlink, s.to);
       unlink->from = s.from;
       unlink->id = s.token;
@@ -303,7 +303,7 @@ void RemoteTable::take_restarted(const RemoteSignal& s) {
 }
 
 void RemoteTable::take_link(const RemoteSignal& s) {
-  remember_link(s.to, s.from, true);
+  add_link(s.to, s.from, &LinkAcross::their_id, s.token);
   auto* link = new_command<LinkCommand>(CommandKind::link, s.to);
   link->from = s.from;
   link->id = s.token;
@@ -311,7 +311,7 @@ void RemoteTable::take_link(const RemoteSignal& s) {
 }
 
 void RemoteTable::take_exit(const RemoteSignal& s) {
-  if (s.flag) remember_link(s.to, s.from, false);
+  if (s.flag) forget_link(s.to, s.from);
   auto* signal = new_command<LinkRecord>(CommandKind::exit_signal, s.to);
   signal->from = s.from;
   signal->why = s.why;
@@ -326,21 +326,36 @@ void RemoteTable::fire(WatchRecord* record, const ExitReason& why) {
   put(record->target, record->watcher, record);
 }
 
-void RemoteTable::remember_link(const Address& local, const Address& remote, bool is_linked) {
-  const LinkAcross link{number_of(remote), local.serial, local};
+void RemoteTable::add_link(const Address& local, const Address& remote,
+                           std::uint64_t LinkAcross::*side, std::uint64_t id) {
   const std::lock_guard guard(lock_);
-  if (is_linked) {
-    links_.insert(link);
-  } else {
-    links_.erase(link);
-  }
+  LinkAcross& link = links_[{number_of(remote), local.serial}];
+  link.local = local;
+  link.*side = id;
+}
+
+/// What either side has asked for after that stays: see Cell::handle_unlink.
+void RemoteTable::take_back_link(const Address& local, const Address& remote, std::uint64_t my_id,
+                                 std::uint64_t their_id) {
+  const std::lock_guard guard(lock_);
+  const auto found = links_.find({number_of(remote), local.serial});
+  if (found == links_.end()) return;
+  LinkAcross& link = found->second;
+  if (link.my_id == my_id) link.my_id = 0;
+  if (link.their_id == their_id) link.their_id = 0;
+  if (link.my_id == 0 && link.their_id == 0) links_.erase(found);
+}
+
+void RemoteTable::forget_link(const Address& local, const Address& remote) {
+  const std::lock_guard guard(lock_);
+  links_.erase({number_of(remote), local.serial});
 }
 
 void RemoteTable::lost(const ExitReason& why) {
   std::map<std::uint64_t, WatchRecord*> watching;
   std::map<std::uint64_t, RequestPort> stopping;
   std::map<WatcherKey, WatchedHere> watched;
-  std::set<LinkAcross> links;
+  std::map<LinkKey, LinkAcross> links;
   {
     const std::lock_guard guard(lock_);
     watching.swap(watching_);
@@ -355,8 +370,8 @@ void RemoteTable::lost(const ExitReason& why) {
     }
     fire(record, why);
   }
-  for (const LinkAcross& link : links) {
-    const Address peer = address(link.number);
+  for (const auto& [key, link] : links) {
+    const Address peer = address(key.first);
     auto* signal = new_command<LinkRecord>(CommandKind::exit_signal, link.local);
     signal->from = peer;
     signal->why = why;

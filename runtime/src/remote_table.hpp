@@ -4,7 +4,6 @@
 #include <map>
 #include <memory>
 #include <mutex>
-#include <set>
 #include <utility>
 #include <vector>
 
@@ -41,13 +40,13 @@ class RemoteTable {
     WatchRecord* record;  ///< at the target: only compared
   };
   /// Ordered, as they are told of in this order (S141).
+  /// The remote actor's number, and the local one's serial.
+  using LinkKey = std::pair<std::uint64_t, std::uint32_t>;
+  /// As the local actor has it once it has heard of all: either side's number of it, or 0.
   struct LinkAcross {
-    std::uint64_t number;
-    std::uint32_t local_serial;
     Address local;
-    friend bool operator<(const LinkAcross& a, const LinkAcross& b) noexcept {
-      return std::pair{a.number, a.local_serial} < std::pair{b.number, b.local_serial};
-    }
+    std::uint64_t my_id = 0;
+    std::uint64_t their_id = 0;
   };
   using WatcherKey = std::pair<std::uint64_t, std::uint64_t>;  ///< its number, its token
 
@@ -65,7 +64,11 @@ class RemoteTable {
   void take_exit(const RemoteSignal& s);
   void put(const Address& from, const Address& to, Command* command);
   void fire(WatchRecord* record, const ExitReason& why);
-  void remember_link(const Address& local, const Address& remote, bool is_linked);
+  void add_link(const Address& local, const Address& remote, std::uint64_t LinkAcross::*side,
+                std::uint64_t id);
+  void take_back_link(const Address& local, const Address& remote, std::uint64_t my_id,
+                      std::uint64_t their_id);
+  void forget_link(const Address& local, const Address& remote);
 
   SystemCore& core_;
   const std::shared_ptr<RemotePeer> peer_;
@@ -76,7 +79,7 @@ class RemoteTable {
   std::map<std::uint64_t, WatchRecord*> watching_;  ///< by token: what local actors watch there
   std::map<std::uint64_t, RequestPort> stopping_;   ///< the same, of those who wait for an end
   std::map<WatcherKey, WatchedHere> watched_;       ///< what is watched from there
-  std::set<LinkAcross> links_;
+  std::map<LinkKey, LinkAcross> links_;
   std::uint64_t stops_ = 0;
 };
 

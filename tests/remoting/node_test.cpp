@@ -58,12 +58,16 @@ struct WatchIt {
 struct LinkIt {
   Ref<> who;
 };
-class Watcher : public Actor<WatchIt, LinkIt, Note> {
+struct UnlinkIt {
+  Ref<> who;
+};
+class Watcher : public Actor<WatchIt, LinkIt, UnlinkIt, Note> {
  public:
   using Heard = std::vector<std::string>;
   explicit Watcher(std::shared_ptr<Heard> heard) : heard_(std::move(heard)) {}
   void receive(const WatchIt& m) { watch(m.who); }
   void receive(const LinkIt& m) { link(m.who); }
+  void receive(const UnlinkIt& m) { unlink(m.who); }
   void receive(const Note& m) { heard_->push_back("note " + std::to_string(m.n)); }
   void receive(const Terminated& t) {
     heard_->push_back("terminated: " + std::string(to_string(t.why.kind())));
@@ -330,4 +334,28 @@ TEST_CASE("S58 a link to an actor of another node that has ended fails at once",
     watcher.tell(LinkIt{at_b});
     REQUIRE(c.run_until([&] { return a.system.actor_count() == 0; }, 1s));
   });
+}
+
+TEST_CASE("S58 a link that crosses the end of the last one stays, on both sides", "[remoting]") {
+  for (const char* lost : {"a", "b"}) {
+    on_clusters([&](Cluster& c) {
+      Member& a = c.start("a");
+      Member& b = c.start("b");
+      const auto heard = std::make_shared<Watcher::Heard>();
+      const auto of_a = a.system.spawn<Watcher>({.name = "a"}, heard);
+      const auto of_b = b.system.spawn<Watcher>({.name = "b"}, heard);
+      const Ref<> b_at_a = resolve<Notes>(a, "troupe://b:1/b");
+      const Ref<> a_at_b = resolve<Notes>(b, "troupe://a:1/a");
+      of_a.tell(LinkIt{b_at_a});
+      c.advance(1s);
+      c.network.delay(2s, 2s);
+      of_a.tell(UnlinkIt{b_at_a});
+      of_b.tell(LinkIt{a_at_b});
+      c.advance(10s);
+      Member& left = lost == std::string("a") ? b : a;
+      REQUIRE(left.system.actor_count() == 1);
+      c.crash(lost);
+      REQUIRE(c.run_until([&] { return left.system.actor_count() == 0; }));
+    });
+  }
 }
