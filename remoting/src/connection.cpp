@@ -95,9 +95,8 @@ void Connection::flush() {
 /// Messages come one after the other, and faster than small batches go: the next one waits for
 /// more. Where nothing has come while the last one went, the next message goes at once.
 bool Connection::takes_a_rest() {
-  const std::size_t waiting = state_ == State::ready ? queue_->bytes() : 0;
-  const bool is_worth_it = waiting > 0 && waiting < small_batch_bytes && !says_goodbye_;
-  has_rested_ = is_worth_it && !has_rested_;
+  const bool may = state_ == State::ready && !says_goodbye_ && !has_rested_;
+  has_rested_ = may && queue_->has_little(small_batch_bytes);
   if (!has_rested_) return false;
   is_sending_ = true;
   wire_.rest(rest);
@@ -112,7 +111,7 @@ void Connection::sent(TimePoint now) {
     end(ends_when_sent_->first, ends_when_sent_->second);
     return;
   }
-  if (takes_a_rest()) return;
+  if (is_sending_ || takes_a_rest()) return;
   flush();
   if (is_sending_ || !is_goodbye_sent_) return;
   if (heard_goodbye_) {

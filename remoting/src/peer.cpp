@@ -45,10 +45,10 @@ Peer::Put Peer::told(SendQueue::Pushed pushed, bool may_be_full) {
   using Pushed = SendQueue::Pushed;
   if (pushed == Pushed::behind) return Put::sent;
   if (pushed == Pushed::closed) return Put::closed;
-  if (const auto node = home(); node != nullptr) {
-    if (pushed == Pushed::first) node->wants_to_send(*this);
-    if (pushed == Pushed::full && !may_be_full) node->is_overrun(*this);
-  }
+  // With the lock: the node's end waits for whoever is in there.
+  const std::lock_guard guard(lock_);
+  if (home_ != nullptr && pushed == Pushed::first) home_->wants_to_send(*this);
+  if (home_ != nullptr && pushed == Pushed::full && !may_be_full) home_->is_overrun(*this);
   return pushed == Pushed::full ? Put::full : Put::sent;
 }
 

@@ -32,7 +32,7 @@ constexpr std::string_view no_schema_text = "the message has no schema, so it st
 constexpr std::string_view too_large_text = "the message is larger than max_message";
 
 /// A message in line, and who waits for it to have room.
-class WaitingSend final : public SendQueue::Waiter {
+class WaitingSend final : public Waiter {
  public:
   WaitingSend(std::shared_ptr<PeerHome> home, const Envelope& e, const Address& to,
               const RequestPort& port)

@@ -150,40 +150,41 @@ SendQueue::Pushed SendQueue::push(const Pair& pair, std::vector<Word>& frame, Ca
   return push(pair, frame, what, room, &frame);
 }
 
+/// With the lock.
+SendQueue::Pushed SendQueue::pushed() noexcept {
+  return std::exchange(is_idle_, false) ? Pushed::first : Pushed::behind;
+}
+
 SendQueue::Pushed SendQueue::push(const Pair& pair, std::span<const Word> frame, Carries what,
                                   Room room, std::vector<Word>* owner) {
-  const auto held = lock();
-  if (is_closed_) return Pushed::closed;
-  const bool overtakes = what == Carries::message && !in_line_.empty() && in_line_.contains(pair);
-  if ((overtakes && !mutant("what_waits_for_room_is_overtaken")) ||
-      !take(pair, frame, what, room, owner))
-    return Pushed::full;
-  return std::exchange(is_idle_, false) ? Pushed::first : Pushed::behind;
+  WaitingLines::Left left;
+  Pushed outcome = Pushed::full;
+  {
+    const auto held = lock();
+    if (is_closed_) return Pushed::closed;
+    const bool overtakes = what == Carries::message && in_line_.has(pair, left) &&
+                           !mutant("what_waits_for_room_is_overtaken");
+    if (!overtakes && take(pair, frame, what, room, owner)) outcome = pushed();
+  }
+  WaitingLines::tell(left);
+  return outcome;
 }
 
 SendQueue::Pushed SendQueue::wait_in_line(const Pair& pair, std::vector<Word> frame,
                                           std::unique_ptr<Waiter> waiter) {
-  const auto held = lock();
-  if (is_closed_) return Pushed::closed;
-  if (in_line_.contains(pair) || !take(pair, frame, Carries::message, Room::some_left, &frame)) {
-    in_line_[pair].push_back({std::move(frame), std::move(waiter)});
-    return Pushed::full;
+  WaitingLines::Left left;
+  Pushed outcome = Pushed::full;
+  {
+    const auto held = lock();
+    if (is_closed_) return Pushed::closed;
+    if (!in_line_.has(pair, left) && take(pair, frame, Carries::message, Room::some_left, &frame)) {
+      outcome = pushed();
+    } else {
+      in_line_.add(pair, {std::move(frame), std::move(waiter)}, left);
+    }
   }
-  return std::exchange(is_idle_, false) ? Pushed::first : Pushed::behind;
-}
-
-/// With the lock. `over`: those that stand in line no more; an empty frame was taken.
-void SendQueue::admit(Line& line, const Pair& pair, std::vector<InLine>& over) {
-  CreditLeft::OfPair* credit = nullptr;
-  while (!line.empty() && has_room(pair, line.front().frame.size() * sizeof(Word), Carries::message,
-                                   Room::more_left, credit)) {
-    InLine first = std::move(line.front());
-    line.pop_front();
-    if (first.waiter->claim() &&
-        take(pair, first.frame, Carries::message, Room::more_left, &first.frame))
-      first.frame.clear();
-    over.push_back(std::move(first));
-  }
+  WaitingLines::tell(left);
+  return outcome;
 }
 
 SendQueue::Pushed SendQueue::push_control(std::span<const Word> frame) {
@@ -192,7 +193,7 @@ SendQueue::Pushed SendQueue::push_control(std::span<const Word> frame) {
   if (control_.size() * sizeof(Word) + frame.size_bytes() > bounds_.control_bytes_max)
     return Pushed::full;
   control_.insert(control_.end(), frame.begin(), frame.end());
-  return std::exchange(is_idle_, false) ? Pushed::first : Pushed::behind;
+  return pushed();
 }
 
 void SendQueue::give_back(const Pair& pair, std::size_t bytes) {
@@ -230,37 +231,41 @@ void SendQueue::goes(const Entry& entry) {
 
 /// There is room for others.
 std::span<const Word> SendQueue::settled(std::span<const Word> batch) {
-  std::vector<InLine> over;
+  WaitingLines::Left left;
   {
     const auto held = lock();
     waiting_ -= std::exchange(gone_, {});
     for (const CreditLeft::Row& row : gone_rows_) CreditLeft::gone(row);
     gone_rows_.clear();
-    for (auto& [pair, line] : in_line_) admit(line, pair, over);
-    if (!in_line_.empty()) std::erase_if(in_line_, [](const auto& l) { return l.second.empty(); });
+    in_line_.admit(
+        [this](const Pair& pair, const std::vector<Word>& frame) {
+          CreditLeft::OfPair* credit = nullptr;
+          return has_room(pair, frame.size() * sizeof(Word), Carries::message, Room::more_left,
+                          credit);
+        },
+        [this](const Pair& pair, std::vector<Word>& frame) {
+          return take(pair, frame, Carries::message, Room::more_left, &frame);
+        },
+        left);
   }
-  for (const InLine& o : over) o.frame.empty() ? o.waiter->taken() : o.waiter->dropped(false);
+  WaitingLines::tell(left);
   return batch;
 }
 
 void SendQueue::sweep() {
-  std::vector<InLine> over;
+  WaitingLines::Left left;
   {
     const auto held = lock();
-    for (auto& [pair, line] : in_line_) {
-      Line rest;
-      for (InLine& l : line) {
-        if (l.waiter->is_over()) {
-          over.push_back(std::move(l));
-        } else {
-          rest.push_back(std::move(l));
-        }
-      }
-      line.swap(rest);
-    }
-    std::erase_if(in_line_, [](const auto& l) { return l.second.empty(); });
+    in_line_.sweep(left);
   }
-  for (const InLine& o : over) o.waiter->dropped(false);
+  WaitingLines::tell(left);
+}
+
+bool SendQueue::has_little(std::size_t bytes) const {
+  if (!turns_.empty() || !taken_.is_empty()) return false;
+  const auto held = lock();
+  const std::size_t gathered = pushed_.words.size() * sizeof(Word);
+  return gathered > 0 && gathered < bytes && pushed_.larges.empty();
 }
 
 std::span<const Word> SendQueue::next_batch() {
@@ -398,9 +403,7 @@ std::vector<Pair> SendQueue::unsent() const {
 
 SendQueue::Unsent SendQueue::clear(bool closes) {
   const auto held = lock();
-  Unsent unsent{this->unsent(), {}};
-  for (auto& [pair, line] : std::exchange(in_line_, {}))
-    for (InLine& l : line) unsent.waiters.push_back(std::move(l.waiter));
+  Unsent unsent{this->unsent(), in_line_.clear()};
   pushed_ = {};
   taken_ = {};
   control_.clear();

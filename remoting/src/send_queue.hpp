@@ -19,6 +19,7 @@
 
 #include "credit.hpp"
 #include "frame.hpp"
+#include "waiting_line.hpp"
 
 namespace troupe::remoting::detail {
 
@@ -55,23 +56,6 @@ class SendQueue {
   /// that others may be told; `more` behind those that had to wait for that, so that who is let on
   /// has something to do for a while.
   enum class Room : std::uint8_t { all, some_left, more_left };
-  /// Somebody who waits until his message has room. Thread safety: by the connection's, with the
-  /// queue's lock where it says so.
-  class Waiter {
-   public:
-    Waiter() = default;
-    Waiter(const Waiter&) = delete;
-    Waiter& operator=(const Waiter&) = delete;
-    virtual ~Waiter() = default;
-    /// He has given up. With the lock.
-    [[nodiscard]] virtual bool is_over() const noexcept = 0;
-    /// He can't give up any more; false: he has. With the lock.
-    [[nodiscard]] virtual bool claim() noexcept = 0;
-    virtual void taken() noexcept = 0;
-    /// It never will be: he has given up, or `is_lost`: it was forgotten with all that waited.
-    virtual void dropped(bool is_lost) noexcept = 0;
-  };
-
   explicit SendQueue(const SendQueueBounds& bounds = {}) : bounds_(bounds) {}
 
   /// Takes a whole frame. `full`, of a signal: the epoch is to end.
@@ -95,6 +79,9 @@ class SendQueue {
   /// who pushes next is told `first`.
   [[nodiscard]] std::span<const Word> next_batch();
 
+  /// Something was pushed since the last batch, but less than so much, and nothing else is to go.
+  /// The connection's thread.
+  [[nodiscard]] bool has_little(std::size_t bytes) const;
   /// Forgets all that waits and what was spent of credit, for the next connection; or `closes`, for
   /// ever. The connection's thread, once it sends no more.
   struct Unsent {
@@ -119,11 +106,6 @@ class SendQueue {
     Carries what;
     bool is_beyond;  ///< the bound of bytes
   };
-  struct InLine {
-    std::vector<Word> frame;
-    std::unique_ptr<Waiter> waiter;
-  };
-  using Line = std::deque<InLine>;
   /// What bounds count.
   struct Load {
     std::size_t messages = 0;
@@ -168,7 +150,7 @@ class SendQueue {
                           std::vector<Word>* owner);
   [[nodiscard]] Pushed push(const Pair& pair, std::span<const Word> frame, Carries what, Room room,
                             std::vector<Word>* owner);
-  void admit(Line& line, const Pair& pair, std::vector<InLine>& over);
+  [[nodiscard]] Pushed pushed() noexcept;
   [[nodiscard]] bool is_beyond(std::size_t bytes, Carries what) const noexcept;
   [[nodiscard]] std::span<const Word> take_run();
   void take_frames();
@@ -194,7 +176,7 @@ class SendQueue {
   Load waiting_;
   bool is_idle_ = true;
   bool is_closed_ = false;
-  std::unordered_map<Pair, Line, HashPair> in_line_;
+  WaitingLines in_line_;
   CreditLeft credit_;  ///< see there
   // The connection's:
   Frames taken_;

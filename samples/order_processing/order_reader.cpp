@@ -194,7 +194,8 @@ std::optional<Order> parse_order(std::string_view line, std::string& why) {
 
 LineReader::LineReader(const std::string& path) : path_(path), buffer_(256 * 1024) {
   const bool standard_input = path == "-";
-  file_ = standard_input ? STDIN_FILENO : open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  constexpr int flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK;  // else a pipe waits for its writer here
+  file_ = standard_input ? STDIN_FILENO : open(path.c_str(), flags);
   struct stat status {};
   const bool is_readable = file_ >= 0 && fstat(file_, &status) == 0;
   if (!is_readable || S_ISDIR(status.st_mode)) {
@@ -227,7 +228,7 @@ bool LineReader::fill(const EarlyEnd& early_end) {
       return true;
     }
     if (got == 0) return false;
-    if (errno != EINTR)
+    if (errno != EINTR && errno != EAGAIN)
       throw std::runtime_error("can't read on in " + path_ + ": " + std::strerror(errno));
   }
   return false;

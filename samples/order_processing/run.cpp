@@ -100,7 +100,9 @@ class Feeder {
 
 /// Their names in place of their addresses.
 void name_nodes(Statistics& statistics, troupe::remoting::Node& node) {
-  const auto known = node.status().await().peers;
+  const auto status = node.status().try_await();
+  if (!status) return;  // their addresses will do
+  const auto& known = status->peers;
   for (ProcessorStatistics& p : statistics.processors) {
     const auto is_there = [&](const auto& peer) { return peer.address == p.node; };
     const auto found = std::find_if(known.begin(), known.end(), is_there);

@@ -53,7 +53,10 @@ class World {
       is_sending = true;
       out.insert(out.end(), words.begin(), words.end());
     }
-    void rest(troupe::Duration) override { is_sending = true; }
+    void rest(troupe::Duration) override {
+      REQUIRE_FALSE(is_sending);
+      is_sending = true;
+    }
     void close() override { is_closed = true; }
     [[nodiscard]] std::string other_end() const override { return "the other side"; }
     /// Tells a number to actor 1.

@@ -135,6 +135,19 @@ TEST_CASE("S90 nothing overtakes what waits for room", "[remoting]") {
   });
 }
 
+TEST_CASE("S90 a send that gave up keeps nobody from telling, and no memory", "[remoting]") {
+  on_clusters([](Cluster& c) {
+    World w{c};
+    w.fill();
+    const std::size_t before = w.dropped();
+    for (int n = 0; n < 100; ++n)
+      REQUIRE_FALSE(w.there.send(Payload{std::vector<std::byte>(2)}, 1ms).try_await());
+    REQUIRE(w.dropped() >= before + 99);
+    w.gate.tell(Note{});
+    REQUIRE(c.run_until([&] { return w.there.tell(Payload{}) == Sent::ok; }, 1s));
+  });
+}
+
 TEST_CASE("S90 what waits for room when its node is lost fails, once", "[remoting]") {
   on_clusters([](Cluster& c) {
     World w{c};

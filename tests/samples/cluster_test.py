@@ -181,6 +181,22 @@ with Cluster() as c:
         expect(coordinator.returncode in (3, -signal.SIGTERM), "SIGTERM at the start ends it too, and is no Ctrl-C")
         coordinator.communicate()
 
+    fifo = os.path.join(c.folder.name, "orders")
+    os.mkfifo(fifo)
+    waiting = subprocess.Popen([PROGRAM, "--orders", fifo], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    c.processes.append(waiting)
+    time.sleep(0.3)  # lint:allow(sleep) it may be anywhere
+    waiting.send_signal(signal.SIGTERM)
+    waiting.wait(timeout=60)
+    expect(waiting.returncode in (3, -signal.SIGTERM), "SIGTERM ends one that waits for its input to be there")
+    waiting.communicate()
+    reading = subprocess.Popen([PROGRAM, "--orders", fifo, "--json"], stdout=subprocess.PIPE, text=True)
+    c.processes.append(reading)
+    with open(fifo, "w") as orders:
+        orders.write("".join(LINES[:100]))
+    out, err = reading.communicate(timeout=60)
+    expect(reading.returncode == 0 and json.loads(out)["success"] == 100, "orders come through a named pipe")
+
     for args, why in ((["node", "--name", "n"], "--tls"), (["node", "--key-file", c.key], "--name"),
                       (["coordinator", "--orders", "-", "--key-file", c.key], "--nodes"),
                       (["coordinator", "--orders", "-", "--nodes", "127.0.0.1:1"], "--tls"),

@@ -6,6 +6,8 @@
 #include <system_error>
 #include <utility>
 
+#include <troupe/runtime/detail/check.hpp>
+
 namespace troupe::testkit {
 
 using remoting::Transport;
@@ -133,13 +135,18 @@ class SimulatedNetwork::End final : public Wire {
   void send(std::span<const std::uint64_t> words) override {
     Half& half = cable_->halves[side_];
     if (half.is_closed || cable_->hosts[side_] == nullptr) return;
+    TROUPE_CHECK(!half.owes_sent, "two things are sent at a time");
     const auto bytes = std::as_bytes(words);
     half.pieces.push_back({{bytes.begin(), bytes.end()}, net_.arrival()});
     half.bytes += bytes.size();
     half.owes_sent = true;
   }
   /// The seed says how long.
-  void rest(Duration) override { cable_->halves[side_].owes_sent = true; }
+  void rest(Duration) override {
+    Half& half = cable_->halves[side_];
+    TROUPE_CHECK(!half.owes_sent, "a rest while something is being sent");
+    half.owes_sent = true;
+  }
   void close() override {
     cable_->users[side_] = nullptr;
     if (cable_->hosts[side_] == nullptr) return;  // its node is gone, heard of or not
