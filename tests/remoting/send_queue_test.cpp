@@ -221,6 +221,23 @@ TEST_CASE("S90 what waits for credit leaves room for others", "[remoting]") {
   REQUIRE(queue.push({99, 2}, tell({99, 2}, 1), Carries::message) == Pushed::full);
 }
 
+TEST_CASE("S90 who is to leave room sees what will be without credit", "[remoting]") {
+  SendQueue queue;
+  const Pair pair{1, 2};
+  constexpr std::size_t words = 64;
+  const auto push = [&](SendQueue::Room room) {
+    return queue.push(pair, std::span<const Word>(tell(pair, 1, words)), Carries::message, room);
+  };
+  std::size_t many = 0;
+  while (push(SendQueue::Room::some_left) != Pushed::full) ++many;
+  REQUIRE(many * words * sizeof(Word) >= pair_credit_bytes);  // all of that goes
+  // What is told behind it has room, whenever the credit ends.
+  for (int n = 0; n < 150; ++n) REQUIRE(push(SendQueue::Room::all) != Pushed::full);
+  Peer peer;
+  peer.take(queue.next_batch());
+  for (int n = 0; n < 40; ++n) REQUIRE(push(SendQueue::Room::all) != Pushed::full);
+}
+
 TEST_CASE("S90 a peer that takes nothing at all gets 16 MiB at most", "[remoting]") {
   SendQueue queue{{.bytes_max = std::size_t{64} << 20}};
   Peer peer;
