@@ -166,8 +166,6 @@ Summary run_orders(troupe::System& system, const Options& options, EarlyEnd& ear
   auto coordinator = system.spawn<Coordinator>({.name = "orders"}, options.settings, payments,
                                                inventory, options.node);
   system.spawn<CoordinatorWatch>(coordinator, early_end);
-  // Whoever said so may not have found it.
-  if (early_end.why() == EarlyEnd::Why::terminated) system.kill(coordinator);
 
   Summary summary;
   Feeder feeder(coordinator, complain);
@@ -177,6 +175,8 @@ Summary run_orders(troupe::System& system, const Options& options, EarlyEnd& ear
     system.stop(coordinator).await();
     throw;
   }
+  // Whoever said so may not have found it, or not have come to that yet.
+  if (early_end.why() == EarlyEnd::Why::terminated) system.kill(coordinator);
   summary.interrupted = early_end.why() == EarlyEnd::Why::interrupted;
   summary.malformed = feeder.malformed;
   summary.unknown = std::move(feeder.unknown);
