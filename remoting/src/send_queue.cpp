@@ -14,6 +14,21 @@ namespace {
 constexpr std::size_t frame_words_max = 1 + body_words_max;
 /// As many as a peer takes at a time; what is larger waits its turn.
 constexpr std::size_t large_max = 64;
+
+/// Of the room for all: so much less than all that a pair without credit has its share.
+constexpr std::size_t for_all(std::size_t bound, SendQueue::Room room) noexcept {
+  return bound - bound / share_without_credit * static_cast<std::size_t>(room);
+}
+/// Of the bounds that a pair's share is reckoned from.
+constexpr std::size_t for_pair(std::size_t bound, SendQueue::Room room) noexcept {
+  return bound >> static_cast<int>(room);
+}
+
+template <class T>
+void forget_first(std::vector<T>& all, std::size_t& count) {
+  all.erase(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(count));
+  count = 0;
+}
 }  // namespace
 
 void SendQueue::Load::add(const Entry& entry) noexcept {
@@ -46,17 +61,6 @@ std::unique_lock<std::mutex> SendQueue::lock() const {
   return std::unique_lock(mutex_);
 }
 
-namespace {
-/// Of the room for all: so much less than all that a pair without credit has its share.
-constexpr std::size_t for_all(std::size_t bound, SendQueue::Room room) noexcept {
-  return bound - bound / share_without_credit * static_cast<std::size_t>(room);
-}
-/// Of the bounds that a pair's share is reckoned from.
-constexpr std::size_t for_pair(std::size_t bound, SendQueue::Room room) noexcept {
-  return bound >> static_cast<int>(room);
-}
-}  // namespace
-
 bool SendQueue::is_full(std::size_t bytes, Carries what, Room room) const noexcept {
   if (has_room_of_its_own(what)) return waiting_.signal_bytes + bytes > bounds_.signal_bytes_max;
   if (waiting_.messages >= for_all(bounds_.messages_max, room)) return true;
@@ -68,14 +72,6 @@ bool SendQueue::is_full(std::size_t bytes, Carries what, Room room) const noexce
 bool SendQueue::is_beyond(std::size_t bytes, Carries what) const noexcept {
   return !has_room_of_its_own(what) && waiting_.message_bytes + bytes > bounds_.bytes_max;
 }
-
-namespace {
-template <class T>
-void forget_first(std::vector<T>& all, std::size_t& count) {
-  all.erase(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(count));
-  count = 0;
-}
-}  // namespace
 
 void SendQueue::Frames::append(const Entry& entry, std::span<const Word> frame) {
   if (first > entries.size() / 2) {

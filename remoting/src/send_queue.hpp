@@ -52,10 +52,11 @@ class SendQueue {
     closed,  ///< the same, and nothing will be
   };
 
-  /// How much of the room is for a message. `some` is left behind one that is sent and not told, so
-  /// that others may be told; `more` behind those that had to wait for that, so that who is let on
-  /// has something to do for a while.
+  /// How much of the room is for a message: all; less, with `some_left` behind one that is sent and
+  /// not told, so that others may be told; still less, with `more_left` behind those that had to
+  /// wait for that, so that who is let on has something to do for a while.
   enum class Room : std::uint8_t { all, some_left, more_left };
+
   explicit SendQueue(const SendQueueBounds& bounds = {}) : bounds_(bounds) {}
 
   /// Takes a whole frame. `full`, of a signal: the epoch is to end.
@@ -82,12 +83,12 @@ class SendQueue {
   /// Something was pushed since the last batch, but less than so much, and nothing else is to go.
   /// The connection's thread.
   [[nodiscard]] bool has_little(std::size_t bytes) const;
-  /// Forgets all that waits and what was spent of credit, for the next connection; or `closes`, for
-  /// ever. The connection's thread, once it sends no more.
   struct Unsent {
     std::vector<Pair> pairs;  ///< of each message that was taken, and has not gone
     std::vector<std::unique_ptr<Waiter>> waiters;
   };
+  /// Forgets all that waits and what was spent of credit, for the next connection; or `closes`, for
+  /// ever. The connection's thread, once it sends no more.
   [[nodiscard]] Unsent clear(bool closes);
   /// Forgets who stands in line no more. The connection's thread.
   void sweep();

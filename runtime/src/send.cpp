@@ -339,10 +339,13 @@ void send_to_node_when_room(Worker* worker, SystemGate& gate, const Address& to,
   const bool is_foreign = worker != nullptr && &worker->core != core;
   e->to_generation = to.generation;
   if (worker != nullptr && worker->cell != nullptr) e->from = worker->cell->address();
-  if (core == nullptr || is_foreign || is_sent_by_abandoned(worker)) {
-    drop(core, to, e, core == nullptr ? DropReason::system_stopped : DropReason::foreign_system,
-         Sent::dead);
-    fail_reply(waiter, AskErrorKind::receiver_down, "the actor can't be told from here");
+  const auto why_not = core == nullptr                ? std::optional(DropReason::system_stopped)
+                       : is_foreign                   ? std::optional(DropReason::foreign_system)
+                       : is_sent_by_abandoned(worker) ? std::optional(DropReason::abandoned)
+                                                      : std::nullopt;
+  if (why_not) {
+    drop(core, to, e, *why_not, Sent::dead);
+    fail_reply(waiter, AskErrorKind::receiver_down, to_string(*why_not));
   } else {
     gate.remote->peer().send_when_room(to, e, waiter);
   }

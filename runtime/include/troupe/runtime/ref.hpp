@@ -153,9 +153,10 @@ class Ref : public detail::RefBase {
   const = delete;
 
   /// Sends m, and waits for room where the mailbox is bounded: `ref.send(m, 10s).await()`. Answered
-  /// when m is in the mailbox; of an actor of another node, when less than half of what may wait
-  /// for that one does. Fails with `receiver_down`, `timeout`, `no_connection`, or `cycle` when the
-  /// receiver waits for this actor; m is a dead letter then.
+  /// when m is in the mailbox; of an actor of another node, when it waits to be sent there and
+  /// leaves room for some more. Fails with `receiver_down`, `timeout`, or `cycle` when the receiver
+  /// waits for this actor; towards another node also with `no_connection`, `unknown_type` and
+  /// `too_large`. m is a dead letter then.
   template <class M, class Why = decltype(detail::why_not_tell<M, Ps...>())>
   requires detail::fine<Why> Ask<void> send(
       M&& m, std::chrono::nanoseconds timeout = std::chrono::seconds(10))
