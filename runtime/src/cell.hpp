@@ -307,6 +307,7 @@ struct Cell final : Runnable {
   void end_when_resumed(const ExitReason& why);
   void limit_end(const std::optional<Duration>& limit);
   void end_watches();
+  [[nodiscard]] std::vector<RequestPort> take_stop_waiters();
   void answer_stop_waiters();
   void started_ok();
   void tell_parent(CommandKind what);

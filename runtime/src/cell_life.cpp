@@ -246,10 +246,13 @@ void Cell::limit_end(const std::optional<Duration>& limit) {
   }
 }
 
-void Cell::answer_stop_waiters() {
+std::vector<RequestPort> Cell::take_stop_waiters() {
   Oversight* o = extension.seen_by_reaper()->oversight.seen_by_reaper();
-  if (o == nullptr) return;
-  for (const RequestPort& waiter : std::exchange(o->stop_waiters, {})) answer_done(waiter);
+  return o == nullptr ? std::vector<RequestPort>{} : std::exchange(o->stop_waiters, {});
+}
+
+void Cell::answer_stop_waiters() {
+  for (const RequestPort& waiter : take_stop_waiters()) answer_done(waiter);
 }
 
 void Cell::begin_end(ExitReason why, StopReason stop_reason, After after) {
@@ -496,13 +499,14 @@ Cell::Next Cell::terminate() {
   close_lane();
   system.actor_ended(*this, name, why);
   if (Intake* i = intake(); i != nullptr && i->home != nullptr) system.executor().unpin(*i->home);
-  answer_stop_waiters();
+  const std::vector<RequestPort> stop_waiters = take_stop_waiters();
   CellExtension* const done_with = extension;
   extension = nullptr;
   delete done_with;
   set(Phase::free);
   generation.store(next_generation(),
                    std::memory_order_relaxed);  // senders' shortcut; published with the token
+  for (const RequestPort& waiter : stop_waiters) answer_done(waiter);  // who now sends hears: dead
   // Set at spawn. That of an abandoned actor has heard of its end.
   Cell* const boss = was_abandoned ? nullptr : parent.load(std::memory_order_relaxed);
   if (boss != nullptr) {

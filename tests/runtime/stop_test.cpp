@@ -38,6 +38,11 @@ class Dawdler : public troupe::Actor<Work> {
   troupe::Ref<Note> notes_;
 };
 
+class Idle : public troupe::Actor<Work> {
+ public:
+  void receive(const Work&) {}
+};
+
 }  // namespace
 
 TEST_CASE("S139 after a kill on_stop runs, and an await in it throws at once", "[runtime]") {
@@ -91,6 +96,17 @@ TEST_CASE("S139 of several stop deadlines the earliest holds; no_timeout waits f
     short_time.await();
     longer_time.await();
   });
+}
+
+TEST_CASE("S7 whoever awaited an actor's stop is told that it is dead by the next send",
+          "[runtime]") {
+  troupe::System system{{.workers = 2, .log = troupe::no_log()}};
+  const int many = static_cast<int>(troupe::test::from_environment("TROUPE_STOPS", 20'000));
+  for (int i = 0; i < many; ++i) {
+    const auto idle = system.spawn<Idle>();
+    system.stop(idle).await();
+    REQUIRE(idle.tell(Work{}) == troupe::Sent::dead);
+  }
 }
 
 TEST_CASE("S7 the dead letter of a message that waited names its receiver", "[runtime]") {
