@@ -16,6 +16,7 @@ namespace {
 
 struct Pass {  // asks the next of the path, and that the one behind it
   std::vector<troupe::Ref<Pass>> path;
+  troupe::Duration patience = troupe::no_timeout;
   using Reply = std::string;
 };
 struct Touch {
@@ -36,7 +37,7 @@ class Node : public troupe::Actor<Pass, Touch> {
   std::string receive(const Pass& m) {
     if (m.path.empty()) return "the end";
     const auto rest = rest_of(m.path);
-    const auto result = m.path.front().ask(Pass{rest}, troupe::no_timeout).try_await();
+    const auto result = m.path.front().ask(Pass{rest}, m.patience).try_await();
     return result ? *result
                   : std::string(to_string(result.error().kind)) + ": " + result.error().what;
   }
@@ -82,6 +83,18 @@ TEST_CASE("S138 C110 through a reentrant actor there is no ring: it answers whil
     auto a = system.spawn<Reentrant>();
     auto b = system.spawn<Patient>();
     REQUIRE(a.ask(Pass{{b, a}}, troupe::no_timeout).await() == "the end");
+  });
+}
+
+TEST_CASE("S138 a reentrant actor that asks whom it is to answer is not refused: time ends that",
+          "[runtime]") {
+  on_every_schedule([](TestSystem& system) {
+    auto a = system.spawn<Reentrant>();
+    auto b = system.spawn<Patient>();
+    const auto before = system.now();
+    REQUIRE_THAT(b.ask(Pass{{a, b}, 10s}, troupe::no_timeout).await(),
+                 Catch::StartsWith("timeout"));
+    REQUIRE(system.now() - before == 10s);
   });
 }
 

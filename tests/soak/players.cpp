@@ -326,7 +326,8 @@ class Hoarder final : public Player {
 };
 
 /// Other messages go on while its handlers wait; they wait for the first of several answers, or
-/// have it piped to them.
+/// have it piped to them. No ring is seen through it (S138): what asks while it answers a Job has a
+/// timeout.
 class Juggler final : public Player {
  public:
   static constexpr auto turns = reentrant;
@@ -343,7 +344,7 @@ class Juggler final : public Player {
     std::vector<Ask<std::uint64_t>> asks;
     for (std::uint64_t nonce = 0; nonce < 2; ++nonce)
       asks.push_back(world_.peers.any(random_).ask(Job{nonce, m.depth - 1, text_for(nonce)},
-                                                   any_timeout(random_, true)));
+                                                   any_timeout(random_, false)));
     const std::size_t ended = await_any(asks);
     const auto answer = asks[ended].try_await();
     (ended == 0 ? first : second).over(answer);
@@ -354,6 +355,7 @@ class Juggler final : public Player {
   }
 
  private:
+  [[nodiscard]] bool may_wait_for_ever() const override { return false; }
   void pipe() {
     AskCount count{*world_.books};
     auto ask = world_.peers.any(random_).ask(Job{1, 1, text_for(1)}, any_timeout(random_, true));
