@@ -20,7 +20,15 @@ class SteadyClock final : public Clock {
     return TimePoint{std::chrono::seconds{last_tick.tv_sec} + Duration{last_tick.tv_nsec}};
   }
 };
+class MachineWallClock final : public WallClock {
+ public:
+  [[nodiscard]] WallTime now() const noexcept override { return std::chrono::system_clock::now(); }
+};
 }  // namespace
+
+std::shared_ptr<WallClock> wall_clock() {
+  return std::make_shared<MachineWallClock>();
+}
 
 std::shared_ptr<Clock> system_clock() {
   return std::make_shared<SteadyClock>();

@@ -3,6 +3,8 @@
 #include <thread>
 #include <utility>
 
+#include <troupe/runtime/detail/attached.hpp>
+
 #include "futex.hpp"
 #include "remote_table.hpp"
 #include "scheduler/thread_executor.hpp"
@@ -99,6 +101,33 @@ void SystemCore::set_ref_names(std::shared_ptr<RefNames> names) {
                                                std::memory_order_relaxed))  // partner: ref_names
     throw UsageError("this System is a node already");
   ref_names_ = std::move(names);  // theirs who set it, once
+}
+
+void SystemCore::attach(const void* key, std::shared_ptr<void> kept) {
+  const std::lock_guard guard(attached_lock_);
+  for (const auto& [other, value] : attached_) {
+    if (other == key) throw UsageError("this System has one of these already");
+  }
+  attached_.emplace_back(key, std::move(kept));
+}
+
+void* SystemCore::attached(const void* key) noexcept {
+  const std::lock_guard guard(attached_lock_);
+  for (const auto& [other, value] : attached_) {
+    if (other == key) return value.get();
+  }
+  return nullptr;
+}
+
+void attach(System& system, const void* key, std::shared_ptr<void> kept) {
+  system.core().attach(key, std::move(kept));
+}
+void* attached(System& system, const void* key) noexcept {
+  return system.core().attached(key);
+}
+void* attached_here(const void* key) noexcept {
+  Worker* const worker = Worker::current();
+  return worker != nullptr && worker->cell != nullptr ? worker->core.attached(key) : nullptr;
 }
 
 RemoteTable& SystemCore::add_remote(std::unique_ptr<RemoteTable> remote) {

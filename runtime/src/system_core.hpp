@@ -70,6 +70,9 @@ class SystemCore {
   [[nodiscard]] RefNames* ref_names() const noexcept {
     return ref_names_seen_.load(std::memory_order_acquire);  // partner: set_ref_names
   }
+  /// One for each key, until the System ends. Throws UsageError for a second one.
+  void attach(const void* key, std::shared_ptr<void> kept);
+  [[nodiscard]] void* attached(const void* key) noexcept;
   /// Keeps what connects it with another node.
   RemoteTable& add_remote(std::unique_ptr<RemoteTable> remote);
   std::uint64_t next_seed();
@@ -158,6 +161,8 @@ class SystemCore {
   SystemGate* gate_;
   std::shared_ptr<RefNames> ref_names_;
   std::atomic<RefNames*> ref_names_seen_{nullptr};
+  std::mutex attached_lock_;
+  std::vector<std::pair<const void*, std::shared_ptr<void>>> attached_;
   std::mutex remotes_lock_;
   std::vector<std::unique_ptr<RemoteTable>> remotes_;
   Random seeds_;

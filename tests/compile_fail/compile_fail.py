@@ -13,7 +13,7 @@ import tempfile
 compiler, root = sys.argv[1], sys.argv[2]
 here = os.path.dirname(os.path.abspath(__file__))
 flags = ["-std=c++20", "-fsyntax-only", "-Wall", "-Wextra", "-fdiagnostics-color=never"]
-for d in ("runtime/include", "supervision/include", "codec/include", "remoting/include"):
+for d in ("runtime/include", "supervision/include", "codec/include", "persistence/include", "remoting/include"):
     flags += ["-I", os.path.join(root, d)]
 
 with open(os.path.join(here, "wrong_uses.cpp"), encoding="utf-8") as f:

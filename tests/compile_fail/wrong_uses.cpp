@@ -1,6 +1,7 @@
 // Wrong uses, one per case, each compiled after this prelude. See compile_fail.py.
 #include <string>
 
+#include <troupe/persistence/persistence.hpp>
 #include <troupe/remoting/node.hpp>
 #include <troupe/runtime/runtime.hpp>
 #include <troupe/supervision/supervision.hpp>
@@ -437,4 +438,106 @@ struct Ask {
 };
 void use(troupe::remoting::Node& n) {
   n.resolve<Ask>("troupe://127.0.0.1:7001/account").await();  // HERE
+}
+
+// CASE an event-sourced actor: compiles
+struct Funded {
+  static constexpr troupe::SchemaId troupe_schema{1};
+  static const troupe::codec::Codec troupe_codec;
+};
+struct Funds {
+  using Events = troupe::Events<Funded>;
+  void apply(const Funded&) {}
+};
+struct Sourced : troupe::EventSourced<Funds, Deposit> {
+  Sourced() : EventSourced{{"account", "1"}} {}
+  void receive(const Deposit&) { persist(Funded{}); }
+};
+
+// CASE an event that the state does not list: this_event_is_not_listed_in_the_states_Events
+struct Funded {
+  static constexpr troupe::SchemaId troupe_schema{1};
+  static const troupe::codec::Codec troupe_codec;
+};
+struct Spent : Funded {};
+struct Funds {
+  using Events = troupe::Events<Funded>;
+  void apply(const Funded&) {}
+};
+struct Sourced : troupe::EventSourced<Funds, Deposit> {
+  Sourced() : EventSourced{{"account", "1"}} {}
+  void receive(const Deposit&) {
+    persist(Spent{});  // HERE
+  }
+};
+
+// CASE the same at the end of a handler: this_event_is_not_listed_in_the_states_Events
+struct Funded {
+  static constexpr troupe::SchemaId troupe_schema{1};
+  static const troupe::codec::Codec troupe_codec;
+};
+struct Funds {
+  using Events = troupe::Events<Funded>;
+  void apply(const Funded&) {}
+};
+struct Sourced : troupe::EventSourced<Funds, GetBalance> {
+  Sourced() : EventSourced{{"account", "1"}} {}
+  troupe::Persisted<std::int64_t> receive(const GetBalance&) {
+    return persist_then(Deposit{}, [] { return std::int64_t{0}; });  // HERE
+  }
+};
+
+// CASE an event without a schema: an_event_needs_a_schema
+struct Funds {
+  using Events = troupe::Events<Deposit>;
+  void apply(const Deposit&) {}
+};
+struct Sourced : troupe::EventSourced<Funds, Deposit> {
+  Sourced() : EventSourced{troupe::persistence::StreamId{"account", "1"}} {}  // HERE
+  void receive(const Deposit&) {}
+};
+
+// CASE an event that the state does not apply: the_state_has_no_apply_for_this_event
+struct Funded {
+  static constexpr troupe::SchemaId troupe_schema{1};
+  static const troupe::codec::Codec troupe_codec;
+};
+struct Funds {
+  using Events = troupe::Events<Funded>;
+};
+struct Sourced : troupe::EventSourced<Funds, Deposit> {
+  Sourced() : EventSourced{troupe::persistence::StreamId{"account", "1"}} {}  // HERE
+  void receive(const Deposit&) {}
+};
+
+// CASE a state that can't be copied: the_state_must_be_copyable_unless_its_apply_is_noexcept
+struct Funded {
+  static constexpr troupe::SchemaId troupe_schema{1};
+  static const troupe::codec::Codec troupe_codec;
+};
+struct Funds {
+  using Events = troupe::Events<Funded>;
+  void apply(const Funded&) {}
+  std::unique_ptr<int> large;
+};
+struct Sourced : troupe::EventSourced<Funds, Deposit> {
+  Sourced() : EventSourced{troupe::persistence::StreamId{"account", "1"}} {}  // HERE
+  void receive(const Deposit&) {}
+};
+
+// CASE an event-sourced handler that forgets the reply: handler_returns_the_wrong_type
+struct Funded {
+  static constexpr troupe::SchemaId troupe_schema{1};
+  static const troupe::codec::Codec troupe_codec;
+};
+struct Funds {
+  using Events = troupe::Events<Funded>;
+  void apply(const Funded&) {}
+};
+struct Sourced : troupe::EventSourced<Funds, GetBalance> {
+  Sourced() : EventSourced{{"account", "1"}} {}
+  void receive(const GetBalance&) { persist(Funded{}); }
+};
+void use(troupe::System& s) {
+  s.spawn<Sourced>();  // HERE
 }

@@ -10,8 +10,8 @@ import sys
 import tempfile
 
 root, build = sys.argv[1], sys.argv[2]
-roots = [os.path.join(root, d) for d in ("runtime/include", "runtime/testkit/include", "runtime/run/include", "runtime/asio/include", "supervision/include", "codec/include", "codec/testkit/include", "remoting/include", "remoting/testkit/include")]
-libraries = [os.path.join(build, f) for f in ("remoting/testkit/libtroupe_remoting_testkit.a", "remoting/libtroupe_remoting.a", "codec/libtroupe_codec.a", "supervision/libtroupe_supervision.a", "runtime/testkit/libtroupe_testkit.a", "runtime/run/libtroupe_run.a", "runtime/asio/libtroupe_asio.a", "runtime/libtroupe_runtime.a")]
+roots = [os.path.join(root, d) for d in ("runtime/include", "runtime/testkit/include", "runtime/run/include", "runtime/asio/include", "supervision/include", "codec/include", "codec/testkit/include", "persistence/include", "persistence/testkit/include", "remoting/include", "remoting/testkit/include")]
+libraries = [os.path.join(build, f) for f in ("remoting/testkit/libtroupe_remoting_testkit.a", "remoting/libtroupe_remoting.a", "persistence/testkit/libtroupe_persistence_testkit.a", "persistence/libtroupe_persistence.a", "codec/libtroupe_codec.a", "supervision/libtroupe_supervision.a", "runtime/testkit/libtroupe_testkit.a", "runtime/run/libtroupe_run.a", "runtime/asio/libtroupe_asio.a", "runtime/libtroupe_runtime.a")]
 PRELUDE = """#include <troupe/runtime/runtime.hpp>
 #include <troupe/supervision/supervision.hpp>
 #include <troupe/testkit/testkit.hpp>

@@ -23,8 +23,10 @@ EDGES = {
     "asio": {"runtime", "asio"},
     "supervision": {"runtime", "supervision"},
     "codec": {"runtime", "codec"},
+    "persistence": {"runtime", "codec", "persistence"},
     "remoting": {"runtime", "codec", "remoting"},
     "codec_testkit": {"runtime", "testkit", "codec", "codec_testkit"},
+    "persistence_testkit": {"runtime", "testkit", "codec", "persistence", "persistence_testkit"},
     "remoting_testkit": {"runtime", "testkit", "codec", "remoting", "remoting_testkit"},
 }
 BANNED = [
@@ -55,6 +57,8 @@ def module_of(path):
         return "remoting_testkit"
     if path.startswith("codec/testkit/"):
         return "codec_testkit"
+    if path.startswith("persistence/testkit/"):
+        return "persistence_testkit"
     top = path.split("/")[0]
     return top if top in EDGES else None
 

@@ -66,6 +66,16 @@ struct a_message_to_another_node_needs_a_schema;
 template <class R>
 struct a_Reply_from_another_node_needs_a_schema;
 
+// what is stored
+template <class E>
+struct an_event_needs_a_schema;
+template <class E>
+struct the_state_has_no_apply_for_this_event;
+template <class E>
+struct this_event_is_not_listed_in_the_states_Events;
+template <class State>
+struct the_state_must_be_copyable_unless_its_apply_is_noexcept;
+
 // what an actor sends itself
 template <class M>
 struct a_repeated_message_must_be_copyable;

@@ -1,0 +1,6 @@
+// All of persistence.
+#pragma once
+
+#include <troupe/persistence/event_sourced.hpp>
+#include <troupe/persistence/journal.hpp>
+#include <troupe/persistence/memory_store.hpp>

@@ -1,0 +1,127 @@
+#include <troupe/persistence/journal.hpp>
+
+#include <deque>
+#include <map>
+
+#include <troupe/runtime/detail/attached.hpp>
+#include <troupe/runtime/detail/mutant.hpp>
+
+#include "sequencer.hpp"
+
+namespace troupe::persistence {
+
+namespace detail {
+namespace {
+
+/// Reads beside the sequencer, on a thread of its own.
+class Reader final : public Actor<ReadStream, ReadSlice> {
+ public:
+  explicit Reader(std::shared_ptr<Store> store) : store_(std::move(store)) {}
+  std::vector<StoredEvent> receive(const ReadStream& m) {
+    return read([&] { return store_->read_stream(m.stream, m.after, m.max); });
+  }
+  std::vector<StoredEvent> receive(const ReadSlice& m) {
+    return read([&] { return store_->read_slice(m.slice, m.after, m.max); });
+  }
+
+ private:
+  template <class F>
+  static std::vector<StoredEvent> read(F f) {
+    try {
+      return f();
+    } catch (const std::exception& e) {  // who asked is told, and the journal goes on
+      refuse(e.what());
+    }
+  }
+  const std::shared_ptr<Store> store_;
+};
+
+/// So many recover at the same time (S120).
+class Permits final : public Actor<MayRecover, RecoveryOver> {
+ public:
+  explicit Permits(std::uint32_t max) : free_(max) {}
+
+  void receive(const MayRecover&, ReplyTo<void> reply) {
+    waiting_.push_back({request().sender(), std::move(reply)});
+    grant();
+  }
+  void receive(const RecoveryOver&) { give_back(request().sender()); }
+  void receive(const Down& m) { give_back(m.who); }
+
+ private:
+  struct Waiting {
+    Ref<> who;
+    ReplyTo<void> reply;
+  };
+  /// One who has ended meanwhile gives it back at once, by his Down.
+  void grant() {
+    while ((free_ > 0 || mutant_is_on()) && !waiting_.empty()) {
+      Waiting next = std::move(waiting_.front());
+      waiting_.pop_front();
+      --free_;
+      holders_[next.who] = monitor(next.who);
+      next.reply();
+    }
+  }
+  void give_back(const Ref<>& who) {
+    const auto holder = holders_.find(who);
+    if (holder == holders_.end()) return;
+    demonitor(holder->second);
+    holders_.erase(holder);
+    ++free_;
+    grant();
+  }
+  static bool mutant_is_on() { return troupe::detail::mutant("all_recover_at_once"); }
+
+  std::int64_t free_;
+  std::deque<Waiting> waiting_;
+  std::map<Ref<>, MonitorToken> holders_;
+};
+
+}  // namespace
+}  // namespace detail
+
+Journal Journal::open(System& system, std::shared_ptr<Store> store, JournalOptions options) {
+  if (store == nullptr) throw UsageError("a journal needs a store");
+  if (troupe::detail::attached<Journal>(system) != nullptr)
+    throw UsageError("this System has a journal already");
+  if (options.wall_clock == nullptr) options.wall_clock = wall_clock();
+  const auto shared = std::make_shared<const JournalOptions>(std::move(options));
+  const bool own_threads = !store->is_in_memory();
+  Journal journal;
+  journal.slices_ = store->slices();
+  journal.history_ = store->history();
+  journal.options_ = shared;
+  journal.sequencer_ = system.spawn<detail::Sequencer>({.pinned = own_threads}, store, shared);
+  journal.reader_ = system.spawn<detail::Reader>({.pinned = own_threads}, store);
+  journal.permits_ = system.spawn<detail::Permits>(shared->recoveries_max);
+  troupe::detail::attach(system, std::make_shared<Journal>(journal));
+  return journal;
+}
+
+std::string to_string(const AppendResult& result) {
+  struct Words {
+    std::string operator()(const Committed& r) const {
+      return "committed as versions " + std::to_string(r.first) + " to " + std::to_string(r.last);
+    }
+    std::string operator()(const AlreadyDone& r) const {
+      return "done before, as versions " + std::to_string(r.first) + " to " +
+             std::to_string(r.last);
+    }
+    std::string operator()(const WrongVersion& r) const {
+      return "the stream is at version " + std::to_string(r.actual);
+    }
+    std::string operator()(const IdempotencyConflict&) const {
+      return "the command id was used for another command";
+    }
+    std::string operator()(const Rejected& r) const { return "rejected: " + r.why; }
+    std::string operator()(const NotWritten& r) const { return "not written: " + r.why; }
+    std::string operator()(const Fenced&) const { return "another journal has claimed the slice"; }
+    std::string operator()(const Unknown& r) const {
+      return "nobody knows whether it was written: " + r.why;
+    }
+  };
+  return std::visit(Words{}, result);
+}
+
+}  // namespace troupe::persistence

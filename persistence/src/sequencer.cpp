@@ -1,0 +1,238 @@
+#include "sequencer.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include <troupe/runtime/detail/mutant.hpp>
+
+namespace troupe::persistence::detail {
+
+using troupe::detail::mutant;
+
+namespace {
+
+constexpr std::size_t heads_max = 100'000;  // some 10 MB
+
+std::size_t bytes_of(const AppendRequest& request) noexcept {
+  std::size_t bytes = request.reply.size();
+  for (const EventData& e : request.events) bytes += e.data.size() * sizeof(codec::Word);
+  return bytes;
+}
+
+template <class... Fs>
+struct Overloaded : Fs... {
+  using Fs::operator()...;
+};
+template <class... Fs>
+Overloaded(Fs...) -> Overloaded<Fs...>;
+
+}  // namespace
+
+Sequencer::Sequencer(std::shared_ptr<Store> store, std::shared_ptr<const JournalOptions> options)
+    : store_(std::move(store)),
+      options_(std::move(options)),
+      wall_clock_(options_->wall_clock),
+      slices_(store_->slices()) {
+  for (std::uint32_t i = 0; i < slices_.size(); ++i) {
+    slices_[i].claim = store_->claim(i);
+    slices_[i].head = slices_[i].claim.head;
+  }
+}
+
+// ---- what comes
+
+void Sequencer::receive(Append&& m, ReplyTo<AppendResult> reply) {
+  if (std::string why = why_rejected(m.request); !why.empty()) {
+    reply(Rejected{std::move(why)});
+    return;
+  }
+  Slice& slice = slice_of_stream(m.request.stream);
+  if (slice.is_fenced || !slice.failed.empty()) {
+    reply(slice.is_fenced ? AppendResult{Fenced{}} : AppendResult{NotWritten{slice.failed}});
+    return;
+  }
+  try {
+    AppendResult result = check_and_join(slice, m.request);
+    answer(slice, std::move(reply), std::move(result));
+  } catch (const std::exception& e) {  // the store can't say what is there: nothing was decided
+    reply(NotWritten{e.what()});
+  }
+}
+
+void Sequencer::receive(const HeadOf& m, ReplyTo<Version> reply) {
+  Slice& slice = slice_of_stream(m.stream);
+  if (slice.waiting.empty()) {
+    reply(head_of(m.stream));
+  } else {
+    slice.waiting_for_heads.push_back({std::move(reply), m.stream});
+  }
+}
+
+std::string Sequencer::why_rejected(const AppendRequest& request) const {
+  if (std::string why = why_no_stream(request.stream); !why.empty())
+    return "\"" + request.stream.name() + "\" names no stream: " + why;
+  if (request.command.size() > command_id_bytes_max)
+    return "its command id is longer than " + std::to_string(command_id_bytes_max) + " bytes";
+  if (request.reply.size() > stored_reply_bytes_max)
+    return "the reply to be kept is larger than " + std::to_string(stored_reply_bytes_max) +
+           " bytes";
+  if (const std::size_t bytes = bytes_of(request); bytes > options_->request_bytes_max)
+    return "it has " + std::to_string(bytes) + " bytes of events, and " +
+           std::to_string(options_->request_bytes_max) + " is the most (request_bytes_max)";
+  return {};
+}
+
+Sequencer::Slice& Sequencer::slice_of_stream(const StreamId& stream) {
+  return slices_[slice_of(stream, static_cast<std::uint32_t>(slices_.size()))];
+}
+
+AppendResult Sequencer::check_and_join(Slice& slice, AppendRequest& request) {
+  if (auto before = done_before(slice, request)) return std::move(*before);
+  const Version head = head_of(request.stream);
+  if (!request.expected.is_met_by(head) && !mutant("expected_version_is_ignored"))
+    return WrongVersion{head};
+  join(slice, request, head);
+  return Committed{head + 1, head + request.events.size(), slice.head};
+}
+
+/// The command id is looked up before the expected version: a repeat comes late (F7).
+std::optional<AppendResult> Sequencer::done_before(Slice& slice, const AppendRequest& request) {
+  if (request.command.empty() || mutant("commands_are_forgotten")) return std::nullopt;
+  const auto waiting =
+      std::find_if(slice.commands.begin(), slice.commands.end(), [&](const CommandRecord& c) {
+        return c.command == request.command && c.stream == request.stream;
+      });
+  std::optional<CommandRecord> record;
+  if (waiting != slice.commands.end()) {
+    record = *waiting;
+  } else {
+    record = store_->command(request.stream, request.command);
+  }
+  if (!record) return std::nullopt;
+  if (record->content != request.content) return IdempotencyConflict{};
+  return AlreadyDone{record->first, record->last, std::move(record->reply)};
+}
+
+Version Sequencer::head_of(const StreamId& stream) {
+  const auto [at, is_new] = heads_.try_emplace(stream.name(), 0);
+  if (!is_new) return at->second;
+  Version head = 0;
+  try {
+    head = store_->head(stream);
+  } catch (...) {  // goes on
+    heads_.erase(at);
+    throw;
+  }
+  at->second = head;
+  return head;
+}
+
+void Sequencer::join(Slice& slice, AppendRequest& request, Version head) {
+  const Version first = head + 1;
+  const WallTime now = wall_clock_->now();
+  const auto number = static_cast<std::uint32_t>(&slice - slices_.data());
+  for (EventData& e : request.events)
+    slice.events.push_back({number, ++slice.head, request.stream, ++head, std::move(e), now});
+  heads_[request.stream.name()] = head;
+  if (!request.command.empty())
+    slice.commands.push_back({request.stream, std::move(request.command), request.content, first,
+                              head, std::move(request.reply)});
+}
+
+/// At once, or when what it was decided by is written.
+void Sequencer::answer(Slice& slice, ReplyTo<AppendResult> reply, AppendResult result) {
+  const bool waits = !slice.events.empty() || !slice.commands.empty();
+  if (!waits) {
+    reply(std::move(result));
+    return;
+  }
+  if (mutant("append_is_acknowledged_before_it_is_written")) {
+    reply(AppendResult{result});
+  } else {
+    slice.waiting.push_back({std::move(reply), std::move(result)});
+  }
+  if (slice.events.size() >= options_->batch_events_max) {
+    write(static_cast<std::uint32_t>(&slice - slices_.data()));
+  } else {
+    write_soon();
+  }
+}
+
+// ---- batches
+
+void Sequencer::write_soon() {
+  if (std::exchange(is_told_to_write_, true)) return;
+  self().tell(WriteBatches{});
+}
+
+void Sequencer::receive(const WriteBatches&) {
+  is_told_to_write_ = false;
+  for (std::uint32_t i = 0; i < slices_.size(); ++i) write(i);
+  if (heads_.size() > heads_max) heads_.clear();
+}
+
+void Sequencer::write(std::uint32_t number) {
+  Slice& slice = slices_[number];
+  if (slice.events.empty() && slice.commands.empty()) return;
+  BatchOutcome outcome;
+  try {
+    outcome = store_->append({number, slice.claim.epoch, slice.events, slice.commands});
+  } catch (const std::exception& e) {  // StoreCorrupt, or what a backend lets out
+    outcome = BatchUnknown{e.what()};
+  }
+  const Position before = slice.head - slice.events.size();
+  slice.events.clear();
+  slice.commands.clear();
+  std::visit(
+      Overloaded{[&](const BatchWritten&) { answer_all(slice, nullptr); },
+                 [&](const BatchFenced&) {
+                   slice.is_fenced = true;
+                   heads_.clear();
+                   const AppendResult fenced = Fenced{};
+                   answer_all(slice, &fenced);
+                   log().error("slice " + std::to_string(number) +
+                               " was claimed by another journal: this one appends nothing to it "
+                               "any more");
+                 },
+                 [&](const BatchNotWritten& b) {
+                   slice.head = before;
+                   heads_.clear();
+                   const AppendResult not_written = NotWritten{b.why};
+                   answer_all(slice, &not_written);
+                   log().error("a batch was not written: " + b.why);
+                 },
+                 [&](const BatchUnknown& b) {
+                   claim_anew(number);
+                   const AppendResult unknown = Unknown{b.why};
+                   answer_all(slice, &unknown);
+                   log().error("nobody knows whether a batch was written: " + b.why);
+                 }},
+      outcome);
+}
+
+/// So that whatever is still under way there is over, and the slice's head known again.
+void Sequencer::claim_anew(std::uint32_t number) {
+  Slice& slice = slices_[number];
+  heads_.clear();
+  try {
+    slice.claim = store_->claim(number);
+    slice.head = slice.claim.head;
+  } catch (const std::exception& e) {
+    slice.failed = e.what();
+    log().error("slice " + std::to_string(number) + " can't be used any more: " + slice.failed);
+  }
+}
+
+void Sequencer::answer_all(Slice& slice, const AppendResult* instead) {
+  for (Waiting& w : std::exchange(slice.waiting, {}))
+    w.reply(instead != nullptr ? *instead : std::move(w.when_written));
+  for (WaitingForHead& w : std::exchange(slice.waiting_for_heads, {})) {
+    try {
+      w.reply(head_of(w.stream));
+    } catch (const std::exception& e) {  // the store can't say
+      w.reply.refuse(e.what());
+    }
+  }
+}
+
+}  // namespace troupe::persistence::detail

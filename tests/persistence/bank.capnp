@@ -1,0 +1,37 @@
+@0xb0f1d7c9a3e5482d;
+# A bank account's commands and events.
+
+using Troupe = import "/troupe/troupe.capnp";
+$Troupe.namespace("bank");
+
+struct Balance @0xd2a7e19c34b6f085 {
+  cents @0 :Int64;
+}
+
+struct GetBalance @0x9d0b2f6c7e1a4835 $Troupe.reply("Balance") {
+}
+
+struct Deposit @0xa41c6e08d93f7b52 $Troupe.reply("Balance") {
+  cents @0 :Int64;
+  source @1 :Text;
+}
+
+struct Withdraw @0xc85d20f7b1e9643a $Troupe.reply("Balance") {
+  cents @0 :Int64;
+  destination @1 :Text;
+}
+
+struct Deposited @0xe6b8934fa02d17c5 {
+  cents @0 :Int64;
+  source @1 :Text;
+}
+
+struct Withdrawn @0x97f3a5c1680eb2d4 {
+  cents @0 :Int64;
+  destination @1 :Text;
+}
+
+struct Audited @0xf09e4d7b25c8a361 {
+  # An event that the account's state does not list.
+  by @0 :Text;
+}
