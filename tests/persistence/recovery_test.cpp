@@ -152,7 +152,7 @@ class Counted : public troupe::EventSourced<bank::AccountState, GetBalance> {
 
 }  // namespace
 
-TEST_CASE("S120 C250 so many recover at the same time; whoever ends gives its place to the next",
+TEST_CASE("S120 C250 so many recover at the same time - whoever ends gives its place to the next",
           "[persistence]") {
   on_every_schedule([](TestSystem& system) {
     JournalOptions options;

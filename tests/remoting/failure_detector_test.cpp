@@ -40,7 +40,7 @@ TEST_CASE("a peer that sends its heartbeats is never suspected", "[remoting]") {
   REQUIRE(detector.is_available(now + 3s));  // two are lost
 }
 
-TEST_CASE("suspicion grows with the silence; the more evenly heartbeats came, the faster",
+TEST_CASE("suspicion grows with the silence - the more evenly heartbeats came, the faster",
           "[remoting]") {
   const auto [even, even_last] = after({1s}, 100);
   const auto [uneven, uneven_last] = after({200ms, 1800ms}, 100);

@@ -254,7 +254,7 @@ TEST_CASE("S18 C112 a request whose asker gave up is not handled", "[runtime]") 
   });
 }
 
-TEST_CASE("C108 a ReplyTo kept for later answers later; dropped, it fails the ask with no_reply",
+TEST_CASE("C108 a ReplyTo kept for later answers later - dropped, it fails the ask with no_reply",
           "[runtime]") {
   on_every_schedule([](TestSystem& system) {
     auto server = system.spawn<Server>();

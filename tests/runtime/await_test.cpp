@@ -164,7 +164,7 @@ class Queued : public troupe::Actor<Run, Tie, Item> {
 };
 }  // namespace
 
-TEST_CASE("S136 S139 C92 mail waits in its order while a handler does; an exit signal does not",
+TEST_CASE("S136 S139 C92 mail waits in its order while a handler does - an exit signal does not",
           "[runtime]") {
   on_every_schedule([](TestSystem& system) {
     Probe<Slow> slow{system};
@@ -291,7 +291,7 @@ TEST_CASE("S59 Cancelled passes a catch of std::exception", "[runtime]") {
   });
 }
 
-TEST_CASE("an AskFailed that nobody catches ends the request with its kind; the actor lives",
+TEST_CASE("an AskFailed that nobody catches ends the request with its kind - the actor lives",
           "[runtime]") {
   on_every_schedule([](TestSystem& system) {
     Probe<Slow> slow{system};

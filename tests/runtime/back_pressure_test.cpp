@@ -155,7 +155,7 @@ TEST_CASE("D2 a slowed sender hears a stop at once, and why() says what it waits
       slowed_above(100));
 }
 
-TEST_CASE("D2 over the memory budget those with much mail get no more; a tenth above nobody does",
+TEST_CASE("D2 over the memory budget those with much mail get no more - a tenth above nobody does",
           "[runtime]") {
   const auto recorder = std::make_shared<Recorder>();
   const auto lines = std::make_shared<LogLines>();

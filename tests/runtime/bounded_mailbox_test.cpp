@@ -76,7 +76,7 @@ using Texts = std::vector<std::string>;
 }  // namespace
 
 TEST_CASE(
-    "S23 C95 fail: what finds no room is refused, counted and a dead letter; the rest arrives in "
+    "S23 C95 fail: what finds no room is refused, counted and a dead letter - the rest arrives in "
     "order",
     "[runtime]") {
   auto recorder = std::make_shared<troupe::test::Recorder>();
@@ -240,7 +240,7 @@ TEST_CASE("mailbox options that contradict themselves are refused where the acto
   });
 }
 
-TEST_CASE("S23 wait: send waits for room, in line; tell does not; who gives up sends nothing",
+TEST_CASE("S23 wait: send waits for room, in line - tell does not - who gives up sends nothing",
           "[runtime]") {
   on_every_schedule([](TestSystem& system) {
     Fixture f{system, troupe::bounded(1, Overflow::wait)};

@@ -152,7 +152,7 @@ TEST_CASE("C50 what a report says can be redacted before anybody sees it", "[run
       f.options);
 }
 
-TEST_CASE("C50 a redaction that throws shows nothing; a description that throws says so",
+TEST_CASE("C50 a redaction that throws shows nothing - a description that throws says so",
           "[runtime]") {
   Fixture f;
   on_every_schedule(

@@ -176,7 +176,7 @@ class Holder : public troupe::Actor<Hold, Go> {
 
 }  // namespace
 
-TEST_CASE("S46 stop takes effect after the current message; what waits becomes dead letters",
+TEST_CASE("S46 stop takes effect after the current message - what waits becomes dead letters",
           "[runtime]") {
   on_every_schedule([](TestSystem& system) {
     Probe<Hold> gate{system};
@@ -196,8 +196,9 @@ TEST_CASE("S46 stop takes effect after the current message; what waits becomes d
   });
 }
 
-TEST_CASE("S46 poison ends an actor behind the mail that it has; what comes later is a dead letter",
-          "[runtime]") {
+TEST_CASE(
+    "S46 poison ends an actor behind the mail that it has - what comes later is a dead letter",
+    "[runtime]") {
   on_every_schedule([](TestSystem& system) {
     Probe<Hold, troupe::Terminated> gate{system};
     std::atomic<int> gone{0};
@@ -548,7 +549,8 @@ class Guarded : public troupe::Actor<Go, Boom> {
 }  // namespace
 
 TEST_CASE(
-    "S49 C73 the end of a guardian shuts the System down; that of another top-level actor does not",
+    "S49 C73 the end of a guardian shuts the System down - that of another top-level actor does "
+    "not",
     "[runtime]") {
   on_every_schedule([](TestSystem& system) {
     auto plain = system.spawn<Guarded>();

@@ -160,7 +160,7 @@ TEST_CASE("linking with an actor that has ended gives an exit signal at once", "
   });
 }
 
-TEST_CASE("after unlink no exit signal comes; a link made anew from the other side holds",
+TEST_CASE("after unlink no exit signal comes - a link made anew from the other side holds",
           "[runtime]") {
   on_every_schedule([](TestSystem& system) {
     Probe<Exit> probe{system};

@@ -29,7 +29,7 @@ struct Lanes {
 
 }  // namespace
 
-TEST_CASE("C90 the first push takes the token, further ones do not; going idle gives it back",
+TEST_CASE("C90 the first push takes the token, further ones do not - going idle gives it back",
           "[runtime]") {
   Lanes box;
   TestLink a, b;
@@ -48,7 +48,7 @@ TEST_CASE("C90 the first push takes the token, further ones do not; going idle g
   REQUIRE(Box::push(box.in, &a));
 }
 
-TEST_CASE("S22 a command wakes an idle and a waiting cell; mail does not wake a waiting one",
+TEST_CASE("S22 a command wakes an idle and a waiting cell - mail does not wake a waiting one",
           "[runtime]") {
   Lanes box;
   TestCommand first{nullptr, 1}, second{nullptr, 2};

@@ -79,7 +79,7 @@ TEST_CASE("C93 what a process skips stays where it is, and the process sleeps", 
   });
 }
 
-TEST_CASE("a process waits so long and no longer; zero looks at what is there", "[process]") {
+TEST_CASE("a process waits so long and no longer - zero looks at what is there", "[process]") {
   on_every_schedule([](TestSystem& system) {
     Probe<Did> probe{system};
     auto process = troupe::spawn_process(
@@ -384,7 +384,7 @@ TEST_CASE("S52 after unwatch a process receives no Terminated that it has taken 
   });
 }
 
-TEST_CASE("a process may wait for nothing but the time; one with a bounded mailbox is refused",
+TEST_CASE("a process may wait for nothing but the time - one with a bounded mailbox is refused",
           "[process]") {
   on_every_schedule([](TestSystem& system) {
     Probe<Did> probe{system};

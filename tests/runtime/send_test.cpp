@@ -202,7 +202,7 @@ TEST_CASE("refs are plain values: they narrow, compare, hash, and order by age",
   REQUIRE(std::hash<troupe::Ref<>>{}(who) == std::hash<troupe::Ref<Number>>{}(same));
 }
 
-TEST_CASE("S8 every drop is counted and observed; a burst is logged by its first and its number",
+TEST_CASE("S8 every drop is counted and observed - a burst is logged by its first and its number",
           "[runtime]") {
   auto recorder = std::make_shared<troupe::test::Recorder>();
   auto lines = std::make_shared<troupe::test::LogLines>();

@@ -69,7 +69,7 @@ TEST_CASE("S74 phases run in the order of their dependencies, tasks once, late o
 }
 
 TEST_CASE(
-    "C258 phases are sorted by what they depend on; a ring, an unknown or a doubled name is "
+    "C258 phases are sorted by what they depend on - a ring, an unknown or a doubled name is "
     "refused",
     "[runtime]") {
   const auto with = [](std::vector<troupe::ShutdownPhase> phases) {
@@ -118,7 +118,7 @@ TEST_CASE("S75 C258 a second shutdown does nothing, and the first reason stays",
   }));
 }
 
-TEST_CASE("S74 C259 without recovery a failed phase ends the shutdown's tasks; actors still stop",
+TEST_CASE("S74 C259 without recovery a failed phase ends the shutdown's tasks - actors still stop",
           "[runtime]") {
   troupe::SystemOptions options;
   options.shutdown_phases = {{.name = "hangs", .timeout = 1s, .recover = false},
@@ -181,7 +181,7 @@ TEST_CASE("S74 C259 a phase whose time is up is left, or ends the shutdown's tas
   }
 }
 
-TEST_CASE("S74 C260 a task adds one to a later phase; cancelled ones do not run", "[runtime]") {
+TEST_CASE("S74 C260 a task adds one to a later phase - cancelled ones do not run", "[runtime]") {
   on_every_schedule([](TestSystem& system) {
     std::mutex lock;
     std::vector<std::string> ran;

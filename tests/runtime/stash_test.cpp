@@ -330,7 +330,7 @@ TEST_CASE("become: what no lambda takes is stashed, dropped, or for the class, a
   });
 }
 
-TEST_CASE("C71 a message that is not expected fails its ask; the receiver takes the next one",
+TEST_CASE("C71 a message that is not expected fails its ask - the receiver takes the next one",
           "[runtime]") {
   class Narrow : public troupe::Actor<Query, Count> {
    public:
@@ -454,7 +454,7 @@ TEST_CASE(
   });
 }
 
-TEST_CASE("S36 C122 a receive timeout of for ever never comes; one of zero is refused",
+TEST_CASE("S36 C122 a receive timeout of for ever never comes - one of zero is refused",
           "[runtime]") {
   on_every_schedule([](TestSystem& system) {
     Probe<Note> notes{system};

@@ -361,7 +361,7 @@ class Shares : public troupe::StateMachine<IsOpen, Leave> {
 
 }  // namespace
 
-TEST_CASE("a machine's own handlers serve states that leave messages to it; coroutines too",
+TEST_CASE("a machine's own handlers serve states that leave messages to it - coroutines too",
           "[state_machine]") {
   on_every_schedule([](TestSystem& system) {
     Probe<Did> probe{system};

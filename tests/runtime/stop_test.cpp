@@ -74,7 +74,7 @@ TEST_CASE("S139 a stop deadline also ends the waiting of on_stop", "[runtime]") 
   });
 }
 
-TEST_CASE("S139 of several stop deadlines the earliest holds; no_timeout waits for ever",
+TEST_CASE("S139 of several stop deadlines the earliest holds - no_timeout waits for ever",
           "[runtime]") {
   on_every_schedule([](TestSystem& system) {
     Probe<Slow> slow{system};

@@ -117,7 +117,7 @@ TEST_CASE("a stream fails as its writer does, after the rows before", "[stream]"
   });
 }
 
-TEST_CASE("a writer that is killed fails its stream; a reader that leaves stops its writer",
+TEST_CASE("a writer that is killed fails its stream - a reader that leaves stops its writer",
           "[stream]") {
   on_every_schedule([](TestSystem& system) {
     auto table = system.spawn<Table>();

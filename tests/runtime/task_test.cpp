@@ -79,7 +79,7 @@ class Broker : public troupe::Actor<Quote, Try, Poke, Price> {
 
 }  // namespace
 
-TEST_CASE("S136 a coroutine handler awaits asks and other tasks; its message stays valid",
+TEST_CASE("S136 a coroutine handler awaits asks and other tasks - its message stays valid",
           "[runtime]") {
   on_every_schedule([](TestSystem& system) {
     Probe<Price> source{system};

@@ -128,7 +128,7 @@ TEST_CASE("a trace goes with tells, asks and waits, each handler a child of its 
   }
 }
 
-TEST_CASE("what is not sampled is passed on and not exported; actors open no scope",
+TEST_CASE("what is not sampled is passed on and not exported - actors open no scope",
           "[telemetry]") {
   const auto spans = std::make_shared<Spans>();
   troupe::SystemOptions options;

@@ -105,7 +105,7 @@ TEST_CASE("failed expectations throw, and name what came and the seed", "[testki
   REQUIRE_THROWS_AS(probe.expect_no_message(), ExpectationFailed);
 }
 
-TEST_CASE("a probe answers requests; Unavailable refuses them", "[testkit]") {
+TEST_CASE("a probe answers requests - Unavailable refuses them", "[testkit]") {
   troupe::test::on_every_schedule([](TestSystem& system) {
     Probe<Charge> probe{system};
     auto answer = probe.ref().ask(Charge{"x", 1});

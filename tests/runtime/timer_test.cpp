@@ -317,8 +317,9 @@ class Trips : public troupe::Actor<Start, TryCancel, Every, troupe::Private<Tick
 };
 }  // namespace
 
-TEST_CASE("C116 cancelling says whether there was a timer; a repeating one ends when a tick throws",
-          "[runtime]") {
+TEST_CASE(
+    "C116 cancelling says whether there was a timer - a repeating one ends when a tick throws",
+    "[runtime]") {
   on_every_schedule([](TestSystem& system) {
     Probe<Seen> probe{system};
     auto trips = system.spawn<Trips>(probe.ref());

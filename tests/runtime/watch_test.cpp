@@ -82,7 +82,7 @@ TEST_CASE("S51 C74 watching a dead actor, or nobody, tells at once", "[runtime]"
   });
 }
 
-TEST_CASE("S52 C75 after unwatch no Terminated is processed; other watchers still get theirs",
+TEST_CASE("S52 C75 after unwatch no Terminated is processed - other watchers still get theirs",
           "[runtime]") {
   on_every_schedule([](TestSystem& system) {
     Probe<Terminated> a{system};
@@ -217,7 +217,7 @@ TEST_CASE("S55 a parent hears of the end of children that it watches, and of no 
   });
 }
 
-TEST_CASE("S53 C83 each monitor yields one Down; ending one leaves the other", "[runtime]") {
+TEST_CASE("S53 C83 each monitor yields one Down - ending one leaves the other", "[runtime]") {
   on_every_schedule([](TestSystem& system) {
     Probe<Down> probe{system};
     auto target = system.spawn<Target>();

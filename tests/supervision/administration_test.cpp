@@ -165,7 +165,7 @@ TEST_CASE("C12 only an id is needed: permanent, worker, 5 s", "[supervision]") {
   });
 }
 
-TEST_CASE("C17 a dynamic supervisor's children are named by ref; a stranger is not touched",
+TEST_CASE("C17 a dynamic supervisor's children are named by ref - a stranger is not touched",
           "[supervision]") {
   on_every_schedule([](TestSystem& system) {
     Fixture f{system, {.strategy = troupe::dynamic}, {}};
@@ -185,7 +185,7 @@ TEST_CASE("C17 a dynamic supervisor's children are named by ref; a stranger is n
   });
 }
 
-TEST_CASE("C18 administering what is gone fails at once; what is no supervisor refuses",
+TEST_CASE("C18 administering what is gone fails at once - what is no supervisor refuses",
           "[supervision]") {
   on_every_schedule([](TestSystem& system) {
     Fixture f{system};

@@ -63,8 +63,9 @@ TEST_CASE(
   });
 }
 
-TEST_CASE("S63 C56 a window without end counts for life; with room for all, no failure is too many",
-          "[supervision]") {
+TEST_CASE(
+    "S63 C56 a window without end counts for life - with room for all, no failure is too many",
+    "[supervision]") {
   const auto for_ever = troupe::Duration::max();
   on_every_schedule([&](TestSystem& system) {
     Probe<Terminated> probe{system};
@@ -258,7 +259,7 @@ class Timed : public troupe::Actor<Fail, troupe::Private<Tick>> {
 };
 }  // namespace
 
-TEST_CASE("S33 C115 C121 timers end with a restart; a receive timeout set in it comes",
+TEST_CASE("S33 C115 C121 timers end with a restart - a receive timeout set in it comes",
           "[supervision]") {
   on_every_schedule([](TestSystem& system) {
     Fixture f{system, {}, {}};

@@ -74,7 +74,7 @@ TEST_CASE("a pool hands out work in turn, and its routees answer the askers", "[
   });
 }
 
-TEST_CASE("a pool restarts a routee that fails; the others go on", "[router]") {
+TEST_CASE("a pool restarts a routee that fails - the others go on", "[router]") {
   on_every_schedule([](TestSystem& system) {
     Probe<Took> sink{system};
     auto pool = system.spawn(troupe::pool(2, workers(sink)));
@@ -174,7 +174,7 @@ TEST_CASE("a consistent hash router keeps keys together, and moves only those th
   });
 }
 
-TEST_CASE("a broadcast reaches everybody that lives; without anybody requests are refused",
+TEST_CASE("a broadcast reaches everybody that lives - without anybody requests are refused",
           "[router]") {
   on_every_schedule([](TestSystem& system) {
     Probe<Took> sink{system};
@@ -233,7 +233,7 @@ TEST_CASE("C139 members that stop leave the work to the rest, in a group and in 
   });
 }
 
-TEST_CASE("C143 a broadcast through pools of pools reaches every worker once; they end together",
+TEST_CASE("C143 a broadcast through pools of pools reaches every worker once - they end together",
           "[router]") {
   on_every_schedule([](TestSystem& system) {
     Probe<Took> sink{system};
@@ -253,7 +253,7 @@ TEST_CASE("C143 a broadcast through pools of pools reaches every worker once; th
   });
 }
 
-TEST_CASE("C142 scatter and gather without members fails at once; a dead one does no harm",
+TEST_CASE("C142 scatter and gather without members fails at once - a dead one does no harm",
           "[router]") {
   struct Ask {
     using Reply = int;

@@ -320,7 +320,7 @@ class Nothing : public troupe::Actor<Idle> {
 };
 }  // namespace
 
-TEST_CASE("C21 twenty thousand temporary children end, and none is left; the times are printed",
+TEST_CASE("C21 twenty thousand temporary children end, and none is left - the times are printed",
           "[supervision]") {
   const auto run = [](int children) {
     TestSystem system{1, troupe::testkit::Schedule::threads};

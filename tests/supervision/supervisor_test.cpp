@@ -78,7 +78,7 @@ TEST_CASE("S61 C28 rest_for_one: those after the failed child go with it, those 
 }
 
 TEST_CASE(
-    "S42 C76 watchers hear nothing of restarts; the message that failed is lost, the others wait",
+    "S42 C76 watchers hear nothing of restarts - the message that failed is lost, the others wait",
     "[supervision]") {
   on_every_schedule([](TestSystem& system) {
     Fixture f{system, {.restarts_max = 2}};
@@ -196,7 +196,8 @@ TEST_CASE("C31 a sliding window, not a count for life", "[supervision]") {
 }
 
 TEST_CASE(
-    "S64 C25 restarts that fail count too; when spent, the supervisor and its healthy children end",
+    "S64 C25 restarts that fail count too - when spent, the supervisor and its healthy children "
+    "end",
     "[supervision]") {
   on_every_schedule([](TestSystem& system) {
     Fixture f{system, {.restarts_max = 4, .within = 5s}};
@@ -215,7 +216,7 @@ TEST_CASE(
 }
 
 TEST_CASE(
-    "S64 failures while restarting are further failures; finally a working incarnation answers",
+    "S64 failures while restarting are further failures - finally a working incarnation answers",
     "[supervision]") {
   on_every_schedule([](TestSystem& system) {
     Fixture f{system, {.restarts_max = 5}};
@@ -372,7 +373,7 @@ TEST_CASE("S65 over two levels a leaf that always fails starts (outer + 1) * (in
 }
 
 TEST_CASE(
-    "S49 a top-level supervisor that gives up shuts the System down; one that is stopped does not",
+    "S49 a top-level supervisor that gives up shuts the System down - one that is stopped does not",
     "[supervision]") {
   on_every_schedule([](TestSystem& system) {
     auto script = std::make_shared<Script>();
@@ -393,7 +394,7 @@ TEST_CASE(
 }
 
 TEST_CASE(
-    "C9 S66 a child busy beyond its shutdown limit is killed at the limit; its siblings end in "
+    "C9 S66 a child busy beyond its shutdown limit is killed at the limit - its siblings end in "
     "order",
     "[supervision]") {
   on_every_schedule([](TestSystem& system) {
@@ -502,7 +503,8 @@ TEST_CASE("S71 a supervisor answers while a child is slow to stop and another is
 }
 
 TEST_CASE(
-    "S67 S70 C23 auto-shutdown: any, all, or never; only ends of significant children of their own "
+    "S67 S70 C23 auto-shutdown: any, all, or never - only ends of significant children of their "
+    "own "
     "count",
     "[supervision]") {
   using troupe::AutoShutdown;
