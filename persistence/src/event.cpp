@@ -8,12 +8,10 @@
 
 namespace troupe::persistence {
 
-namespace {
 bool has_control_character(std::string_view text) noexcept {
   return std::any_of(text.begin(), text.end(),
                      [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
 }
-}  // namespace
 
 std::string why_no_stream(const StreamId& stream) {
   if (stream.category.empty()) return "it has no category";

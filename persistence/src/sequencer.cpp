@@ -71,11 +71,18 @@ void Sequencer::receive(const HeadOf& m, ReplyTo<Version> reply) {
 std::string Sequencer::why_rejected(const AppendRequest& request) const {
   if (std::string why = why_no_stream(request.stream); !why.empty())
     return "\"" + request.stream.name() + "\" names no stream: " + why;
+  if (has_control_character(request.command)) return "its command id has a control character";
   if (request.command.size() > command_id_bytes_max)
     return "its command id is longer than " + std::to_string(command_id_bytes_max) + " bytes";
   if (request.reply.size() > stored_reply_bytes_max)
     return "the reply to be kept is larger than " + std::to_string(stored_reply_bytes_max) +
            " bytes";
+  for (const EventData& e : request.events) {
+    for (const std::string& tag : e.tags) {
+      if (tag.empty() || has_control_character(tag))
+        return "a tag is empty or has a control character";
+    }
+  }
   if (const std::size_t bytes = bytes_of(request); bytes > options_->request_bytes_max)
     return "it has " + std::to_string(bytes) + " bytes of events, and " +
            std::to_string(options_->request_bytes_max) + " is the most (request_bytes_max)";

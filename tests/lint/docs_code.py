@@ -10,8 +10,8 @@ import sys
 import tempfile
 
 root, build = sys.argv[1], sys.argv[2]
-roots = [os.path.join(root, d) for d in ("runtime/include", "runtime/testkit/include", "runtime/run/include", "runtime/asio/include", "supervision/include", "codec/include", "codec/testkit/include", "persistence/include", "persistence/testkit/include", "remoting/include", "remoting/testkit/include")]
-libraries = [os.path.join(build, f) for f in ("remoting/testkit/libtroupe_remoting_testkit.a", "remoting/libtroupe_remoting.a", "persistence/testkit/libtroupe_persistence_testkit.a", "persistence/libtroupe_persistence.a", "codec/libtroupe_codec.a", "supervision/libtroupe_supervision.a", "runtime/testkit/libtroupe_testkit.a", "runtime/run/libtroupe_run.a", "runtime/asio/libtroupe_asio.a", "runtime/libtroupe_runtime.a")]
+roots = [os.path.join(root, d) for d in ("runtime/include", "runtime/testkit/include", "runtime/run/include", "runtime/asio/include", "supervision/include", "codec/include", "codec/testkit/include", "persistence/include", "persistence/testkit/include", "persistence/backends/sqlite/include", "remoting/include", "remoting/testkit/include")]
+libraries = [os.path.join(build, f) for f in ("remoting/testkit/libtroupe_remoting_testkit.a", "remoting/libtroupe_remoting.a", "persistence/testkit/libtroupe_persistence_testkit.a", "persistence/backends/sqlite/libtroupe_persistence_sqlite.a", "persistence/libtroupe_persistence.a", "codec/libtroupe_codec.a", "supervision/libtroupe_supervision.a", "runtime/testkit/libtroupe_testkit.a", "runtime/run/libtroupe_run.a", "runtime/asio/libtroupe_asio.a", "runtime/libtroupe_runtime.a")]
 PRELUDE = """#include <troupe/runtime/runtime.hpp>
 #include <troupe/supervision/supervision.hpp>
 #include <troupe/testkit/testkit.hpp>
@@ -41,7 +41,7 @@ def compile_and_run(name, code, run, schemas):
         with open(source, "w", encoding="utf-8") as f:
             f.write(code)
         command = ["g++", "-std=c++20", "-Wall", "-Wextra"] + [x for r in roots + [folder] for x in ("-I", r)] + [source]
-        command += codecs + ["-o", program] + libraries + ["-lcapnp", "-lkj", "-lboost_context", "-lspdlog", "-lfmt", "-lssl", "-lcrypto", "-pthread"] if run else ["-fsyntax-only"]
+        command += codecs + ["-o", program] + libraries + ["-lcapnp", "-lkj", "-lboost_context", "-lspdlog", "-lfmt", "-lssl", "-lcrypto", "-lsqlite3", "-pthread"] if run else ["-fsyntax-only"]
         result = subprocess.run(command, capture_output=True, text=True)
         if result.returncode == 0 and run:
             result = subprocess.run([program], capture_output=True, text=True, timeout=60)

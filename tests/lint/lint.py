@@ -24,6 +24,7 @@ EDGES = {
     "supervision": {"runtime", "supervision"},
     "codec": {"runtime", "codec"},
     "persistence": {"runtime", "codec", "persistence"},
+    "persistence_sqlite": {"runtime", "codec", "persistence", "persistence_sqlite"},
     "remoting": {"runtime", "codec", "remoting"},
     "codec_testkit": {"runtime", "testkit", "codec", "codec_testkit"},
     "persistence_testkit": {"runtime", "testkit", "codec", "persistence", "persistence_testkit"},
@@ -38,7 +39,7 @@ BANNED = [
 ]
 # the platform layer: the real sides of the seams
 PLATFORM = {"runtime/src/platform.cpp", "runtime/src/futex.cpp"}
-FOREIGN = re.compile(r"#include\s*[<\"](asio|boost|kj|capnp|spdlog|fmt|nlohmann|toml[+][+]|CLI)[/.]")
+FOREIGN = re.compile(r"#include\s*[<\"](asio|boost|kj|capnp|spdlog|sqlite3|fmt|nlohmann|toml[+][+]|CLI)[/.]")
 
 
 def strip_strings(line):
@@ -57,6 +58,8 @@ def module_of(path):
         return "remoting_testkit"
     if path.startswith("codec/testkit/"):
         return "codec_testkit"
+    if path.startswith("persistence/backends/sqlite/"):
+        return "persistence_sqlite"
     if path.startswith("persistence/testkit/"):
         return "persistence_testkit"
     top = path.split("/")[0]

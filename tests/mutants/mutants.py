@@ -27,7 +27,7 @@ def load():
 
 
 def in_code():
-    files = [f for d in ("runtime", "supervision", "remoting") for f in glob.glob(os.path.join(ROOT, d, "**/*.[ch]pp"), recursive=True)]
+    files = [f for d in ("runtime", "supervision", "persistence", "remoting") for f in glob.glob(os.path.join(ROOT, d, "**/*.[ch]pp"), recursive=True)]
     for path in files:
         with open(path, encoding="utf-8") as f:
             yield from re.findall(r'\bmutant\(\s*"(\w+)"\)', f.read())

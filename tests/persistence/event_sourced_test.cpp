@@ -66,7 +66,7 @@ Ref<Account> supervised(TestSystem& system, const Decider& decider,
 
 }  // namespace
 
-TEST_CASE("S119 the article's account: each incarnation is what its events add up to",
+TEST_CASE("S116 S119 the article's account: each incarnation is what its events add up to",
           "[persistence]") {
   on_every_schedule([](TestSystem& system) {
     const Journal journal = Journal::open(system, std::make_shared<MemoryStore>());

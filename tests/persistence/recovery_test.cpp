@@ -152,6 +152,46 @@ class Counted : public troupe::EventSourced<bank::AccountState, GetBalance> {
 
 }  // namespace
 
+namespace {
+
+/// Recovers for ever.
+struct Begin {};
+class Endless : public troupe::Actor<Begin> {
+ public:
+  explicit Endless(const Journal& journal) : permits_(journal.permits()) {}
+  void receive(const Begin&) {
+    permits_.ask(troupe::persistence::detail::MayRecover{}, troupe::no_timeout).await();
+  }
+
+ private:
+  const troupe::Ref<troupe::persistence::detail::MayRecover,
+                    troupe::persistence::detail::RecoveryOver>
+      permits_;
+};
+
+}  // namespace
+
+TEST_CASE("S120 C250 while so many recover another one waits, and mail for it", "[persistence]") {
+  on_every_schedule([](TestSystem& system) {
+    JournalOptions options;
+    options.recoveries_max = 2;
+    const Opened opened(system, options);
+    const auto one = system.spawn<Endless>(opened.journal);
+    const auto two = system.spawn<Endless>(opened.journal);
+    one.tell(Begin{});
+    two.tell(Begin{});
+    system.settle();
+    const auto notes = std::make_shared<Notes>();
+    const auto account = system.spawn<Account>("acc-1", notes);
+    account.tell(Tell{"first"});
+    system.settle();
+    REQUIRE(notes->empty());
+    system.kill(two);
+    system.settle();
+    REQUIRE(*notes == Notes{"recovered at 0", "first"});
+  });
+}
+
 TEST_CASE("S120 C250 so many recover at the same time - whoever ends gives its place to the next",
           "[persistence]") {
   on_every_schedule([](TestSystem& system) {

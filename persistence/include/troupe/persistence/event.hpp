@@ -25,6 +25,8 @@ inline constexpr std::size_t stream_name_bytes_max = 1024;
 /// Why it names no stream; empty: it does. Neither part may be empty, the category has no slash,
 /// and no byte is a control character.
 [[nodiscard]] std::string why_no_stream(const StreamId& stream);
+/// A byte below 0x20, or 0x7f: names, tags and command ids have none.
+[[nodiscard]] bool has_control_character(std::string_view text) noexcept;
 /// Throws UsageError unless it names a stream.
 void check_stream(const StreamId& stream);
 
@@ -39,7 +41,7 @@ struct EventData {
   std::uint32_t type_version = 1;  ///< of the type's meaning, for upcasters
   std::string type_name;           ///< for people: "bank::MoneyWithdrawn"
   std::vector<codec::Word> data;   ///< its encoding
-  std::vector<std::string> tags;
+  std::vector<std::string> tags;   ///< none is empty or has a control character
   friend bool operator==(const EventData&, const EventData&) = default;
 };
 
