@@ -19,6 +19,7 @@
 #include "file_lock.hpp"
 #include "index.hpp"
 #include "journal_file.hpp"
+#include "wal_scan.hpp"
 
 namespace troupe::persistence {
 
@@ -57,7 +58,7 @@ class SqliteStore final : public Store {
   explicit SqliteStore(const SqliteOptions& options)
       : path_(options.path),
         lock_file_(lock_of(options)),
-        writer_(path_, writing),
+        writer_(scanned(path_), writing),
         reader_(made(writer_, path_)) {
     history_ = sqlite::history_of(writer_);
     prepare();
@@ -82,6 +83,7 @@ class SqliteStore final : public Store {
 
  private:
   static std::optional<sqlite::FileLock> lock_of(const SqliteOptions& options);
+  static const std::string& scanned(const std::string& path);
   static Database made(Database& writer, const std::string& path);
   void prepare();
   void catch_up();
@@ -115,6 +117,12 @@ std::optional<sqlite::FileLock> SqliteStore::lock_of(const SqliteOptions& option
     throw UsageError("a SQLite journal has the path of a file");
   if (options.take_over) return std::nullopt;
   return std::make_optional<sqlite::FileLock>(options.path + "-lock");
+}
+
+/// Before SQLite cuts off what it takes for the end of its log.
+const std::string& SqliteStore::scanned(const std::string& path) {
+  static_cast<void>(sqlite::scan_wal(path + "-wal"));
+  return path;
 }
 
 Database SqliteStore::made(Database& writer, const std::string& path) {
