@@ -81,16 +81,23 @@ Bytes contents_of(const std::string& path) {
                      "and restore a backup");
 }
 
-/// One frame, as the log says it follows the one before.
+/// One frame, as the log says it follows the one before: by the checksum that is stored there, or,
+/// where that is what was damaged, by the one that should be.
 class Frame {
  public:
-  Frame(const unsigned char* at, const Header& header, const Sum& before) noexcept
-      : at_(at), header_(header), before_(before) {
+  Frame(const unsigned char* at, const Header& header, const Sum& stored_before,
+        const Sum& right_before) noexcept
+      : at_(at), header_(header), before_(stored_before) {
     for (std::size_t i = 0; i < header.salts.size(); ++i)
       salt_bits_ += std::popcount(static_cast<unsigned>(header.salts[i] ^ at[8 + i]));
-    is_good_ = salt_bits_ == 0 && sum_of(at) == sum();
+    is_good_ = salt_bits_ == 0 && right_sum() == sum();
+    if (is_good_ || salt_bits_ != 0 || stored_before == right_before) return;
+    before_ = right_before;
+    is_good_ = right_sum() == sum();
+    if (!is_good_) before_ = stored_before;
   }
   [[nodiscard]] Sum sum() const noexcept { return stored_sum(at_ + 16); }
+  [[nodiscard]] Sum right_sum() const noexcept { return sum_of(at_); }
   [[nodiscard]] bool is_good() const noexcept { return is_good_; }
   /// Whether it ends a transaction of this round of the log: frames of an earlier round have other
   /// salts. Of one with a bit that has flipped: whether it did.
@@ -119,7 +126,7 @@ class Frame {
 
   const unsigned char* at_;
   const Header& header_;
-  const Sum before_;
+  Sum before_;
   int salt_bits_ = 0;
   bool is_good_ = false;
 };
@@ -137,12 +144,14 @@ WalScan scan_wal(const std::string& path) {
   }
   const std::size_t frame_bytes = frame_header_bytes + header->page_bytes;
   Sum before = header->sum;
+  Sum right_before = before;
   std::uint64_t number = 1;
   std::uint64_t bad = 0;  // the first
   bool is_later = false;  // what comes is of a later transaction than that
   for (std::size_t at = header_bytes; at + frame_bytes <= bytes.size(); at += frame_bytes) {
-    const Frame frame(&bytes[at], *header, before);
+    const Frame frame(&bytes[at], *header, before, right_before);
     before = frame.sum();
+    right_before = frame.right_sum();
     if (!frame.is_good() && bad == 0) bad = number;
     const bool is_commit = frame.is_commit();
     if (frame.is_good() && is_commit && is_later)
