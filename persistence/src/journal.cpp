@@ -41,26 +41,31 @@ class Permits final : public Actor<MayRecover, RecoveryOver> {
  public:
   explicit Permits(std::uint32_t max) : free_(max) {}
 
+  /// Who asks again was restarted: its place is the one it had.
   void receive(const MayRecover&, ReplyTo<void> reply) {
-    waiting_.push_back({request().sender(), std::move(reply)});
-    grant();
+    const Ref<> who = request().sender();
+    if (holders_.contains(who)) {
+      reply();
+    } else if (const auto [at, is_new] = replies_.try_emplace(who, std::move(reply)); is_new) {
+      waiting_.push_back(who);
+      grant();
+    } else {
+      at->second = std::move(reply);
+    }
   }
   void receive(const RecoveryOver&) { give_back(request().sender()); }
   void receive(const Down& m) { give_back(m.who); }
 
  private:
-  struct Waiting {
-    Ref<> who;
-    ReplyTo<void> reply;
-  };
   /// One who has ended meanwhile gives it back at once, by his Down.
   void grant() {
     while ((free_ > 0 || mutant_is_on()) && !waiting_.empty()) {
-      Waiting next = std::move(waiting_.front());
+      const Ref<> who = waiting_.front();
       waiting_.pop_front();
+      ReplyTo<void> reply = std::move(replies_.extract(who).mapped());
       --free_;
-      holders_[next.who] = monitor(next.who);
-      next.reply();
+      holders_[who] = monitor(who);
+      reply();
     }
   }
   void give_back(const Ref<>& who) {
@@ -74,7 +79,8 @@ class Permits final : public Actor<MayRecover, RecoveryOver> {
   static bool mutant_is_on() { return troupe::detail::mutant("all_recover_at_once"); }
 
   std::int64_t free_;
-  std::deque<Waiting> waiting_;
+  std::deque<Ref<>> waiting_;
+  std::map<Ref<>, ReplyTo<void>> replies_;  ///< to those
   std::map<Ref<>, MonitorToken> holders_;
 };
 

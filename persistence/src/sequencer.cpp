@@ -61,10 +61,11 @@ void Sequencer::receive(Append&& m, ReplyTo<AppendResult> reply) {
 
 void Sequencer::receive(const HeadOf& m, ReplyTo<Version> reply) {
   Slice& slice = slice_of_stream(m.stream);
+  WaitingForHead waiting{std::move(reply), m.stream};
   if (slice.waiting.empty()) {
-    reply(head_of(m.stream));
+    answer(waiting);
   } else {
-    slice.waiting_for_heads.push_back({std::move(reply), m.stream});
+    slice.waiting_for_heads.push_back(std::move(waiting));
   }
 }
 
@@ -233,12 +234,14 @@ void Sequencer::claim_anew(std::uint32_t number) {
 void Sequencer::answer_all(Slice& slice, const AppendResult* instead) {
   for (Waiting& w : std::exchange(slice.waiting, {}))
     w.reply(instead != nullptr ? *instead : std::move(w.when_written));
-  for (WaitingForHead& w : std::exchange(slice.waiting_for_heads, {})) {
-    try {
-      w.reply(head_of(w.stream));
-    } catch (const std::exception& e) {  // the store can't say
-      w.reply.refuse(e.what());
-    }
+  for (WaitingForHead& w : std::exchange(slice.waiting_for_heads, {})) answer(w);
+}
+
+void Sequencer::answer(WaitingForHead& waiting) {
+  try {
+    waiting.reply(head_of(waiting.stream));
+  } catch (const std::exception& e) {  // the store can't say
+    waiting.reply.refuse(e.what());
   }
 }
 

@@ -57,6 +57,7 @@ class Sequencer final : public Actor<Append, HeadOf, Private<WriteBatches>> {
   [[nodiscard]] Version head_of(const StreamId& stream);
   void join(Slice& slice, AppendRequest& request, Version head);
   void answer(Slice& slice, ReplyTo<AppendResult> reply, AppendResult result);
+  void answer(WaitingForHead& waiting);
   void write_soon();
   void write(std::uint32_t number);
   void answer_all(Slice& slice, const AppendResult* instead);

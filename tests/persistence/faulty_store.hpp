@@ -19,6 +19,7 @@ class FaultyStore final : public persistence::Store {
   Append instead_of_append;            ///< empty: the real one
   Read after_read;                     ///< of a stream; may throw
   std::function<void()> before_claim;  ///< may throw
+  std::function<void()> before_head;   ///< may throw
   std::size_t reads = 0;
   std::size_t largest_read = 0;
 
@@ -34,6 +35,7 @@ class FaultyStore final : public persistence::Store {
     return instead_of_append ? instead_of_append(batch) : real->append(batch);
   }
   [[nodiscard]] persistence::Version head(const persistence::StreamId& stream) override {
+    if (before_head) before_head();
     return real->head(stream);
   }
   [[nodiscard]] std::optional<persistence::CommandRecord> command(

@@ -153,6 +153,20 @@ TEST_CASE("a head is read behind the appends that were sent before", "[persisten
   });
 }
 
+TEST_CASE("a store that can't say where a stream is fails who asks, and the journal goes on",
+          "[persistence]") {
+  on_every_schedule([](TestSystem& system) {
+    const Opened opened(system);
+    opened.store->before_head = [] { throw StoreFailed("sector 7"); };
+    REQUIRE(opened.append(one, Expected::any(), 1) == AppendResult{NotWritten{"sector 7"}});
+    const auto head = opened.journal.head(one).try_await();
+    REQUIRE(head.error().kind == troupe::AskErrorKind::refused);
+    REQUIRE(head.error().what == "sector 7");
+    opened.store->before_head = nullptr;
+    REQUIRE(opened.append(one, Expected::no_stream(), 1) == AppendResult{Committed{1, 1, 1}});
+  });
+}
+
 TEST_CASE("what an append became, in words", "[persistence]") {
   REQUIRE(to_string(AppendResult{Committed{3, 4, 9}}) == "committed as versions 3 to 4");
   REQUIRE(to_string(AppendResult{WrongVersion{7}}) == "the stream is at version 7");

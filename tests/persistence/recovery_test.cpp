@@ -2,6 +2,7 @@
 #include <troupe/persistence/event_sourced.hpp>
 
 #include <catch2/catch.hpp>
+#include <troupe/supervision/supervision.hpp>
 
 #include "persistence/account.hpp"
 #include "persistence/faulty_store.hpp"
@@ -189,6 +190,40 @@ TEST_CASE("S120 C250 while so many recover another one waits, and mail for it", 
     system.kill(two);
     system.settle();
     REQUIRE(*notes == Notes{"recovered at 0", "first"});
+  });
+}
+
+namespace {
+
+/// Gives its account so long to start, and makes it anew after that.
+class Impatient : public troupe::Supervisor<> {
+ public:
+  Impatient() : Supervisor{{.restarts_max = 1000, .within = 1h}} {}
+  void on_start() override {
+    start_child<Account>({.id = "account", .start_timeout = 10s}, "acc-1");
+  }
+};
+
+}  // namespace
+
+TEST_CASE("S120 C250 who is restarted while it waits for its turn has one place, not two",
+          "[persistence]") {
+  on_every_schedule([](TestSystem& system) {
+    JournalOptions options;
+    options.recoveries_max = 1;
+    const Opened opened(system, options);
+    system.spawn<Impatient>({.name = "impatient"});
+    system.settle();
+    const auto account = *system.find<Account>("/impatient/account");
+    const auto holder = system.spawn<Endless>(opened.journal);
+    holder.tell(Begin{});
+    system.settle();
+    REQUIRE_FALSE(account.ask(bank::Fail{}).try_await().has_value());
+    system.advance(1min);  // its start is given up, again and again
+    system.kill(holder);
+    REQUIRE(account.ask(GetBalance{}).await() == Balance{0});
+    for (const char* number : {"acc-3", "acc-4", "acc-5"})
+      REQUIRE(system.spawn<Account>(number).ask(GetBalance{}).await() == Balance{0});
   });
 }
 

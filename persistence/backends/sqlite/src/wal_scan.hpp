@@ -14,7 +14,7 @@ namespace troupe::persistence::sqlite {
 struct WalScan {
   std::uint64_t frames = 0;  ///< up to its last commit
   std::uint64_t commits = 0;
-  std::uint64_t torn = 0;  ///< frames behind that: of a transaction that was never committed
+  std::uint64_t torn = 0;  ///< frames behind that: never committed, or of an earlier round
 };
 
 /// Reads `path`, a log (`-wal`), which may be missing or empty. Throws StoreCorrupt where a frame
