@@ -15,7 +15,7 @@
 #include <troupe/testkit/test_system.hpp>
 
 #include "cluster.hpp"
-#include "progress_bar.hpp"
+#include "common/progress_bar.hpp"
 #include "run.hpp"
 #include "termination.hpp"
 
@@ -37,7 +37,7 @@ void trap_interrupt() {
 }
 
 orders::Summary run_on(troupe::System& system, const orders::Options& options) {
-  orders::ProgressBar bar(stderr);
+  samples::ProgressBar bar(stderr);
   const auto progress = [&bar](const orders::Progress& p) { bar.show(p); };
   const auto complain = [&bar](const std::string& what) {
     bar.clear();

@@ -5,11 +5,14 @@
 
 #include <troupe/codec/shared.hpp>
 
-#include "money.hpp"
+#include "common/money.hpp"
 #include "orders.capnp.hpp"
 
 namespace orders {
 
+using samples::Cents;
+using samples::format_money;
+using samples::parse_money;
 using OrderPtr = troupe::codec::Shared<Order>;
 
 inline constexpr std::size_t outcome_count = 5;

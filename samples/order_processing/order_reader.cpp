@@ -153,7 +153,10 @@ class OrderEvents final : public nlohmann::json_sax<nlohmann::json> {
   }
   bool total(const std::string& text) {
     const auto cents = parse_money(text, why);
-    if (!cents) return false;
+    if (!cents) {
+      why = "total " + why;
+      return false;
+    }
     order.total = *cents;
     return true;
   }

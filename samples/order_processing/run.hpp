@@ -9,6 +9,7 @@
 
 #include <troupe/runtime/system.hpp>
 
+#include "common/progress_bar.hpp"
 #include "coordinator.hpp"
 #include "order_reader.hpp"
 
@@ -40,12 +41,7 @@ struct Summary {
 
 /// What of a run does not add up.
 [[nodiscard]] std::vector<std::string> violations_of(const Summary& summary);
-
-struct Progress {
-  std::uint64_t lines = 0;
-  std::uint64_t bytes = 0;
-  std::optional<std::uint64_t> bytes_total;  ///< none when the input is no regular file
-};
+using samples::Progress;
 
 /// Throws std::runtime_error when a file can't be read or the stock is malformed.
 /// `progress` is called now and then while lines are read; `complain` with each bad line.

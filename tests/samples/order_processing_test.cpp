@@ -1,5 +1,4 @@
 // The order-processing sample: money, lines, whole runs.
-#include "progress_bar.hpp"
 #include "run.hpp"
 
 #include <cstdio>
@@ -225,11 +224,11 @@ TEST_CASE("bad lines, duplicates and empty lines: reported by number, counted, n
 
 TEST_CASE("progress is a bar where the input's size is known, and what was read where it is not",
           "[samples]") {
-  REQUIRE(orders::progress_line({0, 0, 1000}) == "[" + std::string(40, '.') + "]   0 %");
-  REQUIRE(orders::progress_line({5, 505, 1000}) ==
+  REQUIRE(samples::progress_line({0, 0, 1000}) == "[" + std::string(40, '.') + "]   0 %");
+  REQUIRE(samples::progress_line({5, 505, 1000}) ==
           "[" + std::string(20, '#') + std::string(20, '.') + "]  50 %");
-  REQUIRE(orders::progress_line({9, 1200, 1000}) == "[" + std::string(40, '#') + "] 100 %");
-  REQUIRE(orders::progress_line({40000, 999, std::nullopt}) == "32768 lines read");
+  REQUIRE(samples::progress_line({9, 1200, 1000}) == "[" + std::string(40, '#') + "] 100 %");
+  REQUIRE(samples::progress_line({40000, 999, std::nullopt}) == "32768 lines read");
 
   const TemporaryFile file(plain_orders(3000));
   std::vector<orders::Progress> seen;

@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-namespace orders {
+namespace samples {
 
 using Cents = std::int64_t;
 /// A billion units: the sum of ninety million such totals still fits.
@@ -17,4 +17,4 @@ inline constexpr Cents total_max = 100'000'000'000;
 std::optional<Cents> parse_money(std::string_view text, std::string& why);
 std::string format_money(Cents cents);
 
-}  // namespace orders
+}  // namespace samples

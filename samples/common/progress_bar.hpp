@@ -3,11 +3,17 @@
 
 #include <cstdint>
 #include <cstdio>
+#include <optional>
 #include <string>
 
-#include "run.hpp"
+namespace samples {
 
-namespace orders {
+/// How much of an input was read.
+struct Progress {
+  std::uint64_t lines = 0;
+  std::uint64_t bytes = 0;
+  std::optional<std::uint64_t> bytes_total;  ///< none when the input is no regular file
+};
 
 /// The line without its place on the screen: a bar and a percentage where the input's size is
 /// known, what was read where it is not.
@@ -32,4 +38,4 @@ class ProgressBar {
   std::string shown_;
 };
 
-}  // namespace orders
+}  // namespace samples

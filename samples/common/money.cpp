@@ -1,8 +1,8 @@
-#include "money.hpp"
+#include "common/money.hpp"
 
 #include <algorithm>
 
-namespace orders {
+namespace samples {
 
 std::optional<Cents> parse_money(std::string_view text, std::string& why) {
   const std::string_view given = text;
@@ -16,11 +16,11 @@ std::optional<Cents> parse_money(std::string_view text, std::string& why) {
     return std::all_of(s.begin(), s.end(), [](char c) { return c >= '0' && c <= '9'; });
   };
   if (whole.empty() || !all_digits(whole) || !all_digits(decimals) || (point + 1 == text.size())) {
-    why = "total \"" + std::string(given) + "\" is not a plain decimal number";
+    why = "\"" + std::string(given) + "\" is not a plain decimal number";
     return std::nullopt;
   }
   if (decimals.size() > 2) {
-    why = "total " + std::string(given) + " has more than two decimals";
+    why = std::string(given) + " has more than two decimals";
     return std::nullopt;
   }
   Cents cents = 0;
@@ -30,7 +30,7 @@ std::optional<Cents> parse_money(std::string_view text, std::string& why) {
   for (const char c : whole) add_digit(c);
   for (std::size_t i = 0; i < 2; ++i) add_digit(i < decimals.size() ? decimals[i] : '0');
   if (cents > total_max) {
-    why = "total " + std::string(given) + " is out of range";
+    why = std::string(given) + " is out of range";
     return std::nullopt;
   }
   return negative ? -cents : cents;
@@ -43,4 +43,4 @@ std::string format_money(Cents cents) {
   return (cents < 0 ? "-" : "") + text + (rest < 10 ? "0" : "") + std::to_string(rest);
 }
 
-}  // namespace orders
+}  // namespace samples

@@ -1,10 +1,10 @@
-#include "progress_bar.hpp"
+#include "common/progress_bar.hpp"
 
 #include <algorithm>
 
 #include <unistd.h>
 
-namespace orders {
+namespace samples {
 
 namespace {
 constexpr std::uint64_t bar_columns = 40;
@@ -44,4 +44,4 @@ void ProgressBar::clear() {
   shown_.clear();
 }
 
-}  // namespace orders
+}  // namespace samples

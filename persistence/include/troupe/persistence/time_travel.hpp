@@ -1,0 +1,80 @@
+// What a stream's events add up to at some moment, and what they say.
+#pragma once
+
+#include <algorithm>
+#include <limits>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include <troupe/persistence/events.hpp>
+#include <troupe/persistence/journal.hpp>
+
+namespace troupe::persistence {
+
+/// Up to where events count. By default all do. Thread safety: a plain value.
+struct AsOf {
+  Version version = std::numeric_limits<Version>::max();
+  /// Up to the first event that was recorded later. The clock on the wall may have jumped: what
+  /// counts is where the event stands.
+  WallTime time = WallTime::max();
+};
+
+/// A state, and how many events it comes of.
+template <class State>
+struct StateAt {
+  State state;
+  Version version = 0;
+};
+
+/// Reads a stream's events, so many at a time, until `take` has had enough and says false. Throws
+/// AskFailed where the journal can't read them, and what `take` throws; waits as Ask::await does.
+template <class Take>
+void for_each_event(const Journal& journal, const StreamId& stream, Version after,
+                    const Take& take) {
+  for (;;) {
+    const auto events = journal.read(stream, after, journal.options().replay_events).await();
+    for (const StoredEvent& e : events) {
+      if (!take(e)) return;
+    }
+    if (events.size() < journal.options().replay_events) return;
+    after = events.back().version;
+  }
+}
+
+/// What a stream's events add up to, as of a version or a time. No actor is started. Throws as
+/// for_each_event, and codec::CodecError for an event that the state does not know.
+template <class State>
+StateAt<State> state_at(const Journal& journal, const StreamId& stream, const AsOf& as_of = {}) {
+  StateAt<State> at;
+  for_each_event(journal, stream, 0, [&](const StoredEvent& e) {
+    if (e.version > as_of.version || e.recorded_at > as_of.time) return false;
+    detail::EventTable<State, typename State::Events>::apply(at.state, e.event);
+    at.version = e.version;
+    return true;
+  });
+  return at;
+}
+
+namespace detail {
+template <class... Es>
+std::string event_in_words(const EventData& event, std::type_identity<Events<Es...>>) {
+  std::string text;
+  const auto try_one = [&]<class E>(std::type_identity<E>) {
+    if (E::troupe_schema != event.type) return false;
+    text = to_string(codec::decode<E>(event.data));
+    return true;
+  };
+  if (!(try_one(std::type_identity<Es>{}) || ...)) text = event.type_name + " (unknown)";
+  return text;
+}
+}  // namespace detail
+
+/// An event of a state in words, as its type prints itself; one that the state does not list by its
+/// type's name. Throws codec::CodecError where it is no such event.
+template <class State>
+std::string in_words(const EventData& event) {
+  return detail::event_in_words(event, std::type_identity<typename State::Events>{});
+}
+
+}  // namespace troupe::persistence
