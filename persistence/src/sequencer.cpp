@@ -11,7 +11,7 @@ using troupe::detail::mutant;
 
 namespace {
 
-constexpr std::size_t heads_max = 100'000;  // some 10 MB
+constexpr std::size_t heads_max = 100'000;  // of all slices: some 10 MB
 
 std::size_t bytes_of(const AppendRequest& request) noexcept {
   std::size_t bytes = request.reply.size();
@@ -63,7 +63,7 @@ void Sequencer::receive(const HeadOf& m, ReplyTo<Version> reply) {
   Slice& slice = slice_of_stream(m.stream);
   WaitingForHead waiting{std::move(reply), m.stream};
   if (slice.waiting.empty()) {
-    answer(waiting);
+    answer(slice, waiting);
   } else {
     slice.waiting_for_heads.push_back(std::move(waiting));
   }
@@ -96,7 +96,7 @@ Sequencer::Slice& Sequencer::slice_of_stream(const StreamId& stream) {
 
 AppendResult Sequencer::check_and_join(Slice& slice, AppendRequest& request) {
   if (auto before = done_before(slice, request)) return std::move(*before);
-  const Version head = head_of(request.stream);
+  const Version head = head_of(slice, request.stream);
   if (!request.expected.is_met_by(head) && !mutant("expected_version_is_ignored"))
     return WrongVersion{head};
   join(slice, request, head);
@@ -121,14 +121,14 @@ std::optional<AppendResult> Sequencer::done_before(Slice& slice, const AppendReq
   return AlreadyDone{record->first, record->last, std::move(record->reply)};
 }
 
-Version Sequencer::head_of(const StreamId& stream) {
-  const auto [at, is_new] = heads_.try_emplace(stream.name(), 0);
+Version Sequencer::head_of(Slice& slice, const StreamId& stream) {
+  const auto [at, is_new] = slice.heads.try_emplace(stream.name(), 0);
   if (!is_new) return at->second;
   Version head = 0;
   try {
     head = store_->head(stream);
   } catch (...) {  // goes on
-    heads_.erase(at);
+    slice.heads.erase(at);
     throw;
   }
   at->second = head;
@@ -141,7 +141,7 @@ void Sequencer::join(Slice& slice, AppendRequest& request, Version head) {
   const auto number = static_cast<std::uint32_t>(&slice - slices_.data());
   for (EventData& e : request.events)
     slice.events.push_back({number, ++slice.head, request.stream, ++head, std::move(e), now});
-  heads_[request.stream.name()] = head;
+  slice.heads[request.stream.name()] = head;
   if (!request.command.empty())
     slice.commands.push_back({request.stream, std::move(request.command), request.content, first,
                               head, std::move(request.reply)});
@@ -176,7 +176,6 @@ void Sequencer::write_soon() {
 void Sequencer::receive(const WriteBatches&) {
   is_told_to_write_ = false;
   for (std::uint32_t i = 0; i < slices_.size(); ++i) write(i);
-  if (heads_.size() > heads_max) heads_.clear();
 }
 
 void Sequencer::write(std::uint32_t number) {
@@ -191,11 +190,12 @@ void Sequencer::write(std::uint32_t number) {
   const Position before = slice.head - slice.events.size();
   slice.events.clear();
   slice.commands.clear();
+  if (slice.heads.size() > heads_max / slices_.size()) slice.heads.clear();
   std::visit(
       Overloaded{[&](const BatchWritten&) { answer_all(slice, nullptr); },
                  [&](const BatchFenced&) {
                    slice.is_fenced = true;
-                   heads_.clear();
+                   slice.heads.clear();
                    const AppendResult fenced = Fenced{};
                    answer_all(slice, &fenced);
                    log().error("slice " + std::to_string(number) +
@@ -204,7 +204,7 @@ void Sequencer::write(std::uint32_t number) {
                  },
                  [&](const BatchNotWritten& b) {
                    slice.head = before;
-                   heads_.clear();
+                   slice.heads.clear();
                    const AppendResult not_written = NotWritten{b.why};
                    answer_all(slice, &not_written);
                    log().error("a batch was not written: " + b.why);
@@ -221,7 +221,7 @@ void Sequencer::write(std::uint32_t number) {
 /// So that whatever is still under way there is over, and the slice's head known again.
 void Sequencer::claim_anew(std::uint32_t number) {
   Slice& slice = slices_[number];
-  heads_.clear();
+  slice.heads.clear();
   try {
     slice.claim = store_->claim(number);
     slice.head = slice.claim.head;
@@ -234,12 +234,12 @@ void Sequencer::claim_anew(std::uint32_t number) {
 void Sequencer::answer_all(Slice& slice, const AppendResult* instead) {
   for (Waiting& w : std::exchange(slice.waiting, {}))
     w.reply(instead != nullptr ? *instead : std::move(w.when_written));
-  for (WaitingForHead& w : std::exchange(slice.waiting_for_heads, {})) answer(w);
+  for (WaitingForHead& w : std::exchange(slice.waiting_for_heads, {})) answer(slice, w);
 }
 
-void Sequencer::answer(WaitingForHead& waiting) {
+void Sequencer::answer(Slice& slice, WaitingForHead& waiting) {
   try {
-    waiting.reply(head_of(waiting.stream));
+    waiting.reply(head_of(slice, waiting.stream));
   } catch (const std::exception& e) {  // the store can't say
     waiting.reply.refuse(e.what());
   }

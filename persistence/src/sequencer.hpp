@@ -43,6 +43,7 @@ class Sequencer final : public Actor<Append, HeadOf, Private<WriteBatches>> {
     Position head = 0;                ///< with what waits
     std::vector<StoredEvent> events;  ///< that wait
     std::vector<CommandRecord> commands;
+    std::unordered_map<std::string, Version> heads;  ///< of some streams, with what waits
     std::vector<Waiting> waiting;
     std::vector<WaitingForHead> waiting_for_heads;
     bool is_fenced = false;
@@ -54,10 +55,10 @@ class Sequencer final : public Actor<Append, HeadOf, Private<WriteBatches>> {
   /// What became of it where that is decided; else it has joined the batch.
   [[nodiscard]] AppendResult check_and_join(Slice& slice, AppendRequest& request);
   [[nodiscard]] std::optional<AppendResult> done_before(Slice& slice, const AppendRequest& request);
-  [[nodiscard]] Version head_of(const StreamId& stream);
+  [[nodiscard]] Version head_of(Slice& slice, const StreamId& stream);
   void join(Slice& slice, AppendRequest& request, Version head);
   void answer(Slice& slice, ReplyTo<AppendResult> reply, AppendResult result);
-  void answer(WaitingForHead& waiting);
+  void answer(Slice& slice, WaitingForHead& waiting);
   void write_soon();
   void write(std::uint32_t number);
   void answer_all(Slice& slice, const AppendResult* instead);
@@ -67,7 +68,6 @@ class Sequencer final : public Actor<Append, HeadOf, Private<WriteBatches>> {
   const std::shared_ptr<const JournalOptions> options_;
   const std::shared_ptr<WallClock> wall_clock_;
   std::vector<Slice> slices_;
-  std::unordered_map<std::string, Version> heads_;  ///< of some streams, with what waits
   bool is_told_to_write_ = false;
 };
 

@@ -94,6 +94,30 @@ TEST_CASE("a batch that is not written gives back its places, and all in it are 
   });
 }
 
+TEST_CASE("a batch of one slice that is not written takes nothing back from the others",
+          "[persistence]") {
+  on_every_schedule([](TestSystem& system) {
+    JournalOptions options;
+    options.batch_events_max = 2;
+    const auto store = std::make_shared<FaultyStore>();
+    store->real = std::make_shared<MemoryStore>(2);
+    const StreamId here{"test", "a"};
+    const StreamId there{"test", "b"};
+    REQUIRE(slice_of(here, 2) != slice_of(there, 2));
+    const Journal journal = Journal::open(system, store, options);
+    store->instead_of_append = [&](const Batch& batch) -> BatchOutcome {
+      if (batch.slice == slice_of(there, 2)) return BatchNotWritten{"full"};
+      return store->real->append(batch);
+    };
+    auto first = journal.append({here, Expected::no_stream(), events(1)});
+    auto fails = journal.append({there, Expected::no_stream(), events(2)});  // a whole batch
+    auto second = journal.append({here, Expected::exact(1), events(1)});
+    REQUIRE(is<Committed>(first.await()));
+    REQUIRE(is<NotWritten>(fails.await()));
+    REQUIRE(second.await() == AppendResult{Committed{2, 2, 2}});
+  });
+}
+
 TEST_CASE("after an unknown outcome the slice is claimed anew, and its head read again",
           "[persistence]") {
   for (const bool is_written : {false, true}) {
