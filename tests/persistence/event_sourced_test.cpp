@@ -264,19 +264,24 @@ TEST_CASE("C247 an effect that throws ends the actor, and its event is stored", 
   });
 }
 
-TEST_CASE("C242 a kill while an event is stored: the next incarnation sees it, or appends anew",
+TEST_CASE("C242 a kill while an event is stored: it is there or it is not, and nothing is doubled",
           "[persistence]") {
   on_every_schedule([](TestSystem& system) {
-    Journal::open(system, std::make_shared<MemoryStore>());
+    const Journal journal = Journal::open(system, std::make_shared<MemoryStore>());
     auto account = system.spawn<Account>("acc-1");
     account.ask(GetBalance{}).await();
     auto deposit = account.ask(Deposit{10, "a"});
     system.kill(account);
     account = system.spawn<Account>("acc-1");
-    const std::int64_t before = account.ask(GetBalance{}).await().cents;
-    REQUIRE((before == 0 || before == 10));
-    if (deposit.try_await()) REQUIRE(before == 10);
-    REQUIRE(account.ask(Deposit{1, "b"}).await() == Balance{before + 1});
+    if (!account.ask(Deposit{1, "b"}).try_await()) {
+      // What the killed one had sent came in between: of two writers the later one ends (S118).
+      account = system.spawn<Account>("acc-1");
+      REQUIRE(account.ask(Deposit{1, "b"}).await() == Balance{11});
+    }
+    const std::int64_t balance = account.ask(GetBalance{}).await().cents;
+    REQUIRE((balance == 1 || balance == 11));
+    if (deposit.try_await()) REQUIRE(balance == 11);
+    REQUIRE(journal.head(stream).await() == (balance == 11 ? 2 : 1));
   });
 }
 
