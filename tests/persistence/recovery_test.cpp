@@ -1,6 +1,8 @@
 // How an event-sourced actor becomes what it was.
 #include <troupe/persistence/event_sourced.hpp>
 
+#include <atomic>
+
 #include <catch2/catch.hpp>
 #include <troupe/supervision/supervision.hpp>
 
@@ -136,7 +138,7 @@ namespace {
 /// Counts its incarnations; now and then one fails when it has recovered.
 class Counted : public troupe::EventSourced<bank::AccountState, GetBalance> {
  public:
-  Counted(std::string number, std::shared_ptr<int> recovered, bool fails)
+  Counted(std::string number, std::shared_ptr<std::atomic<int>> recovered, bool fails)
       : EventSourced{{"bank-account", std::move(number)}},
         recovered_(std::move(recovered)),
         fails_(fails) {}
@@ -147,7 +149,7 @@ class Counted : public troupe::EventSourced<bank::AccountState, GetBalance> {
   Balance receive(const GetBalance&) const { return {state().cents}; }
 
  private:
-  const std::shared_ptr<int> recovered_;
+  const std::shared_ptr<std::atomic<int>> recovered_;
   const bool fails_;
 };
 
@@ -234,7 +236,7 @@ TEST_CASE("S120 C250 so many recover at the same time - whoever ends gives its p
     options.recoveries_max = 2;
     const Opened opened(system, options);
     opened.deposit(1);
-    const auto recovered = std::make_shared<int>(0);
+    const auto recovered = std::make_shared<std::atomic<int>>(0);
     std::vector<troupe::Ref<Counted>> all;
     for (int i = 0; i < 20; ++i)
       all.push_back(system.spawn<Counted>("acc-1", recovered, i % 3 == 0));
