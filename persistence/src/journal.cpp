@@ -91,6 +91,8 @@ Journal Journal::open(System& system, std::shared_ptr<Store> store, JournalOptio
   if (store == nullptr) throw UsageError("a journal needs a store");
   if (troupe::detail::attached<Journal>(system) != nullptr)
     throw UsageError("this System has a journal already");
+  if (options.replay_events == 0 || options.recoveries_max == 0 || options.batch_events_max == 0)
+    throw UsageError("replay_events, recoveries_max and batch_events_max are one at least");
   if (options.wall_clock == nullptr) options.wall_clock = wall_clock();
   const auto shared = std::make_shared<const JournalOptions>(std::move(options));
   const bool own_threads = !store->is_in_memory();

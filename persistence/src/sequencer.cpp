@@ -19,6 +19,13 @@ std::size_t bytes_of(const AppendRequest& request) noexcept {
   return bytes;
 }
 
+/// So many more are pushed without an exception.
+template <class T>
+void make_room(std::vector<T>& rows, std::size_t more) {
+  if (rows.capacity() - rows.size() < more)
+    rows.reserve(std::max(2 * rows.capacity(), rows.size() + more));
+}
+
 template <class... Fs>
 struct Overloaded : Fs... {
   using Fs::operator()...;
@@ -51,12 +58,15 @@ void Sequencer::receive(Append&& m, ReplyTo<AppendResult> reply) {
     reply(slice.is_fenced ? AppendResult{Fenced{}} : AppendResult{NotWritten{slice.failed}});
     return;
   }
+  AppendResult result;
   try {
-    AppendResult result = check_and_join(slice, m.request);
-    answer(slice, std::move(reply), std::move(result));
-  } catch (const std::exception& e) {  // the store can't say what is there: nothing was decided
+    make_room(slice.waiting, 1);
+    result = check_and_join(slice, m.request);
+  } catch (const std::exception& e) {  // the store can't say, or no memory: nothing has changed
     reply(NotWritten{e.what()});
+    return;
   }
+  answer(slice, std::move(reply), std::move(result));
 }
 
 void Sequencer::receive(const HeadOf& m, ReplyTo<Version> reply) {
@@ -122,6 +132,8 @@ std::optional<AppendResult> Sequencer::done_before(Slice& slice, const AppendReq
 }
 
 Version Sequencer::head_of(Slice& slice, const StreamId& stream) {
+  const bool none_waits = slice.events.empty();
+  if (none_waits && slice.heads.size() >= heads_max / slices_.size()) slice.heads.clear();
   const auto [at, is_new] = slice.heads.try_emplace(stream.name(), 0);
   if (!is_new) return at->second;
   Version head = 0;
@@ -135,16 +147,28 @@ Version Sequencer::head_of(Slice& slice, const StreamId& stream) {
   return head;
 }
 
+/// All of it, or where memory runs out nothing.
 void Sequencer::join(Slice& slice, AppendRequest& request, Version head) {
   const Version first = head + 1;
   const WallTime now = wall_clock_->now();
   const auto number = static_cast<std::uint32_t>(&slice - slices_.data());
+  Position position = slice.head;
+  std::vector<StoredEvent> rows;
+  rows.reserve(request.events.size());
   for (EventData& e : request.events)
-    slice.events.push_back({number, ++slice.head, request.stream, ++head, std::move(e), now});
-  slice.heads[request.stream.name()] = head;
-  if (!request.command.empty())
-    slice.commands.push_back({request.stream, std::move(request.command), request.content, first,
-                              head, std::move(request.reply)});
+    rows.push_back({number, ++position, request.stream, ++head, std::move(e), now});
+  CommandRecord record{request.stream, std::move(request.command), request.content, first,
+                       head,           std::move(request.reply)};
+  const std::string name = request.stream.name();
+  make_room(slice.events, rows.size());
+  make_room(slice.commands, 1);
+  Version& known = slice.heads[name];
+  write_soon();
+  // From here on nothing throws.
+  known = head;
+  slice.head = position;
+  for (StoredEvent& row : rows) slice.events.push_back(std::move(row));
+  if (!record.command.empty()) slice.commands.push_back(std::move(record));
 }
 
 /// At once, or when what it was decided by is written.
@@ -159,18 +183,16 @@ void Sequencer::answer(Slice& slice, ReplyTo<AppendResult> reply, AppendResult r
   } else {
     slice.waiting.push_back({std::move(reply), std::move(result)});
   }
-  if (slice.events.size() >= options_->batch_events_max) {
+  if (slice.events.size() >= options_->batch_events_max)
     write(static_cast<std::uint32_t>(&slice - slices_.data()));
-  } else {
-    write_soon();
-  }
 }
 
 // ---- batches
 
 void Sequencer::write_soon() {
-  if (std::exchange(is_told_to_write_, true)) return;
+  if (is_told_to_write_) return;
   self().tell(WriteBatches{});
+  is_told_to_write_ = true;
 }
 
 void Sequencer::receive(const WriteBatches&) {
@@ -238,6 +260,10 @@ void Sequencer::answer_all(Slice& slice, const AppendResult* instead) {
 }
 
 void Sequencer::answer(Slice& slice, WaitingForHead& waiting) {
+  if (slice.is_fenced) {  // what is known here is from before the other one's claim
+    waiting.reply.refuse(to_string(AppendResult{Fenced{}}));
+    return;
+  }
   try {
     waiting.reply(head_of(slice, waiting.stream));
   } catch (const std::exception& e) {  // the store can't say

@@ -101,7 +101,11 @@ TEST_CASE("a file that is no journal is not touched", "[persistence][sqlite]") {
   const TemporaryFolder folder;
   const std::string other = folder.file("other.db");
   run_sql(other, "CREATE TABLE customer(name TEXT)");
+  std::ifstream before(other, std::ios::binary);
+  const std::string bytes{std::istreambuf_iterator<char>(before), {}};
   REQUIRE_THROWS_WITH(open_sqlite({other}), Catch::Contains("of another program"));
+  std::ifstream after(other, std::ios::binary);
+  REQUIRE(std::string{std::istreambuf_iterator<char>(after), {}} == bytes);
   const std::string text = folder.file("text");
   std::ofstream(text) << "Dear Sir or Madam, this is a letter and no database at all.";
   REQUIRE_THROWS_AS(open_sqlite({text}), StoreCorrupt);
@@ -138,6 +142,50 @@ TEST_CASE("DISK10 a row that is damaged, moved or missing is found out, and name
     REQUIRE_THROWS_AS(open_sqlite({path}), StoreCorrupt);
     REQUIRE_THROWS_WITH(open_sqlite({path}), Catch::Contains(text));
   }
+}
+
+TEST_CASE("a batch that does not follow what is there is not written", "[persistence][sqlite]") {
+  using namespace troupe::persistence;  // NOLINT: these few
+  const TemporaryFolder folder;
+  const std::string path = folder.file("journal.db");
+  write_account(path);
+  const auto event = [](Position position, Version version) {
+    return StoredEvent{0, position, {"bank-account", "acc-1"}, version, {}, {}};
+  };
+  {
+    const auto store = open_sqlite({path});
+    const Claim claim = store->claim(0);
+    for (const auto& wrong : {event(6, 5), event(5, 6), event(4, 5), event(5, 4)}) {
+      const std::vector<StoredEvent> events{wrong};
+      REQUIRE_THROWS_AS(store->append({0, claim.epoch, events, {}}), StoreCorrupt);
+    }
+    const std::vector<StoredEvent> events{event(5, 5)};
+    REQUIRE(std::holds_alternative<BatchWritten>(store->append({0, claim.epoch, events, {}})));
+  }
+  REQUIRE(open_sqlite({path})->head({"bank-account", "acc-1"}) == 5);
+}
+
+TEST_CASE("DISK10 a record of a command that is missing is found out", "[persistence][sqlite]") {
+  using namespace troupe::persistence;  // NOLINT: these few
+  const TemporaryFolder folder;
+  const std::string path = folder.file("journal.db");
+  {
+    const auto store = open_sqlite({path});
+    const Claim claim = store->claim(0);
+    const std::vector<CommandRecord> commands{{{"a", "b"}, "c1", 1, 1, 0, {}},
+                                              {{"a", "b"}, "c2", 1, 1, 0, {}}};
+    REQUIRE(std::holds_alternative<BatchWritten>(store->append({0, claim.epoch, {}, commands})));
+  }
+  run_sql(path, "DELETE FROM command WHERE number=1");
+  REQUIRE_THROWS_WITH(open_sqlite({path}), Catch::Contains("command 1 is missing"));
+}
+
+TEST_CASE("who takes a journal over that nobody has any more has its lock",
+          "[persistence][sqlite]") {
+  const TemporaryFolder folder;
+  const std::string path = folder.file("journal.db");
+  const auto store = open_sqlite({path, true});
+  REQUIRE_THROWS_AS(open_sqlite({path}), StoreFailed);
 }
 
 TEST_CASE("S10 a journal in a file serves actors on threads", "[persistence][sqlite]") {

@@ -10,6 +10,7 @@
 
 #include <mutex>
 #include <optional>
+#include <unordered_map>
 #include <utility>
 
 #include <troupe/runtime/detail/mutant.hpp>
@@ -37,6 +38,10 @@ constexpr int writing = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
 bool may_pass(const SqliteError& e) noexcept {
   return e.primary_code() == SQLITE_FULL || e.primary_code() == SQLITE_BUSY;
 }
+/// Before a commit also: it is this batch's own.
+bool is_of_the_batch(const SqliteError& e) noexcept {
+  return may_pass(e) || e.primary_code() == SQLITE_NOMEM || e.primary_code() == SQLITE_TOOBIG;
+}
 
 /// What SQLite can't do now, and what it finds damaged.
 template <class F>
@@ -58,8 +63,9 @@ class SqliteStore final : public Store {
   explicit SqliteStore(const SqliteOptions& options)
       : path_(options.path),
         lock_file_(lock_of(options)),
-        writer_(scanned(path_), writing),
+        writer_(scanned(path_, lock_file_.has_value()), writing),
         reader_(made(writer_, path_)) {
+    if (lock_file_) writer_.run("PRAGMA wal_checkpoint(TRUNCATE)");  // nothing torn is left behind
     history_ = sqlite::history_of(writer_);
     prepare();
     const std::lock_guard guard(reading_);
@@ -83,12 +89,13 @@ class SqliteStore final : public Store {
 
  private:
   static std::optional<sqlite::FileLock> lock_of(const SqliteOptions& options);
-  static const std::string& scanned(const std::string& path);
+  static const std::string& scanned(const std::string& path, bool is_alone);
   static Database made(Database& writer, const std::string& path);
   void prepare();
   void catch_up();
   [[nodiscard]] std::uint64_t epoch_of(std::uint32_t slice);
   [[nodiscard]] BatchOutcome write(const Batch& batch);
+  void check_order(const Batch& batch) const;
   [[nodiscard]] BatchOutcome commit();
   void roll_back() noexcept;
   void note(const Batch& batch);
@@ -115,20 +122,27 @@ class SqliteStore final : public Store {
 std::optional<sqlite::FileLock> SqliteStore::lock_of(const SqliteOptions& options) {
   if (options.path.empty() || options.path[0] == ':')
     throw UsageError("a SQLite journal has the path of a file");
-  if (options.take_over) return std::nullopt;
-  return std::make_optional<sqlite::FileLock>(options.path + "-lock");
+  try {
+    return std::make_optional<sqlite::FileLock>(options.path + "-lock");
+  } catch (const StoreFailed&) {  // the epoch is what counts, where it is to be taken over
+    if (!options.take_over) throw;
+    return std::nullopt;
+  }
 }
 
-/// Before SQLite cuts off what it takes for the end of its log.
-const std::string& SqliteStore::scanned(const std::string& path) {
-  static_cast<void>(sqlite::scan_wal(path + "-wal"));
+/// Before SQLite cuts off what it takes for the end of its log. A log that another process writes
+/// was looked at by that one.
+const std::string& SqliteStore::scanned(const std::string& path, bool is_alone) {
+  if (is_alone) static_cast<void>(sqlite::scan_wal(path + "-wal"));
   return path;
 }
 
 Database SqliteStore::made(Database& writer, const std::string& path) {
-  writer.run("PRAGMA journal_mode=WAL");
+  sqlite::make_or_check(writer, path);  // before anything of another program's file is changed
+  if (Statement mode = writer.prepare("PRAGMA journal_mode=WAL");
+      !mode.step() || mode.text(0) != "wal")
+    throw StoreFailed(path + " can't have a write-ahead log where it lies");
   writer.run("PRAGMA synchronous=FULL");
-  sqlite::make_or_check(writer, path);
   return {path, SQLITE_OPEN_READWRITE};
 }
 
@@ -158,6 +172,8 @@ void SqliteStore::catch_up() {
   commands.bind(1, index_.last_row());
   while (commands.step()) {
     const CommandRecord c = sqlite::read_command(commands, history_);
+    if (commands.integer(0) != index_.last_row() + 1)
+      throw StoreCorrupt("command " + std::to_string(index_.last_row() + 1) + " is missing");
     index_.add_command(commands.integer(0), c.stream.name(), c.command);
   }
 }
@@ -174,6 +190,7 @@ std::uint64_t SqliteStore::epoch_of(std::uint32_t slice) {
 Claim SqliteStore::claim(std::uint32_t slice) {
   if (!failed_.empty()) throw StoreFailed(failed_);
   return translated(path_, [&]() -> Claim {
+    roll_back();
     writer_.run("BEGIN IMMEDIATE");
     try {
       Statement raise = writer_.prepare("UPDATE slice SET epoch=epoch+1 WHERE slice=?");
@@ -183,6 +200,10 @@ Claim SqliteStore::claim(std::uint32_t slice) {
       const std::lock_guard guard(reading_);
       catch_up();
       return {epoch, index_.last_position()};
+    } catch (const SqliteError& e) {
+      roll_back();
+      if (!may_pass(e)) failed_ = path_ + ": " + e.what();
+      throw;
     } catch (...) {  // goes on
       roll_back();
       throw;
@@ -199,8 +220,25 @@ BatchOutcome SqliteStore::append(const Batch& batch) {
   } catch (const SqliteError& e) {  // before the commit
     roll_back();
     const std::string what = path_ + ": " + e.what();
-    if (!may_pass(e)) failed_ = what;
+    if (!is_of_the_batch(e)) failed_ = what;
     return BatchNotWritten{what};
+  } catch (...) {  // goes on
+    roll_back();
+    throw;
+  }
+}
+
+/// A batch that does not follow what is there would make a file that can't be opened any more.
+void SqliteStore::check_order(const Batch& batch) const {
+  std::unordered_map<std::string, Version> heads;
+  Position next = index_.last_position();
+  for (const StoredEvent& e : batch.events) {
+    const std::string stream = e.stream.name();
+    Version& head = heads.try_emplace(stream, index_.head(stream)).first->second;
+    if (e.position != ++next || e.version != ++head)
+      throw StoreCorrupt("event " + std::to_string(e.position) + ", version " +
+                         std::to_string(e.version) + " of " + stream +
+                         ", does not follow the last one");
   }
 }
 
@@ -210,6 +248,7 @@ BatchOutcome SqliteStore::write(const Batch& batch) {
     writer_.run("ROLLBACK");
     return BatchFenced{};
   }
+  check_order(batch);
   for (const StoredEvent& e : batch.events) sqlite::write_event(*insert_event_, e, history_);
   std::int64_t row = index_.last_row();
   for (const CommandRecord& c : batch.commands)

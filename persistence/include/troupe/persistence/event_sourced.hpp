@@ -177,7 +177,8 @@ concept ListsEvents = requires {
 /// Withdraw>`. Its state changes by events only, which its handlers `persist`; a new incarnation
 /// reads them again. It needs the System's Journal. While an event is stored no other command is
 /// handled (S115); commands that come before the events are read wait in the mailbox. The class has
-/// a `receive` for each command, and is never reentrant. Thread safety: as ActorBase.
+/// a `receive` for each command, and may not be reentrant: of two
+/// persists at once the second throws UsageError. Thread safety: as ActorBase.
 template <class State, class... Commands>
 class EventSourced : public Actor<Commands...> {
   static_assert(persistence::detail::ListsEvents<State>,

@@ -9,7 +9,8 @@
 namespace troupe::persistence {
 
 struct SqliteOptions {
-  std::string path;  ///< of the file; SQLite keeps others beside it, with `-wal` and `-shm` behind
+  std::string path;  ///< of the file; SQLite keeps others beside it, with `-wal` and `-shm` behind,
+                     ///< and we `-lock`
   /// Opens it although another process has it: that one is fenced, and appends nothing any more.
   bool take_over = false;
 };
