@@ -36,6 +36,23 @@ class Reader final : public Actor<ReadStream, ReadSlice> {
   const std::shared_ptr<Store> store_;
 };
 
+/// Does what the store puts off, on a thread of its own.
+class Housekeeper final : public Actor<Maintain> {
+ public:
+  explicit Housekeeper(std::shared_ptr<Store> store) : store_(std::move(store)) {}
+  std::string receive(const Maintain&) {
+    try {
+      store_->maintain();
+      return {};
+    } catch (const std::exception& e) {
+      return e.what();
+    }
+  }
+
+ private:
+  const std::shared_ptr<Store> store_;
+};
+
 /// So many recover at the same time (S120).
 class Permits final : public Actor<MayRecover, RecoveryOver> {
  public:
@@ -100,7 +117,9 @@ Journal Journal::open(System& system, std::shared_ptr<Store> store, JournalOptio
   journal.slices_ = store->slices();
   journal.history_ = store->history();
   journal.options_ = shared;
-  journal.sequencer_ = system.spawn<detail::Sequencer>({.pinned = own_threads}, store, shared);
+  const auto housekeeper = system.spawn<detail::Housekeeper>({.pinned = own_threads}, store);
+  journal.sequencer_ =
+      system.spawn<detail::Sequencer>({.pinned = own_threads}, store, shared, housekeeper);
   journal.reader_ = system.spawn<detail::Reader>({.pinned = own_threads}, store);
   journal.permits_ = system.spawn<detail::Permits>(shared->recoveries_max);
   troupe::detail::attach(system, std::make_shared<Journal>(journal));

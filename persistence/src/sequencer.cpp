@@ -35,10 +35,12 @@ Overloaded(Fs...) -> Overloaded<Fs...>;
 
 }  // namespace
 
-Sequencer::Sequencer(std::shared_ptr<Store> store, std::shared_ptr<const JournalOptions> options)
+Sequencer::Sequencer(std::shared_ptr<Store> store, std::shared_ptr<const JournalOptions> options,
+                     Ref<Maintain> housekeeper)
     : store_(std::move(store)),
       options_(std::move(options)),
       wall_clock_(options_->wall_clock),
+      housekeeper_(std::move(housekeeper)),
       slices_(store_->slices()) {
   for (std::uint32_t i = 0; i < slices_.size(); ++i) {
     slices_[i].claim = store_->claim(i);
@@ -198,6 +200,23 @@ void Sequencer::write_soon() {
 void Sequencer::receive(const WriteBatches&) {
   is_told_to_write_ = false;
   for (std::uint32_t i = 0; i < slices_.size(); ++i) write(i);
+  maintain_store();
+}
+
+/// Beside what comes next, on a thread of its own.
+void Sequencer::maintain_store() {
+  if (is_being_maintained_ || !store_->wants_maintenance()) return;
+  pipe_to_self(housekeeper_.ask(Maintain{}, no_timeout), [](Result<std::string, AskError> why_not) {
+    return Maintained{why_not ? std::move(*why_not) : why_not.error().what};
+  });
+  is_being_maintained_ = true;
+}
+
+/// Said once for each reason; the next batch tries again.
+void Sequencer::receive(const Maintained& m) {
+  is_being_maintained_ = false;
+  if (std::exchange(why_not_maintained_, m.why_not) != m.why_not && !m.why_not.empty())
+    log().error("the store could not be maintained: " + m.why_not);
 }
 
 void Sequencer::write(std::uint32_t number) {

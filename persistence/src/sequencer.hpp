@@ -19,14 +19,23 @@
 namespace troupe::persistence::detail {
 
 struct WriteBatches {};
+/// What a store puts off is to be done: the answer says that it was, or why not.
+struct Maintain {
+  using Reply = std::string;
+};
+struct Maintained {
+  std::string why_not;  ///< empty: it was
+};
 
-class Sequencer final : public Actor<Append, HeadOf, Private<WriteBatches>> {
+class Sequencer final : public Actor<Append, HeadOf, Private<WriteBatches>, Private<Maintained>> {
  public:
-  Sequencer(std::shared_ptr<Store> store, std::shared_ptr<const JournalOptions> options);
+  Sequencer(std::shared_ptr<Store> store, std::shared_ptr<const JournalOptions> options,
+            Ref<Maintain> housekeeper);
 
   void receive(Append&& m, ReplyTo<AppendResult> reply);
   void receive(const HeadOf& m, ReplyTo<Version> reply);
   void receive(const WriteBatches&);
+  void receive(const Maintained& m);
 
  private:
   /// Who is told what when the batch is written.
@@ -63,11 +72,15 @@ class Sequencer final : public Actor<Append, HeadOf, Private<WriteBatches>> {
   void write(std::uint32_t number);
   void answer_all(Slice& slice, const AppendResult* instead);
   void claim_anew(std::uint32_t number);
+  void maintain_store();
 
   const std::shared_ptr<Store> store_;
   const std::shared_ptr<const JournalOptions> options_;
   const std::shared_ptr<WallClock> wall_clock_;
+  const Ref<Maintain> housekeeper_;
   std::vector<Slice> slices_;
+  bool is_being_maintained_ = false;
+  std::string why_not_maintained_;
   bool is_told_to_write_ = false;
 };
 

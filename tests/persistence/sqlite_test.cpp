@@ -30,11 +30,13 @@ namespace {
 
 class InFile final : public StoreUnderTest {
  public:
+  explicit InFile(std::size_t index_events) : index_events_(index_events) {}
   [[nodiscard]] std::shared_ptr<Store> open() override {
-    return open_sqlite({folder_.file("journal.db"), true});
+    return open_sqlite({folder_.file("journal.db"), true, index_events_});
   }
 
  private:
+  const std::size_t index_events_;
   TemporaryFolder folder_;
 };
 
@@ -61,9 +63,10 @@ void write_account(const std::string& path) {
 }  // namespace
 
 TEST_CASE("conformance: a journal in a SQLite file", "[persistence][sqlite]") {
+  const auto folded_at = GENERATE(as<std::size_t>{}, 2, 32'768);  // at once, and not
   for (const auto& one : troupe::testkit::store_conformance()) {
-    DYNAMIC_SECTION(one.name) {
-      REQUIRE_NOTHROW(one.run([] { return std::make_unique<InFile>(); }));
+    DYNAMIC_SECTION(one.name << ", folded at " << folded_at) {
+      REQUIRE_NOTHROW(one.run([&] { return std::make_unique<InFile>(folded_at); }));
     }
   }
 }

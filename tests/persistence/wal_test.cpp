@@ -146,16 +146,16 @@ TEST_CASE("F4 the mark of a commit that has flipped is found out, too", "[persis
 TEST_CASE("a log that is missing, empty or of another page size is what it is",
           "[persistence][sqlite]") {
   const TemporaryFolder folder;
-  REQUIRE(scan_wal(folder.file("none")).frames == 0);
+  REQUIRE(scan_wal({folder.file("none"), ""}).frames == 0);
   write_to(folder.file("empty"), "");
-  REQUIRE(scan_wal(folder.file("empty")).frames == 0);
+  REQUIRE(scan_wal({folder.file("empty"), ""}).frames == 0);
   const Files files(3);
   write_to(folder.file("log"), files.log);
-  const auto scan = scan_wal(folder.file("log"));
+  const auto scan = scan_wal({folder.file("log"), ""});
   REQUIRE(scan.commits >= 3);
   REQUIRE(scan.torn == 0);
   std::string damaged = files.log;
   damaged[9] = static_cast<char>(damaged[9] ^ 1);  // the page size in its header
   write_to(folder.file("log"), damaged);
-  REQUIRE_THROWS_WITH(scan_wal(folder.file("log")), Catch::Contains("its header is damaged"));
+  REQUIRE_THROWS_WITH(scan_wal({folder.file("log"), ""}), Catch::Contains("its header is damaged"));
 }

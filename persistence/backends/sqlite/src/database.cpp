@@ -1,14 +1,82 @@
 #include "database.hpp"
 
+#include <algorithm>
+#include <cstddef>
+
+#include <troupe/persistence/store.hpp>
+#include <troupe/runtime/error.hpp>
+
 namespace troupe::persistence::sqlite {
 
 namespace {
 constexpr int busy_ms_max = 5000;
 
+const char* or_null(const std::string& layer) noexcept {
+  return layer.empty() ? nullptr : layer.c_str();
+}
+sqlite3_vfs& layer_of(const FileName& name) {
+  sqlite3_vfs* const layer = sqlite3_vfs_find(or_null(name.layer));
+  if (layer == nullptr) throw UsageError("SQLite knows no layer of files named " + name.layer);
+  return *layer;
+}
+
+/// A file that is read as it is, beside SQLite.
+class PlainFile {
+ public:
+  PlainFile(sqlite3_vfs& layer, const FileName& name)
+      : file_(static_cast<std::size_t>(layer.szOsFile)) {
+    path_.resize(static_cast<std::size_t>(layer.mxPathname) + 1);
+    int flags = SQLITE_OPEN_READONLY | SQLITE_OPEN_MAIN_DB;
+    if (layer.xFullPathname(&layer, name.path.c_str(), static_cast<int>(path_.size()),
+                            path_.data()) != SQLITE_OK ||
+        layer.xOpen(&layer, path_.data(), get(), flags, &flags) != SQLITE_OK)
+      throw StoreFailed(name.path + " can't be opened");
+  }
+  PlainFile(const PlainFile&) = delete;
+  PlainFile& operator=(const PlainFile&) = delete;
+  ~PlainFile() { get()->pMethods->xClose(get()); }
+  [[nodiscard]] sqlite3_file* get() noexcept {
+    return reinterpret_cast<sqlite3_file*>(file_.data());
+  }
+
+ private:
+  std::vector<std::max_align_t> file_;  // larger than asked for
+  std::string path_;
+};
+
 [[noreturn]] void fail_of(sqlite3* database, int code, const std::string& doing) {
   throw SqliteError(doing + ": " + sqlite3_errmsg(database), code);
 }
 }  // namespace
+
+std::vector<unsigned char> contents_of(const FileName& name) {
+  sqlite3_vfs& layer = layer_of(name);
+  int is_there = 0;
+  if (layer.xAccess(&layer, name.path.c_str(), SQLITE_ACCESS_EXISTS, &is_there) != SQLITE_OK)
+    throw StoreFailed(name.path + ": nobody can say whether it is there");
+  if (is_there == 0) return {};
+  PlainFile file(layer, name);
+  sqlite3_int64 size = 0;
+  if (file.get()->pMethods->xFileSize(file.get(), &size) != SQLITE_OK)
+    throw StoreFailed(name.path + ": its size can't be read");
+  std::vector<unsigned char> bytes(static_cast<std::size_t>(size));
+  constexpr std::size_t at_a_time = std::size_t{1} << 20;
+  for (std::size_t at = 0; at < bytes.size(); at += at_a_time) {
+    const auto count = static_cast<int>(std::min(at_a_time, bytes.size() - at));
+    if (file.get()->pMethods->xRead(file.get(), &bytes[at], count,
+                                    static_cast<sqlite3_int64>(at)) != SQLITE_OK)
+      throw StoreFailed(name.path + ": " + std::to_string(count) + " bytes at " +
+                        std::to_string(at) + " can't be read");
+  }
+  return bytes;
+}
+
+void delete_file(const FileName& name) {
+  sqlite3_vfs& layer = layer_of(name);
+  const int code = layer.xDelete(&layer, name.path.c_str(), 0);
+  if (code != SQLITE_OK && code != SQLITE_IOERR_DELETE_NOENT)
+    throw StoreFailed(name.path + " can't be deleted");
+}
 
 Statement::Statement(sqlite3* database, const char* sql) {
   sqlite3_stmt* statement = nullptr;
@@ -78,18 +146,31 @@ std::span<const std::byte> Statement::bytes(int column) const noexcept {
   return {data, static_cast<std::size_t>(data != nullptr ? size : 0)};
 }
 
-Database::Database(const std::string& path, int flags) {
+Database::Database(const FileName& name, int flags) {
   sqlite3* database = nullptr;
-  const int code = sqlite3_open_v2(path.c_str(), &database,
-                                   flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, nullptr);
+  const int code =
+      sqlite3_open_v2(name.path.c_str(), &database,
+                      flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, or_null(name.layer));
   database_.reset(database);
-  if (code != SQLITE_OK) fail_of(database, code, "opening " + path);
+  if (code != SQLITE_OK) fail_of(database, code, "opening " + name.path);
   sqlite3_busy_timeout(database, busy_ms_max);
 }
 
 void Database::run(const char* sql) {
   const int code = sqlite3_exec(database_.get(), sql, nullptr, nullptr, nullptr);
   if (code != SQLITE_OK) fail_of(database_.get(), code, sql);
+}
+
+void Database::use_log(const std::string& path) {
+  if (Statement mode = prepare("PRAGMA journal_mode=WAL"); !mode.step() || mode.text(0) != "wal")
+    throw StoreFailed(path + " can't have a write-ahead log where it lies");
+}
+
+void Database::checkpoint(int mode) {
+  static_cast<void>(integer_of(
+      "SELECT count(*) FROM sqlite_schema"));  // one that has read nothing knows of no log
+  const int code = sqlite3_wal_checkpoint_v2(database_.get(), "main", mode, nullptr, nullptr);
+  if (code != SQLITE_OK) fail_of(database_.get(), code, "writing the log into the database");
 }
 
 std::int64_t Database::integer_of(const char* sql) {

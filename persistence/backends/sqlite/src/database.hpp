@@ -9,8 +9,20 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace troupe::persistence::sqlite {
+
+/// A file, in the layer of files that SQLite knows by that name (its VFS); empty: the machine's.
+struct FileName {
+  std::string path;
+  std::string layer;
+};
+/// All of it; empty where there is none. Throws StoreFailed, which names the place, where it can't
+/// be read.
+[[nodiscard]] std::vector<unsigned char> contents_of(const FileName& name);
+/// Throws StoreFailed where it is still there.
+void delete_file(const FileName& name);
 
 /// What SQLite says went wrong. Thread safety: as a plain value.
 class SqliteError : public std::runtime_error {
@@ -40,6 +52,10 @@ class Statement {
   void run();
   void reset() noexcept;
 
+  /// SQLITE_TEXT and the like: as it is stored.
+  [[nodiscard]] int type(int column) const noexcept {
+    return sqlite3_column_type(statement_.get(), column);
+  }
   [[nodiscard]] std::int64_t integer(int column) const noexcept;
   [[nodiscard]] std::string_view text(int column) const noexcept;  ///< until the next step
   [[nodiscard]] std::span<const std::byte> bytes(int column) const noexcept;  ///< the same
@@ -68,10 +84,23 @@ class InUse {
 /// A connection. Thread safety: one thread at a time.
 class Database {
  public:
-  Database(const std::string& path, int flags);
+  Database(const FileName& name, int flags);
   void run(const char* sql);
   [[nodiscard]] std::int64_t integer_of(const char* sql);
   [[nodiscard]] Statement prepare(const char* sql) { return {database_.get(), sql}; }
+  /// Throws StoreFailed where it can't have one.
+  void use_log(const std::string& path);
+  /// The last connection that is closed does not write the log into the database.
+  void leave_log_when_closed() noexcept {
+    sqlite3_db_config(database_.get(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
+  }
+  /// The log is written into the database as far as nobody reads it, and that is synced.
+  /// SQLITE_CHECKPOINT_TRUNCATE: it is emptied, once nobody reads or writes it.
+  void checkpoint(int mode);
+  /// Calls `hook(context, ...)` after each commit, instead of a checkpoint of its own.
+  void on_commit(int (*hook)(void*, sqlite3*, const char*, int), void* context) noexcept {
+    sqlite3_wal_hook(database_.get(), hook, context);
+  }
   [[nodiscard]] bool is_in_transaction() const noexcept {
     return sqlite3_get_autocommit(database_.get()) == 0;
   }

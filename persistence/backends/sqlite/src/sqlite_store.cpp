@@ -1,13 +1,15 @@
 // A journal in a SQLite file.
 //
 // Design. One connection writes, on the sequencer's thread; another one reads, under a lock, beside
-// it. A batch is one transaction: it looks at the slice's epoch, inserts, and commits, which syncs
-// the log (WAL, synchronous=FULL). What fails before the commit was not written. A commit that
-// fails in reading or writing the disk leaves nobody knowing what is there: a later sync that
-// succeeds proves nothing (the kernel may have dropped the pages), so the store is of no use until
-// it is opened anew.
+// it; a third one writes the log into the database, when `maintain` is called, which folds the
+// index too. A batch is one transaction: it looks at the slice's epoch, inserts, and commits, which
+// syncs the log (WAL, synchronous=FULL). What fails before the commit was not written. A commit
+// that fails in reading or writing the disk leaves nobody knowing what is there, and a log that
+// can't be written into the database neither: a later sync that succeeds proves nothing (the kernel
+// may have dropped the pages), so the store is of no use until it is opened anew.
 #include <troupe/persistence_sqlite/sqlite_store.hpp>
 
+#include <atomic>
 #include <mutex>
 #include <optional>
 #include <unordered_map>
@@ -34,6 +36,12 @@ namespace {
 
 constexpr int writing = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
 
+// In pages of 4 KiB: when the log is written into the database beside the writer, when the writer
+// waits meanwhile so that the log can be emptied, and when it does so itself.
+constexpr int log_pages_copied = 1'000;
+constexpr int log_pages_emptied = 8'000;
+constexpr int log_pages_max = 32'000;
+
 /// It passes: the disk is full, or another process writes.
 bool may_pass(const SqliteError& e) noexcept {
   return e.primary_code() == SQLITE_FULL || e.primary_code() == SQLITE_BUSY;
@@ -58,28 +66,64 @@ auto translated(const std::string& path, F f) {
   }
 }
 
+/// Why nothing is written any more. Thread safety: any thread.
+class Failure {
+ public:
+  /// The first one stays.
+  void set(const std::string& why) {
+    const std::lock_guard guard(lock_);
+    if (why_.empty()) why_ = why;
+  }
+  /// Empty: it goes on.
+  [[nodiscard]] std::string why() const {
+    const std::lock_guard guard(lock_);
+    return why_;
+  }
+
+ private:
+  mutable std::mutex lock_;
+  std::string why_;
+};
+
 class SqliteStore final : public Store {
  public:
   explicit SqliteStore(const SqliteOptions& options)
       : path_(options.path),
+        name_{options.path, options.layer},
         lock_file_(lock_of(options)),
-        writer_(scanned(path_, lock_file_.has_value()), writing),
-        reader_(made(writer_, path_)) {
-    if (lock_file_) writer_.run("PRAGMA wal_checkpoint(TRUNCATE)");  // nothing torn is left behind
+        is_alone_(lock_file_ || (!options.layer.empty() && !options.take_over)),
+        writer_(scanned(name_, is_alone_), writing),
+        reader_(made(writer_, name_)),
+        keeper_(name_, SQLITE_OPEN_READWRITE) {
+    for (Database* d : {&writer_, &reader_, &keeper_}) d->leave_log_when_closed();
+    if (is_alone_) keeper_.checkpoint(SQLITE_CHECKPOINT_TRUNCATE);  // nothing torn is left behind
+    writer_.on_commit(&count_pages, &log_pages_);
     history_ = sqlite::history_of(writer_);
     prepare();
     const std::lock_guard guard(reading_);
+    index_.emplace(sqlite::FileName{path_ + "-index", options.layer}, history_, ends(),
+                   options.index_events);
     catch_up();
   }
+  SqliteStore(const SqliteStore&) = delete;
+  SqliteStore& operator=(const SqliteStore&) = delete;
+  ~SqliteStore() override;
 
   [[nodiscard]] HistoryId history() override { return history_; }
   [[nodiscard]] std::uint32_t slices() override { return 1; }
   [[nodiscard]] std::string durability() const override {
     return "a crash of the process, and a loss of power";
   }
+  [[nodiscard]] bool is_in_memory() const noexcept override { return !name_.layer.empty(); }
+  [[nodiscard]] bool wants_maintenance() const override {
+    return log_pages_ >= log_pages_copied || index_->wants_folding();
+  }
+  void maintain() override;
   Claim claim(std::uint32_t slice) override;
   BatchOutcome append(const Batch& batch) override;
-  [[nodiscard]] Version head(const StreamId& stream) override { return index_.head(stream.name()); }
+  [[nodiscard]] Version head(const StreamId& stream) override {
+    return translated(path_, [&] { return index_->head(stream.name()); });
+  }
   [[nodiscard]] std::optional<CommandRecord> command(const StreamId& stream,
                                                      const CommandId& command) override;
   [[nodiscard]] std::vector<StoredEvent> read_stream(const StreamId& stream, Version after,
@@ -89,11 +133,15 @@ class SqliteStore final : public Store {
 
  private:
   static std::optional<sqlite::FileLock> lock_of(const SqliteOptions& options);
-  static const std::string& scanned(const std::string& path, bool is_alone);
-  static Database made(Database& writer, const std::string& path);
+  static const sqlite::FileName& scanned(const sqlite::FileName& name, bool is_alone);
+  static Database made(Database& writer, const sqlite::FileName& name);
+  static int count_pages(void* pages, sqlite3*, const char*, int count) noexcept;
   void prepare();
+  [[nodiscard]] sqlite::Folded ends();
   void catch_up();
+  void copy_log();
   [[nodiscard]] std::uint64_t epoch_of(std::uint32_t slice);
+  void keep_up();
   [[nodiscard]] BatchOutcome write(const Batch& batch);
   void check_order(const Batch& batch) const;
   [[nodiscard]] BatchOutcome commit();
@@ -101,12 +149,18 @@ class SqliteStore final : public Store {
   void note(const Batch& batch);
 
   const std::string path_;
+  const sqlite::FileName name_;
   const std::optional<sqlite::FileLock> lock_file_;
+  const bool is_alone_;
   Database writer_;
   Database reader_;
+  std::atomic<int> log_pages_ = 0;
   HistoryId history_;
-  sqlite::Index index_;
-  std::string failed_;  ///< the sequencer's: why nothing is written any more
+  std::optional<sqlite::Index> index_;
+  Failure failure_;
+
+  std::mutex keeping_;
+  Database keeper_;
 
   // The writer's:
   std::optional<Statement> epoch_;
@@ -120,6 +174,7 @@ class SqliteStore final : public Store {
 };
 
 std::optional<sqlite::FileLock> SqliteStore::lock_of(const SqliteOptions& options) {
+  if (options.index_events == 0) throw UsageError("index_events is one at least");
   if (options.path.empty() || options.path[0] == ':')
     throw UsageError("a SQLite journal has the path of a file");
   try {
@@ -132,18 +187,31 @@ std::optional<sqlite::FileLock> SqliteStore::lock_of(const SqliteOptions& option
 
 /// Before SQLite cuts off what it takes for the end of its log. A log that another process writes
 /// was looked at by that one.
-const std::string& SqliteStore::scanned(const std::string& path, bool is_alone) {
-  if (is_alone) static_cast<void>(sqlite::scan_wal(path + "-wal"));
-  return path;
+const sqlite::FileName& SqliteStore::scanned(const sqlite::FileName& name, bool is_alone) {
+  if (is_alone) static_cast<void>(sqlite::scan_wal({name.path + "-wal", name.layer}));
+  return name;
 }
 
-Database SqliteStore::made(Database& writer, const std::string& path) {
-  sqlite::make_or_check(writer, path);  // before anything of another program's file is changed
-  if (Statement mode = writer.prepare("PRAGMA journal_mode=WAL");
-      !mode.step() || mode.text(0) != "wal")
-    throw StoreFailed(path + " can't have a write-ahead log where it lies");
+Database SqliteStore::made(Database& writer, const sqlite::FileName& name) {
+  sqlite::make_or_check(writer, name.path);  // before anything of another's file is changed
+  writer.use_log(name.path);
   writer.run("PRAGMA synchronous=FULL");
-  return {path, SQLITE_OPEN_READWRITE};
+  return {name, SQLITE_OPEN_READWRITE};
+}
+
+int SqliteStore::count_pages(void* pages, sqlite3* /*of*/, const char* /*database*/,
+                             int count) noexcept {
+  *static_cast<std::atomic<int>*>(pages) = count;
+  return SQLITE_OK;
+}
+
+/// The log is written into the database, so that the next one who opens it has less to do.
+SqliteStore::~SqliteStore() {
+  if (!failure_.why().empty() || !is_alone_) return;
+  try {
+    keeper_.checkpoint(SQLITE_CHECKPOINT_TRUNCATE);
+  } catch (const std::exception&) {  // all is in the log
+  }
 }
 
 void SqliteStore::prepare() {
@@ -158,23 +226,52 @@ void SqliteStore::prepare() {
       reader_.prepare((std::string(sqlite::command_columns) + " WHERE number=?").c_str()));
 }
 
+/// Of events and commands.
+sqlite::Folded SqliteStore::ends() {
+  return {static_cast<Position>(reader_.integer_of("SELECT max(position) FROM event")),
+          reader_.integer_of("SELECT max(number) FROM command")};
+}
+
 /// Indexes what the file has and the index has not.
 void SqliteStore::catch_up() {
   const InUse in_use(*events_after_);
-  events_after_->bind(1, static_cast<std::int64_t>(index_.last_position()))
+  events_after_->bind(1, static_cast<std::int64_t>(index_->last_position()))
       .bind(2, std::int64_t{-1});
   while (events_after_->step()) {
-    const StoredEvent e = sqlite::read_event(*events_after_, history_);
-    index_.add(e.position, e.stream.name(), e.version);
+    index_->add(sqlite::read_event(*events_after_, history_));
+    if (index_->is_full()) index_->fold();
   }
   Statement commands = reader_.prepare(
       (std::string(sqlite::command_columns) + " WHERE number>? ORDER BY number").c_str());
-  commands.bind(1, index_.last_row());
+  commands.bind(1, index_->last_row());
   while (commands.step()) {
     const CommandRecord c = sqlite::read_command(commands, history_);
-    if (commands.integer(0) != index_.last_row() + 1)
-      throw StoreCorrupt("command " + std::to_string(index_.last_row() + 1) + " is missing");
-    index_.add_command(commands.integer(0), c.stream.name(), c.command);
+    if (commands.integer(0) != index_->last_row() + 1)
+      throw StoreCorrupt("command " + std::to_string(index_->last_row() + 1) + " is missing");
+    index_->add_command(commands.integer(0), c.stream.name(), c.command);
+  }
+}
+
+// ---- what is put off
+
+void SqliteStore::maintain() {
+  translated(path_, [&] {
+    const std::lock_guard guard(keeping_);
+    if (log_pages_ >= log_pages_copied) copy_log();
+    while (index_->fold()) {
+    }
+  });
+}
+
+void SqliteStore::copy_log() {
+  if (!failure_.why().empty()) return;
+  try {
+    const bool empties = log_pages_ >= log_pages_emptied;
+    keeper_.checkpoint(empties ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE);
+    log_pages_ = 0;  // the next commit says how many there are
+  } catch (const SqliteError& e) {
+    if (!is_of_the_batch(e)) failure_.set(path_ + ": " + e.what());
+    throw;
   }
 }
 
@@ -188,7 +285,7 @@ std::uint64_t SqliteStore::epoch_of(std::uint32_t slice) {
 }
 
 Claim SqliteStore::claim(std::uint32_t slice) {
-  if (!failed_.empty()) throw StoreFailed(failed_);
+  if (const std::string why = failure_.why(); !why.empty()) throw StoreFailed(why);
   return translated(path_, [&]() -> Claim {
     roll_back();
     writer_.run("BEGIN IMMEDIATE");
@@ -199,10 +296,10 @@ Claim SqliteStore::claim(std::uint32_t slice) {
       writer_.run("COMMIT");
       const std::lock_guard guard(reading_);
       catch_up();
-      return {epoch, index_.last_position()};
+      return {epoch, index_->last_position()};
     } catch (const SqliteError& e) {
       roll_back();
-      if (!may_pass(e)) failed_ = path_ + ": " + e.what();
+      if (!may_pass(e)) failure_.set(path_ + ": " + e.what());
       throw;
     } catch (...) {  // goes on
       roll_back();
@@ -212,29 +309,37 @@ Claim SqliteStore::claim(std::uint32_t slice) {
 }
 
 BatchOutcome SqliteStore::append(const Batch& batch) {
-  if (!failed_.empty()) return BatchNotWritten{failed_};
+  if (std::string why = failure_.why(); !why.empty()) return BatchNotWritten{std::move(why)};
   try {
+    keep_up();
     BatchOutcome outcome = write(batch);
     if (std::holds_alternative<BatchWritten>(outcome)) note(batch);
     return outcome;
   } catch (const SqliteError& e) {  // before the commit
     roll_back();
     const std::string what = path_ + ": " + e.what();
-    if (!is_of_the_batch(e)) failed_ = what;
+    if (!is_of_the_batch(e)) failure_.set(what);
     return BatchNotWritten{what};
+  } catch (const StoreFailed& e) {  // there is no room for more in the log, or the index's tail
+    return BatchNotWritten{e.what()};
   } catch (...) {  // goes on
     roll_back();
     throw;
   }
 }
 
+/// Where nobody maintains it, or not quickly enough.
+void SqliteStore::keep_up() {
+  if (index_->is_full() || log_pages_ >= log_pages_max) maintain();
+}
+
 /// A batch that does not follow what is there would make a file that can't be opened any more.
 void SqliteStore::check_order(const Batch& batch) const {
   std::unordered_map<std::string, Version> heads;
-  Position next = index_.last_position();
+  Position next = index_->last_position();
   for (const StoredEvent& e : batch.events) {
     const std::string stream = e.stream.name();
-    Version& head = heads.try_emplace(stream, index_.head(stream)).first->second;
+    Version& head = heads.try_emplace(stream, index_->head(stream)).first->second;
     if (e.position != ++next || e.version != ++head)
       throw StoreCorrupt("event " + std::to_string(e.position) + ", version " +
                          std::to_string(e.version) + " of " + stream +
@@ -250,7 +355,7 @@ BatchOutcome SqliteStore::write(const Batch& batch) {
   }
   check_order(batch);
   for (const StoredEvent& e : batch.events) sqlite::write_event(*insert_event_, e, history_);
-  std::int64_t row = index_.last_row();
+  std::int64_t row = index_->last_row();
   for (const CommandRecord& c : batch.commands)
     sqlite::write_command(*insert_command_, ++row, c, history_);
   return commit();
@@ -264,7 +369,7 @@ BatchOutcome SqliteStore::commit() {
     const std::string what = path_ + ": " + e.what();
     roll_back();
     if (may_pass(e)) return BatchNotWritten{what};
-    failed_ = what + "; what is there is known once it is opened anew";
+    failure_.set(what + "; what is there is known once it is opened anew");
     return BatchUnknown{what};
   }
 }
@@ -273,22 +378,22 @@ void SqliteStore::roll_back() noexcept {
   try {
     if (writer_.is_in_transaction()) writer_.run("ROLLBACK");
   } catch (const std::exception& e) {  // SQLite itself is at a loss
-    failed_ = path_ + ": " + e.what();
+    failure_.set(path_ + ": " + e.what());
   }
 }
 
 void SqliteStore::note(const Batch& batch) {
-  for (const StoredEvent& e : batch.events) index_.add(e.position, e.stream.name(), e.version);
-  std::int64_t row = index_.last_row();
+  for (const StoredEvent& e : batch.events) index_->add(e);
+  std::int64_t row = index_->last_row();
   for (const CommandRecord& c : batch.commands)
-    index_.add_command(++row, c.stream.name(), c.command);
+    index_->add_command(++row, c.stream.name(), c.command);
 }
 
 // ---- reading
 
 std::optional<CommandRecord> SqliteStore::command(const StreamId& stream,
                                                   const CommandId& command) {
-  const auto row = index_.command(stream.name(), command);
+  const auto row = index_->command(stream.name(), command);
   if (!row) return std::nullopt;
   return translated(path_, [&]() -> std::optional<CommandRecord> {
     const std::lock_guard guard(reading_);
@@ -301,7 +406,7 @@ std::optional<CommandRecord> SqliteStore::command(const StreamId& stream,
 
 std::vector<StoredEvent> SqliteStore::read_stream(const StreamId& stream, Version after,
                                                   std::size_t max) {
-  const auto positions = index_.positions(stream.name(), after, max);
+  const auto positions = index_->positions(stream.name(), after, max);
   return translated(path_, [&] {
     const std::lock_guard guard(reading_);
     std::vector<StoredEvent> events;

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <bit>
-#include <fstream>
 #include <optional>
 #include <vector>
 
@@ -70,11 +69,6 @@ std::optional<Header> header_of(const Bytes& bytes) {
   return h;
 }
 
-Bytes contents_of(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
-
 [[noreturn]] void damaged(const std::string& path, const std::string& what) {
   throw StoreCorrupt(path + ": " + what +
                      ": SQLite would cut acknowledged transactions away. Keep a copy of all files, "
@@ -133,8 +127,9 @@ class Frame {
 
 }  // namespace
 
-WalScan scan_wal(const std::string& path) {
-  const Bytes bytes = contents_of(path);
+WalScan scan_wal(const FileName& log) {
+  const std::string& path = log.path;
+  const Bytes bytes = contents_of(log);
   WalScan scan;
   const auto header = header_of(bytes);
   if (!header) {

@@ -6,7 +6,8 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
+
+#include "database.hpp"
 
 namespace troupe::persistence::sqlite {
 
@@ -17,9 +18,9 @@ struct WalScan {
   std::uint64_t torn = 0;  ///< frames behind that: never committed, or of an earlier round
 };
 
-/// Reads `path`, a log (`-wal`), which may be missing or empty. Throws StoreCorrupt where a frame
+/// Reads a log (`-wal`), which may be missing or empty. Throws StoreCorrupt where a frame
 /// is bad and a later transaction is whole: then the log was damaged, and not torn at its end. A
 /// damage of the last transaction can't be told from a torn one: that counts as torn.
-[[nodiscard]] WalScan scan_wal(const std::string& path);
+[[nodiscard]] WalScan scan_wal(const FileName& log);
 
 }  // namespace troupe::persistence::sqlite

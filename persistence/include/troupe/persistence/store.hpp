@@ -69,6 +69,11 @@ class Store {
   [[nodiscard]] virtual std::uint32_t slices() = 0;
   /// What an acknowledged event outlives, for people: "a crash of the process".
   [[nodiscard]] virtual std::string durability() const = 0;
+  /// Something is put off that `maintain` does. Thread safety: as append.
+  [[nodiscard]] virtual bool wants_maintenance() const { return false; }
+  /// Does a part of what was put off, and may take long: folds an index, say. Beside all else, from
+  /// one thread at a time. What it can't do now it leaves for later, and throws StoreFailed.
+  virtual void maintain() {}
   /// Its calls are quick and never wait: they may be made on a worker.
   [[nodiscard]] virtual bool is_in_memory() const noexcept { return false; }
 

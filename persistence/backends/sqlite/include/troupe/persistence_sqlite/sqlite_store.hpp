@@ -1,6 +1,7 @@
 // A journal in a file: for one process, on one machine.
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <string>
 
@@ -9,10 +10,17 @@
 namespace troupe::persistence {
 
 struct SqliteOptions {
-  std::string path;  ///< of the file; SQLite keeps others beside it, with `-wal` and `-shm` behind,
-                     ///< and we `-lock`
+  /// Of the file. Others lie beside it: `-index` can be deleted and is made anew, `-wal` and `-shm`
+  /// are SQLite's and part of it, `-lock` says which process has it.
+  std::string path;
   /// Opens it although another process has it: that one is fenced, and appends nothing any more.
   bool take_over = false;
+  /// Events that are folded into the index at a time; up to four times as many wait in memory, and
+  /// are read when the journal is opened. One at least.
+  std::size_t index_events = std::size_t{32} * 1024;
+  /// SQLite's name of the layer of files that it is in (a VFS); empty: the machine's. In another one
+  /// than that there is no lock, and calls are taken for quick: for tests.
+  std::string layer = {};
 };
 
 /// Opens the journal in that file, or makes one. A batch is acknowledged once it is synced to the
