@@ -20,13 +20,14 @@ class FaultyStore final : public persistence::Store {
   Read after_read;                     ///< of a stream; may throw
   std::function<void()> before_claim;  ///< may throw
   std::function<void()> before_head;   ///< may throw
+  bool blocks = false;                 ///< its calls may wait
   std::size_t reads = 0;
   std::size_t largest_read = 0;
 
   [[nodiscard]] persistence::HistoryId history() override { return real->history(); }
   [[nodiscard]] std::uint32_t slices() override { return real->slices(); }
   [[nodiscard]] std::string durability() const override { return real->durability(); }
-  [[nodiscard]] bool is_in_memory() const noexcept override { return true; }
+  [[nodiscard]] bool is_in_memory() const noexcept override { return !blocks; }
   persistence::Claim claim(std::uint32_t slice) override {
     if (before_claim) before_claim();
     return real->claim(slice);

@@ -1,8 +1,11 @@
 // The journal: what it answers when its store goes wrong.
 #include <troupe/persistence/journal.hpp>
 
+#include <future>
+
 #include <catch2/catch.hpp>
 
+#include "persistence/account.hpp"
 #include "persistence/faulty_store.hpp"
 #include "support/schedules.hpp"
 
@@ -213,4 +216,27 @@ TEST_CASE("a stream lies in the same slice for ever", "[persistence]") {
   REQUIRE(slice_of({"bank-account", "acc-1"}, 64) == 37);
   REQUIRE(slice_of({"a", "b"}, 64) == slice_of({"a", "b"}, 64));
   REQUIRE(slice_of({"x", "y"}, 1) == 0);
+}
+
+TEST_CASE("DISK15 a disk that takes its time keeps no worker", "[persistence]") {
+  const auto store = std::make_shared<FaultyStore>();
+  std::promise<void> disk_is_ready;
+  std::shared_future<void> is_ready = disk_is_ready.get_future();
+  store->blocks = true;
+  store->instead_of_append = [&](const Batch& batch) {
+    is_ready.wait();
+    return store->real->append(batch);
+  };
+  troupe::System system{{.workers = 1}};
+  const Journal journal = Journal::open(system, store);
+  const auto account = system.spawn<bank::Account>("slow");
+  const auto other = system.spawn<bank::Account>("other");
+  REQUIRE(account.ask(bank::GetBalance{}).await() == bank::Balance{0});
+  REQUIRE(other.ask(bank::GetBalance{}).await() == bank::Balance{0});
+  auto stored = account.ask(bank::Deposit{5, "a"}, troupe::no_timeout);
+  for (int i = 0; i < 1000; ++i)  // its only worker is free, and so is who reads the journal
+    REQUIRE(other.ask(bank::GetBalance{}).await() == bank::Balance{0});
+  REQUIRE(journal.read({"bank-account", "other"}, 0, 10).await().empty());
+  disk_is_ready.set_value();
+  REQUIRE(stored.await() == bank::Balance{5});
 }

@@ -162,7 +162,8 @@ void Database::run(const char* sql) {
 }
 
 void Database::use_log(const std::string& path) {
-  if (Statement mode = prepare("PRAGMA journal_mode=WAL"); !mode.step() || mode.text(0) != "wal")
+  prepare("PRAGMA journal_mode=WAL").run();  // what goes wrong is said behind the row
+  if (Statement mode = prepare("PRAGMA journal_mode"); !mode.step() || mode.text(0) != "wal")
     throw StoreFailed(path + " can't have a write-ahead log where it lies");
 }
 

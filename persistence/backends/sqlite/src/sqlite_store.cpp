@@ -36,11 +36,9 @@ namespace {
 
 constexpr int writing = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
 
-// In pages of 4 KiB: when the log is written into the database beside the writer, when the writer
-// waits meanwhile so that the log can be emptied, and when it does so itself.
-constexpr int log_pages_copied = 1'000;
-constexpr int log_pages_emptied = 8'000;
-constexpr int log_pages_max = 32'000;
+// Of log_pages: from there on the log is emptied, and from there on by the writer itself.
+constexpr int emptied_from = 8;
+constexpr int written_to = 32;
 
 /// It passes: the disk is full, or another process writes.
 bool may_pass(const SqliteError& e) noexcept {
@@ -90,6 +88,7 @@ class SqliteStore final : public Store {
   explicit SqliteStore(const SqliteOptions& options)
       : path_(options.path),
         name_{options.path, options.layer},
+        copied_from_(options.log_pages),
         lock_file_(lock_of(options)),
         is_alone_(lock_file_ || (!options.layer.empty() && !options.take_over)),
         writer_(scanned(name_, is_alone_), writing),
@@ -116,7 +115,7 @@ class SqliteStore final : public Store {
   }
   [[nodiscard]] bool is_in_memory() const noexcept override { return !name_.layer.empty(); }
   [[nodiscard]] bool wants_maintenance() const override {
-    return log_pages_ >= log_pages_copied || index_->wants_folding();
+    return log_pages_ >= copied_from_ || index_->wants_folding();
   }
   void maintain() override;
   Claim claim(std::uint32_t slice) override;
@@ -150,6 +149,7 @@ class SqliteStore final : public Store {
 
   const std::string path_;
   const sqlite::FileName name_;
+  const int copied_from_;
   const std::optional<sqlite::FileLock> lock_file_;
   const bool is_alone_;
   Database writer_;
@@ -174,7 +174,8 @@ class SqliteStore final : public Store {
 };
 
 std::optional<sqlite::FileLock> SqliteStore::lock_of(const SqliteOptions& options) {
-  if (options.index_events == 0) throw UsageError("index_events is one at least");
+  if (options.index_events == 0 || options.log_pages < 1)
+    throw UsageError("index_events and log_pages are one at least");
   if (options.path.empty() || options.path[0] == ':')
     throw UsageError("a SQLite journal has the path of a file");
   try {
@@ -195,7 +196,7 @@ const sqlite::FileName& SqliteStore::scanned(const sqlite::FileName& name, bool 
 Database SqliteStore::made(Database& writer, const sqlite::FileName& name) {
   sqlite::make_or_check(writer, name.path);  // before anything of another's file is changed
   writer.use_log(name.path);
-  writer.run("PRAGMA synchronous=FULL");
+  writer.run(mutant("sqlite_does_not_sync") ? "PRAGMA synchronous=OFF" : "PRAGMA synchronous=FULL");
   return {name, SQLITE_OPEN_READWRITE};
 }
 
@@ -257,7 +258,7 @@ void SqliteStore::catch_up() {
 void SqliteStore::maintain() {
   translated(path_, [&] {
     const std::lock_guard guard(keeping_);
-    if (log_pages_ >= log_pages_copied) copy_log();
+    if (log_pages_ >= copied_from_) copy_log();
     while (index_->fold()) {
     }
   });
@@ -266,7 +267,7 @@ void SqliteStore::maintain() {
 void SqliteStore::copy_log() {
   if (!failure_.why().empty()) return;
   try {
-    const bool empties = log_pages_ >= log_pages_emptied;
+    const bool empties = log_pages_ >= emptied_from * copied_from_;
     keeper_.checkpoint(empties ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE);
     log_pages_ = 0;  // the next commit says how many there are
   } catch (const SqliteError& e) {
@@ -330,7 +331,7 @@ BatchOutcome SqliteStore::append(const Batch& batch) {
 
 /// Where nobody maintains it, or not quickly enough.
 void SqliteStore::keep_up() {
-  if (index_->is_full() || log_pages_ >= log_pages_max) maintain();
+  if (index_->is_full() || log_pages_ >= written_to * copied_from_) maintain();
 }
 
 /// A batch that does not follow what is there would make a file that can't be opened any more.
@@ -369,6 +370,7 @@ BatchOutcome SqliteStore::commit() {
     const std::string what = path_ + ": " + e.what();
     roll_back();
     if (may_pass(e)) return BatchNotWritten{what};
+    if (mutant("failed_sync_counts_as_done")) return BatchWritten{};
     failure_.set(what + "; what is there is known once it is opened anew");
     return BatchUnknown{what};
   }

@@ -10,16 +10,19 @@
 namespace troupe::persistence {
 
 struct SqliteOptions {
-  /// Of the file. Others lie beside it: `-index` can be deleted and is made anew, `-wal` and `-shm`
-  /// are SQLite's and part of it, `-lock` says which process has it.
+  /// Of the file. Others lie beside it: `-index` can be deleted and is made anew; `-wal` and `-shm`
+  /// are SQLite's and part of it; `-lock` says which process has it.
   std::string path;
   /// Opens it although another process has it: that one is fenced, and appends nothing any more.
   bool take_over = false;
   /// Events that are folded into the index at a time; up to four times as many wait in memory, and
   /// are read when the journal is opened. One at least.
   std::size_t index_events = std::size_t{32} * 1024;
-  /// SQLite's name of the layer of files that it is in (a VFS); empty: the machine's. In another one
-  /// than that there is no lock, and calls are taken for quick: for tests.
+  /// Pages of the log (4 KiB) from which on it is written into the database, beside the writer.
+  /// From eight times as many on the writer waits meanwhile, so that the log can be emptied.
+  int log_pages = 1000;
+  /// SQLite's name of the layer of files that it is in (a VFS); empty: the machine's. In another
+  /// one than that there is no lock, and calls are taken for quick: for tests.
   std::string layer = {};
 };
 
