@@ -1,4 +1,5 @@
 #include "emit.hpp"
+#include "fingerprint.hpp"
 #include "names.hpp"
 #include "text.hpp"
 
@@ -283,7 +284,8 @@ std::string emit_codec(const Model& model) {
   each_struct(model, [&](const Struct& s) {
     t.line("const troupe::codec::Codec " + without_namespace(s.full_name) +
            "::troupe_codec = troupe::codec::struct_codec<" + s.full_name + ">(" +
-           quoted(model.cpp_namespace + "::" + s.schema_name) + ");");
+           quoted(model.cpp_namespace + "::" + s.schema_name) + ", " +
+           hexadecimal(fingerprint_of(model, s)) + ");");
     if (s.has_plain_reply)
       t.line("const troupe::codec::Codec " + without_namespace(s.full_name) +
              "::troupe_reply_codec = troupe::codec::reply_codec<" + s.reply + ">(" +

@@ -10,12 +10,6 @@ namespace troupe::codec {
 
 namespace {
 
-std::string hexadecimal(std::uint64_t number) {
-  char text[20];
-  std::snprintf(text, sizeof text, "0x%016llx", static_cast<unsigned long long>(number));
-  return text;
-}
-
 class TypesEmitter {
  public:
   explicit TypesEmitter(const Model& model) : model_(model) { collect_inner_names(); }
@@ -101,9 +95,14 @@ class TypesEmitter {
     t_.line("static constexpr troupe::SchemaId troupe_schema{" + hexadecimal(s.id) + "};");
     t_.line("static const troupe::codec::Codec troupe_codec;");
     if (s.has_plain_reply) t_.line("static const troupe::codec::Codec troupe_reply_codec;");
+    if (s.version != 1)
+      t_.line("static constexpr std::uint32_t troupe_version = " + std::to_string(s.version) + ";");
     if (!s.body.fields.empty() || !s.body.alternatives.empty()) t_.line();
     members(s.body, name);
     t_.line();
+    if (!s.command_id.empty())
+      t_.line("[[nodiscard]] const std::string& troupe_command_id() const noexcept { return " +
+              s.command_id + "; }");
     t_.line("bool operator==(const " + name + "&) const = default;");
     t_.close("};");
   }

@@ -128,10 +128,12 @@ struct Struct {
   Group body;
   std::uint32_t data_words = 0;
   std::uint32_t pointers = 0;
+  std::uint32_t version = 1;          ///< of what it means
+  std::string command_id;             ///< the member that has it, in C++; empty: there is none
   std::string reply;                  ///< a C++ type; empty: one way
   std::vector<std::string> protocol;  ///< the messages of a protocol, in C++
   bool is_protocol = false;
-  bool has_plain_reply = false;  ///< its reply is no struct, and has a codec of its own
+  bool has_plain_reply = false;          ///< its reply is no struct, and has a codec of its own
   std::vector<std::uint64_t> mentioned;  ///< its reply, its messages: declared ahead of it
   std::vector<std::uint64_t> declared;   ///< structs and enums within it
 };

@@ -10,7 +10,7 @@ namespace troupe::codec {
 namespace {
 
 // C++20, [lex.key] and the alternative tokens; and the names that generated structs use themselves.
-constexpr std::array<std::string_view, 98> taken{"alignas",
+constexpr std::array<std::string_view, 101> taken{"alignas",
                                                  "alignof",
                                                  "and",
                                                  "and_eq",
@@ -105,6 +105,9 @@ constexpr std::array<std::string_view, 98> taken{"alignas",
                                                  "std",
                                                  "troupe",
                                                  "troupe_schema",
+                                                 "troupe_codec",
+                                                 "troupe_version",
+                                                 "troupe_command_id",
                                                  "linux",
                                                  "unix",
                                                  "errno"};
@@ -157,6 +160,12 @@ std::string quoted(std::string_view text) {
     }
   }
   return result + '"';
+}
+
+std::string hexadecimal(std::uint64_t number) {
+  char text[20];
+  std::snprintf(text, sizeof text, "0x%016llx", static_cast<unsigned long long>(number));
+  return text;
 }
 
 }  // namespace troupe::codec

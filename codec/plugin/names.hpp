@@ -1,6 +1,7 @@
 // How names of a schema are spelled in C++.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -12,6 +13,8 @@ namespace troupe::codec {
 [[nodiscard]] std::string upper_camel_case(std::string_view name);
 /// "Order_Item" of "::shop::Order_Item".
 [[nodiscard]] std::string without_namespace(std::string_view full_name);
+/// "0x00000000000000ff".
+[[nodiscard]] std::string hexadecimal(std::uint64_t number);
 /// A string literal with this content.
 [[nodiscard]] std::string quoted(std::string_view text);
 

@@ -36,6 +36,11 @@ std::string to_string(const HistoryId& id) {
   return text;
 }
 
+std::string beyond_head(const StreamId& stream, Version up_to, Version head) {
+  return "events of " + stream.name() + " can't be deleted up to version " + std::to_string(up_to) +
+         ": its last version is " + std::to_string(head);
+}
+
 std::uint32_t slice_of(const StreamId& stream, std::uint32_t slices) noexcept {
   std::uint64_t hash = 14695981039346656037ull;
   const auto add = [&](std::string_view text) {

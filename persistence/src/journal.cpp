@@ -1,7 +1,9 @@
 #include <troupe/persistence/journal.hpp>
 
+#include <algorithm>
 #include <deque>
 #include <map>
+#include <utility>
 
 #include <troupe/runtime/detail/attached.hpp>
 #include <troupe/runtime/detail/mutant.hpp>
@@ -14,7 +16,7 @@ namespace detail {
 namespace {
 
 /// Reads beside the sequencer, on a thread of its own.
-class Reader final : public Actor<ReadStream, ReadSlice> {
+class Reader final : public Actor<ReadStream, ReadSlice, ReadSnapshot> {
  public:
   explicit Reader(std::shared_ptr<Store> store) : store_(std::move(store)) {}
   std::vector<StoredEvent> receive(const ReadStream& m) {
@@ -23,10 +25,13 @@ class Reader final : public Actor<ReadStream, ReadSlice> {
   std::vector<StoredEvent> receive(const ReadSlice& m) {
     return read([&] { return store_->read_slice(m.slice, m.after, m.max); });
   }
+  std::optional<StoredSnapshot> receive(const ReadSnapshot& m) {
+    return read([&] { return store_->snapshot(m.stream, m.at_most); });
+  }
 
  private:
   template <class F>
-  static std::vector<StoredEvent> read(F f) {
+  static std::invoke_result_t<F&> read(F f) {
     try {
       return f();
     } catch (const std::exception& e) {  // who asked is told, and the journal goes on
@@ -51,6 +56,53 @@ class Housekeeper final : public Actor<Maintain> {
 
  private:
   const std::shared_ptr<Store> store_;
+};
+
+/// Encodes and writes snapshots, and deletes what they make superfluous, while their actors go on.
+class Snapshots final : public Actor<TakeSnapshot> {
+ public:
+  Snapshots(std::shared_ptr<Store> store, std::shared_ptr<WallClock> wall_clock)
+      : store_(std::move(store)), wall_clock_(std::move(wall_clock)) {}
+
+  /// What goes wrong here is no fault of the actor's, and it hears nothing of it (S123).
+  void receive(TakeSnapshot&& m) {
+    StoredSnapshot& snapshot = m.snapshot;
+    try {
+      snapshot.data = std::exchange(m.encode, nullptr)();  // the copy is gone
+      snapshot.taken_at = wall_clock_->now();
+      store_->put_snapshot(snapshot);
+      clean_up(snapshot, m.policy);
+    } catch (const std::exception& e) {
+      log().error("a snapshot of " + snapshot.stream.name() + " at version " +
+                  std::to_string(snapshot.version) + " failed: " + e.what());
+    }
+  }
+
+ private:
+  /// Older snapshots go once there are enough newer ones, and events below the oldest one kept
+  /// that is what it should be, read back (F5).
+  void clean_up(const StoredSnapshot& newest, const SnapshotPolicy& policy) {
+    Version oldest = any_version;
+    Version usable = any_version;
+    for (std::size_t i = 0; i < std::max<std::size_t>(policy.keep, 1); ++i) {
+      const auto kept = store_->snapshot(newest.stream, oldest - 1);
+      if (!kept) break;
+      oldest = kept->version;
+      if (is_usable(*kept, newest)) usable = kept->version;
+      if (i == 0 && usable != newest.version)
+        throw StoreCorrupt("read back, it is not what was written: " + kept->damage);
+    }
+    store_->delete_snapshots(newest.stream, oldest);
+    if (policy.delete_events) store_->delete_events(newest.stream, usable);
+  }
+  static bool is_usable(const StoredSnapshot& kept, const StoredSnapshot& newest) {
+    if (troupe::detail::mutant("doubtful_snapshot_counts_as_verified")) return true;
+    if (kept.version == newest.version && kept.data != newest.data) return false;
+    return kept.damage.empty() && kept.type == newest.type &&
+           kept.fingerprint == newest.fingerprint;
+  }
+  const std::shared_ptr<Store> store_;
+  const std::shared_ptr<WallClock> wall_clock_;
 };
 
 /// So many recover at the same time (S120).
@@ -121,6 +173,8 @@ Journal Journal::open(System& system, std::shared_ptr<Store> store, JournalOptio
   journal.sequencer_ =
       system.spawn<detail::Sequencer>({.pinned = own_threads}, store, shared, housekeeper);
   journal.reader_ = system.spawn<detail::Reader>({.pinned = own_threads}, store);
+  journal.snapshots_ =
+      system.spawn<detail::Snapshots>({.pinned = own_threads}, store, shared->wall_clock);
   journal.permits_ = system.spawn<detail::Permits>(shared->recoveries_max);
   troupe::detail::attach(system, std::make_shared<Journal>(journal));
   return journal;

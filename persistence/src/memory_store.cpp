@@ -1,6 +1,7 @@
 #include <troupe/persistence/memory_store.hpp>
 
 #include <algorithm>
+#include <iterator>
 
 #include <troupe/runtime/detail/mutant.hpp>
 #include <troupe/runtime/error.hpp>
@@ -71,7 +72,7 @@ std::vector<StoredEvent> MemoryStore::read_stream(const StreamId& stream, Versio
   const auto found = streams_.find(stream);
   if (found == streams_.end()) return events;
   const auto& positions = found->second.positions;
-  const Slice& slice = slices_[slice_of(stream, static_cast<std::uint32_t>(slices_.size()))];
+  const Slice& slice = slice_of_stream(stream);
   for (Version v = after; v < positions.size() && events.size() < max; ++v)
     events.push_back(slice.events[positions[v] - 1]);
   return events;
@@ -85,6 +86,45 @@ std::vector<StoredEvent> MemoryStore::read_slice(std::uint32_t slice, Position a
   const auto count = std::min(max, all.size() - from);
   const auto first = all.begin() + static_cast<std::ptrdiff_t>(from);
   return {first, first + static_cast<std::ptrdiff_t>(count)};
+}
+
+void MemoryStore::put_snapshot(const StoredSnapshot& snapshot) {
+  const std::lock_guard guard(lock_);
+  streams_[snapshot.stream].snapshots[snapshot.version] = snapshot;
+}
+
+void MemoryStore::delete_snapshots(const StreamId& stream, Version below) {
+  const std::lock_guard guard(lock_);
+  auto& snapshots = streams_[stream].snapshots;
+  snapshots.erase(snapshots.begin(), snapshots.lower_bound(below));
+}
+
+std::optional<StoredSnapshot> MemoryStore::snapshot(const StreamId& stream, Version at_most) {
+  const std::lock_guard guard(lock_);
+  const auto found = streams_.find(stream);
+  if (found == streams_.end()) return std::nullopt;
+  const auto& snapshots = found->second.snapshots;
+  const auto behind = snapshots.upper_bound(at_most);
+  if (behind == snapshots.begin()) return std::nullopt;
+  return std::prev(behind)->second;
+}
+
+void MemoryStore::delete_events(const StreamId& stream, Version up_to) {
+  const std::lock_guard guard(lock_);
+  const auto found = streams_.find(stream);
+  const Version head = found == streams_.end() ? 0 : found->second.positions.size();
+  if (up_to > head) throw UsageError(beyond_head(stream, up_to, head));
+  for (Version v = up_to; v > 0; --v) {
+    StoredEvent& e = slice_of_stream(stream).events[found->second.positions[v - 1] - 1];
+    if (e.is_deleted) return;  // and those below it
+    e.event = {};
+    e.event.type_version = 0;
+    e.is_deleted = true;
+  }
+}
+
+MemoryStore::Slice& MemoryStore::slice_of_stream(const StreamId& stream) {
+  return slices_[slice_of(stream, static_cast<std::uint32_t>(slices_.size()))];
 }
 
 }  // namespace troupe::persistence

@@ -91,6 +91,7 @@ std::string Sequencer::why_rejected(const AppendRequest& request) const {
     return "the reply to be kept is larger than " + std::to_string(stored_reply_bytes_max) +
            " bytes";
   for (const EventData& e : request.events) {
+    if (e.type_version == 0) return "an event's type_version counts from 1";
     for (const std::string& tag : e.tags) {
       if (tag.empty() || has_control_character(tag))
         return "a tag is empty or has a control character";

@@ -525,6 +525,54 @@ struct Sourced : troupe::EventSourced<Funds, Deposit> {
   void receive(const Deposit&) {}
 };
 
+// CASE snapshots of a state that names none: the_state_names_no_Snapshot
+struct Funded {
+  static constexpr troupe::SchemaId troupe_schema{1};
+  static const troupe::codec::Codec troupe_codec;
+};
+struct Funds {
+  using Events = troupe::Events<Funded>;
+  void apply(const Funded&) {}
+};
+struct Sourced : troupe::EventSourced<Funds, Deposit> {
+  static troupe::persistence::StreamId id() { return {"account", "1"}; }
+  Sourced() : EventSourced{id(), troupe::SnapshotPolicy{}} {}  // HERE
+  void receive(const Deposit&) {}
+};
+
+// CASE a snapshot without a schema: a_snapshot_needs_a_schema
+struct Funded {
+  static constexpr troupe::SchemaId troupe_schema{1};
+  static const troupe::codec::Codec troupe_codec;
+};
+struct Funds : Deposit {
+  using Snapshot = Deposit;
+  using Events = troupe::Events<Funded>;
+  void apply(const Funded&) {}
+};
+struct Sourced : troupe::EventSourced<Funds, Deposit> {
+  static troupe::persistence::StreamId id() { return {"account", "1"}; }
+  Sourced() : EventSourced{id(), troupe::SnapshotPolicy{}} {}  // HERE
+  void receive(const Deposit&) {}
+};
+
+// CASE a state that is not made of its snapshot: the_state_makes_no_snapshot_or_is_not_made_of_one
+struct Funded {
+  static constexpr troupe::SchemaId troupe_schema{1};
+  static const troupe::codec::Codec troupe_codec;
+};
+struct Funds {
+  using Snapshot = Funded;
+  using Events = troupe::Events<Funded>;
+  void apply(const Funded&) {}
+  Funded snapshot() const { return {}; }
+};
+struct Sourced : troupe::EventSourced<Funds, Deposit> {
+  static troupe::persistence::StreamId id() { return {"account", "1"}; }
+  Sourced() : EventSourced{id(), troupe::SnapshotPolicy{}} {}  // HERE
+  void receive(const Deposit&) {}
+};
+
 // CASE an event-sourced handler that forgets the reply: handler_returns_the_wrong_type
 struct Funded {
   static constexpr troupe::SchemaId troupe_schema{1};

@@ -35,3 +35,8 @@ struct Audited @0xf09e4d7b25c8a361 {
   # An event that the account's state does not list.
   by @0 :Text;
 }
+
+struct AccountSnapshot @0x8c1f5ea27d3b9046 {
+  cents @0 :Int64;
+  deposits @1 :UInt32;
+}

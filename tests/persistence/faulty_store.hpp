@@ -16,11 +16,13 @@ class FaultyStore final : public persistence::Store {
   using Read = std::function<void(std::vector<persistence::StoredEvent>&)>;
 
   std::shared_ptr<persistence::MemoryStore> real = std::make_shared<persistence::MemoryStore>();
-  Append instead_of_append;            ///< empty: the real one
-  Read after_read;                     ///< of a stream; may throw
-  std::function<void()> before_claim;  ///< may throw
-  std::function<void()> before_head;   ///< may throw
-  bool blocks = false;                 ///< its calls may wait
+  Append instead_of_append;                                          ///< empty: the real one
+  Read after_read;                                                   ///< of a stream; may throw
+  std::function<void()> before_claim;                                ///< may throw
+  std::function<void()> before_head;                                 ///< may throw
+  std::function<void()> before_put;                                  ///< of a snapshot; may throw
+  std::function<void(persistence::StoredSnapshot&)> after_snapshot;  ///< of reading one
+  bool blocks = false;                                               ///< its calls may wait
   std::size_t reads = 0;
   std::size_t largest_read = 0;
 
@@ -55,6 +57,22 @@ class FaultyStore final : public persistence::Store {
                                                                  persistence::Position after,
                                                                  std::size_t max) override {
     return real->read_slice(slice, after, max);
+  }
+  void put_snapshot(const persistence::StoredSnapshot& snapshot) override {
+    if (before_put) before_put();
+    real->put_snapshot(snapshot);
+  }
+  [[nodiscard]] std::optional<persistence::StoredSnapshot> snapshot(
+      const persistence::StreamId& stream, persistence::Version at_most) override {
+    auto read = real->snapshot(stream, at_most);
+    if (after_snapshot && read) after_snapshot(*read);
+    return read;
+  }
+  void delete_snapshots(const persistence::StreamId& stream, persistence::Version below) override {
+    real->delete_snapshots(stream, below);
+  }
+  void delete_events(const persistence::StreamId& stream, persistence::Version up_to) override {
+    real->delete_events(stream, up_to);
   }
 };
 

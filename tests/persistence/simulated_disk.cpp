@@ -95,6 +95,9 @@ struct SimulatedDisk::Calls {
     h.file->synced = h.file->written;
     h.file->unsynced.clear();
     if (std::exchange(h.syncs_names, false)) h.disk->synced_names_ = h.disk->names_;
+    // As ext4, XFS and Btrfs do: with a file its name is synced.
+    for (const auto& [name, there] : h.disk->names_)
+      if (there == h.file) h.disk->synced_names_[name] = there;
     return SQLITE_OK;
   }
   static int size(sqlite3_file* file, sqlite3_int64* size) {
@@ -207,6 +210,8 @@ struct SimulatedDisk::Calls {
     }
     h.shm_shared = h.shm_alone = 0;
     h.shared.reset();
+    // As on Unix: the last one ends it, and the next one reads the log again.
+    if (h.file->shared.use_count() == 1) h.file->shared.reset();
     return SQLITE_OK;
   }
 

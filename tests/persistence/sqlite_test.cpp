@@ -9,6 +9,7 @@
 #include <troupe/persistence_testkit/store_conformance.hpp>
 
 #include "persistence/account.hpp"
+#include "persistence/savings.hpp"
 #include "support/schedules.hpp"
 #include "support/temporary_folder.hpp"
 
@@ -211,5 +212,37 @@ TEST_CASE("S10 a journal in a file serves actors on threads", "[persistence][sql
   for (int i = 0; i < accounts; ++i) {
     const auto account = system.spawn<Account>(std::to_string(i));
     REQUIRE(account.ask(GetBalance{}, troupe::no_timeout).await() == Balance{deposits});
+  }
+}
+
+TEST_CASE("DISK11 S124 a flipped bit in the file of snapshots costs time only",
+          "[persistence][sqlite]") {
+  const TemporaryFolder folder;
+  const std::string path = folder.file("journal.db");
+  const troupe::SnapshotPolicy every_ten{.every_events = 10};
+  {
+    TestSystem system{1};
+    Journal::open(system, open_sqlite({path}));
+    const auto savings = system.spawn<bank::Savings>(every_ten);
+    for (int i = 1; i <= 25; ++i) REQUIRE(savings.ask(Deposit{1, "a"}).await() == Balance{i});
+    system.settle();
+  }
+  // What is in its log is put into it, as its next checkpoint would.
+  run_sql(path + "-snapshots", "PRAGMA wal_checkpoint(TRUNCATE)");
+  std::ifstream file(path + "-snapshots", std::ios::binary);
+  const std::string whole{std::istreambuf_iterator<char>(file), {}};
+  const std::uint64_t seed = troupe::test::from_environment("TROUPE_SEED", troupe::random_seed());
+  const std::uint64_t flips = troupe::test::from_environment("TROUPE_FLIPS", 200);
+  CAPTURE(seed);
+  troupe::Random random(seed);
+  for (std::uint64_t n = 0; n < flips; ++n) {
+    std::string bytes = whole;
+    const std::size_t bit = random.below(static_cast<std::uint32_t>(bytes.size() * 8));
+    CAPTURE(bit);
+    bytes[bit / 8] = static_cast<char>(bytes[bit / 8] ^ (1 << bit % 8));
+    std::ofstream(path + "-snapshots", std::ios::binary | std::ios::trunc) << bytes;
+    TestSystem system{1};
+    Journal::open(system, open_sqlite({path}));
+    REQUIRE(system.spawn<bank::Savings>(every_ten).ask(GetBalance{}).await() == Balance{25});
   }
 }

@@ -241,6 +241,75 @@ void fences_the_earlier_claim(const MakeStore& make) {  // F1, F27
   expect_versions(second.read(one), 1, 3);
 }
 
+StoredSnapshot snapshot(const StreamId& stream, Version version, std::uint64_t word) {
+  return {stream,
+          version,
+          SchemaId{0x77},
+          42,
+          "conformance::State",
+          {word, 1, 2},
+          WallTime(Duration(5)),
+          {}};
+}
+
+void keeps_snapshots(const MakeStore& make) {  // C238, C240
+  const auto store = make();
+  const StreamId longer{one.category, one.id + "1"};
+  {
+    const auto opened = store->open();
+    expect(!opened->snapshot(one, any_version), "a stream has a snapshot that nobody has put");
+    for (const Version v : {10, 20, 30}) opened->put_snapshot(snapshot(one, v, v));
+    opened->put_snapshot(snapshot(longer, 25, 7));
+    opened->put_snapshot(snapshot(one, 20, 99));  // instead of the other one
+  }
+  const auto opened = store->open();
+  const auto is = [&](Version at_most, const StoredSnapshot& wanted) {
+    const auto read = opened->snapshot(one, at_most);
+    expect(read.has_value() && *read == wanted,
+           "the newest snapshot up to version " + std::to_string(at_most) + " is another one");
+  };
+  is(any_version, snapshot(one, 30, 30));
+  is(30, snapshot(one, 30, 30));
+  is(29, snapshot(one, 20, 99));
+  is(19, snapshot(one, 10, 10));
+  expect(!opened->snapshot(one, 9), "there is none with so few events");
+  opened->delete_snapshots(one, 20);
+  expect(!opened->snapshot(one, 19), "it was deleted");
+  is(20, snapshot(one, 20, 99));
+  expect(opened->snapshot(longer, any_version) == snapshot(longer, 25, 7),
+         "the snapshot of a stream of a similar name is gone");
+}
+
+void deletes_what_events_say(const MakeStore& make) {  // C236, C245, F24
+  const auto store = make();
+  {
+    Process p(*store);
+    p.append({one, Expected::any(), events(0, 10)});
+    p.append({two, Expected::any(), events(0, 2)});
+    const auto opened = store->open();
+    opened->delete_events(one, 4);
+    opened->delete_events(one, 2);
+    bool is_refused = false;
+    try {
+      opened->delete_events(one, 11);
+    } catch (const UsageError&) {
+      is_refused = true;
+    }
+    expect(is_refused, "more is deleted than there is");
+  }
+  Process p(*store);
+  const auto read = p.read(one);
+  expect_versions(read, 1, 10);
+  for (std::uint64_t i = 0; i < 10; ++i) {
+    expect(read[i].is_deleted == (i < 4), "other events are deleted");
+    expect(i < 4 ? read[i].event.data.empty() : read[i].event == event(i), "an event is not right");
+  }
+  const auto next = p.append({one, Expected::exact(10), events(10, 1)});
+  expect(std::holds_alternative<Committed>(next) && std::get<Committed>(next).last == 11,
+         "the stream does not go on where it was: " + to_string(next));
+  for (const StoredEvent& e : p.read(two)) expect(!e.is_deleted, "another stream's are deleted");
+}
+
 void raises_epochs(const MakeStore& make) {
   const auto store = make();
   const auto opened = store->open();
@@ -268,6 +337,8 @@ const std::vector<ConformanceCase>& store_conformance() {
       {"a command is done once within a batch", &does_a_command_once_within_a_batch},
       {"C237 a request that can't be stored fails alone", &turns_down_one_alone},
       {"who has claimed a slice before appends nothing any more", &fences_the_earlier_claim},
+      {"C238 the newest snapshot with so many events is found", &keeps_snapshots},
+      {"C245 events that are deleted keep their places", &deletes_what_events_say},
       {"epochs rise with each claim", &raises_epochs},
   };
   return cases;

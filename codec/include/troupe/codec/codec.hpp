@@ -29,6 +29,8 @@ class CodecError : public std::runtime_error {
 struct Codec {
   SchemaId schema{};
   const char* name = nullptr;  ///< for people: "shop::Order.Item"
+  /// Another one where any of its fields differs, or of what they are made of; 0: nobody has said.
+  std::uint64_t fingerprint = 0;
   /// The size of its encoding. Throws CodecError when that is larger than 4 GiB, or a union holds
   /// nothing; UsageError for a ref to an actor of a System that is no node.
   std::size_t (*words)(const void* message) = nullptr;

@@ -290,10 +290,11 @@ void read_message(std::span<const Word> words, troupe::detail::RefNames* refs, v
 
 /// The codec of a struct with a layout.
 template <Laid S>
-constexpr Codec struct_codec(const char* name) {
+constexpr Codec struct_codec(const char* name, std::uint64_t fingerprint) {
   using L = Layout<S>;
   return {S::troupe_schema,
           name,
+          fingerprint,
           [](const void* m) { return message_words(words_of(*static_cast<const S*>(m))); },
           [](const void* m, std::span<Word> out) {
             Word* const root = begin_message(out, L::data_words, L::pointers);
@@ -313,6 +314,7 @@ constexpr Codec reply_codec(const char* name) {
   constexpr std::uint32_t data = Scalar<T> ? 1 : 0;
   return {SchemaId{},
           name,
+          0,
           []([[maybe_unused]] const void* m) {
             std::size_t words = 1;
             if constexpr (!Scalar<T>) {

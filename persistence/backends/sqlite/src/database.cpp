@@ -49,12 +49,17 @@ class PlainFile {
 }
 }  // namespace
 
-std::vector<unsigned char> contents_of(const FileName& name) {
+bool exists(const FileName& name) {
   sqlite3_vfs& layer = layer_of(name);
   int is_there = 0;
   if (layer.xAccess(&layer, name.path.c_str(), SQLITE_ACCESS_EXISTS, &is_there) != SQLITE_OK)
     throw StoreFailed(name.path + ": nobody can say whether it is there");
-  if (is_there == 0) return {};
+  return is_there != 0;
+}
+
+std::vector<unsigned char> contents_of(const FileName& name) {
+  sqlite3_vfs& layer = layer_of(name);
+  if (!exists(name)) return {};
   PlainFile file(layer, name);
   sqlite3_int64 size = 0;
   if (file.get()->pMethods->xFileSize(file.get(), &size) != SQLITE_OK)
@@ -154,6 +159,9 @@ Database::Database(const FileName& name, int flags) {
   database_.reset(database);
   if (code != SQLITE_OK) fail_of(database, code, "opening " + name.path);
   sqlite3_busy_timeout(database, busy_ms_max);
+  // Until it has a log: that a rollback journal was deleted is synced, too. One that comes back
+  // would take back what was written since.
+  run("PRAGMA synchronous=EXTRA");
 }
 
 void Database::run(const char* sql) {

@@ -3,6 +3,7 @@
 
 #include <sqlite3.h>
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -21,6 +22,8 @@ struct FileName {
 /// All of it; empty where there is none. Throws StoreFailed, which names the place, where it can't
 /// be read.
 [[nodiscard]] std::vector<unsigned char> contents_of(const FileName& name);
+/// Throws StoreFailed where nobody can say.
+[[nodiscard]] bool exists(const FileName& name);
 /// Throws StoreFailed where it is still there.
 void delete_file(const FileName& name);
 
@@ -97,15 +100,19 @@ class Database {
   /// The log is written into the database as far as nobody reads it, and that is synced.
   /// SQLITE_CHECKPOINT_TRUNCATE: it is emptied, once nobody reads or writes it.
   void checkpoint(int mode);
-  /// Calls `hook(context, ...)` after each commit, instead of a checkpoint of its own.
-  void on_commit(int (*hook)(void*, sqlite3*, const char*, int), void* context) noexcept {
-    sqlite3_wal_hook(database_.get(), hook, context);
+  /// Each commit says how many pages the log has, and makes no checkpoint. They outlive this.
+  void count_log_pages(std::atomic<int>& pages) noexcept {
+    sqlite3_wal_hook(database_.get(), &set_pages, &pages);
   }
   [[nodiscard]] bool is_in_transaction() const noexcept {
     return sqlite3_get_autocommit(database_.get()) == 0;
   }
 
  private:
+  static int set_pages(void* pages, sqlite3*, const char*, int count) noexcept {
+    *static_cast<std::atomic<int>*>(pages) = count;
+    return SQLITE_OK;
+  }
   struct Close {
     void operator()(sqlite3* d) const noexcept { sqlite3_close(d); }
   };

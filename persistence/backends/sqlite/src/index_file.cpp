@@ -12,6 +12,7 @@ namespace troupe::persistence::sqlite {
 namespace {
 
 constexpr std::int64_t index_format = 1;
+constexpr int log_pages_copied = 1000;
 
 constexpr const char* tables = R"(
 CREATE TABLE folded(one INTEGER PRIMARY KEY CHECK(one=1), high INTEGER NOT NULL,
@@ -83,7 +84,9 @@ IndexFile::IndexFile(const FileName& name, const HistoryId& history, const Folde
   writer_->run("PRAGMA synchronous=NORMAL");
   insert_.emplace(writer_->prepare("INSERT INTO run VALUES(?,?,?,?)"));
   update_.emplace(writer_->prepare("UPDATE folded SET position=?, row=?, sum=?"));
+  writer_->count_log_pages(log_pages_);
   reader_.emplace(name_, SQLITE_OPEN_READWRITE);
+  reader_->leave_log_when_closed();
   last_.emplace(
       reader_->prepare("SELECT last FROM run WHERE kind=? AND key=? ORDER BY last DESC LIMIT 1"));
   runs_after_.emplace(reader_->prepare(
@@ -91,7 +94,9 @@ IndexFile::IndexFile(const FileName& name, const HistoryId& history, const Folde
 }
 
 void IndexFile::open() {
+  log_pages_ = 0;
   writer_.emplace(name_, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
+  writer_->leave_log_when_closed();
   writer_->use_log(name_.path);
 }
 
@@ -143,6 +148,7 @@ void IndexFile::make() {
 }
 
 std::uint64_t IndexFile::last(RunKind kind, const std::string& key) {
+  check();
   const std::lock_guard guard(reading_);
   const InUse in_use(*last_);
   last_->bind(1, static_cast<std::int64_t>(kind)).bind(2, std::string_view(key));
@@ -151,6 +157,7 @@ std::uint64_t IndexFile::last(RunKind kind, const std::string& key) {
 
 std::vector<Position> IndexFile::positions(RunKind kind, const std::string& key,
                                            std::uint64_t after, std::size_t max) {
+  check();
   const std::lock_guard guard(reading_);
   const InUse in_use(*runs_after_);
   runs_after_->bind(1, static_cast<std::int64_t>(kind))
@@ -174,6 +181,8 @@ std::vector<Position> IndexFile::positions(RunKind kind, const std::string& key,
 }
 
 void IndexFile::write(const std::vector<Run>& runs, const Folded& to) {
+  check();
+  if (log_pages_ >= log_pages_copied) copy_log();
   writer_->run("BEGIN IMMEDIATE");
   std::uint64_t sum = sum_;
   try {
@@ -197,6 +206,23 @@ void IndexFile::write(const std::vector<Run>& runs, const Folded& to) {
   }
   folded_ = to;
   sum_ = sum;
+}
+
+/// As the journal's: where that fails nobody knows what is there.
+void IndexFile::copy_log() {
+  try {
+    writer_->checkpoint(SQLITE_CHECKPOINT_PASSIVE);
+    log_pages_ = 0;
+  } catch (const SqliteError& e) {
+    if (e.primary_code() == SQLITE_IOERR) has_failed_ = true;
+    throw;
+  }
+}
+
+void IndexFile::check() const {
+  if (has_failed_)
+    throw StoreFailed(name_.path +
+                      ", the journal's index, could not be synced: open the journal again");
 }
 
 }  // namespace troupe::persistence::sqlite

@@ -7,6 +7,7 @@
 // behind, and is whole.
 #pragma once
 
+#include <atomic>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -59,6 +60,8 @@ class IndexFile {
   [[nodiscard]] std::string why_unusable(const Folded& journal_has);
   void open();
   void make();
+  void copy_log();
+  void check() const;
 
   const FileName name_;
   const HistoryId history_;
@@ -66,6 +69,8 @@ class IndexFile {
   Folded folded_;
   std::uint64_t sum_ = 0;  ///< of the rows' checksums
 
+  std::atomic<int> log_pages_ = 0;
+  std::atomic<bool> has_failed_ = false;
   std::optional<Database> writer_;
   std::optional<Statement> insert_;
   std::optional<Statement> update_;

@@ -2,10 +2,9 @@
 
 #include <cstring>
 
-#define XXH_INLINE_ALL
-#include <xxhash.h>
-
 #include <troupe/runtime/random.hpp>
+
+#include "checksum.hpp"
 
 namespace troupe::persistence::sqlite {
 
@@ -24,34 +23,6 @@ CREATE TABLE command(number INTEGER PRIMARY KEY, stream TEXT NOT NULL, command T
   content INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL, reply BLOB NOT NULL,
   checksum INTEGER NOT NULL);
 )";
-
-std::int64_t as_stored(std::uint64_t value) noexcept {
-  return static_cast<std::int64_t>(value);
-}
-std::uint64_t as_read(std::int64_t value) noexcept {
-  return static_cast<std::uint64_t>(value);
-}
-
-/// XXH3, 64 bits, over numbers and texts with their lengths.
-class Checksum {
- public:
-  explicit Checksum(const HistoryId& history) { add(history.high).add(history.low); }
-  Checksum& add(std::uint64_t number) { return append(&number, sizeof(number)); }
-  Checksum& add(std::string_view text) { return add(text.size()).append(text.data(), text.size()); }
-  Checksum& add(std::span<const std::byte> bytes) {
-    return add(bytes.size()).append(bytes.data(), bytes.size());
-  }
-  [[nodiscard]] std::uint64_t value() const noexcept {
-    return XXH3_64bits(bytes_.data(), bytes_.size());
-  }
-
- private:
-  Checksum& append(const void* data, std::size_t size) {
-    bytes_.append(static_cast<const char*>(data), size);
-    return *this;
-  }
-  std::string bytes_;
-};
 
 std::string joined(const std::vector<std::string>& tags) {
   std::string text;
@@ -161,6 +132,7 @@ StoredEvent read_event(const Statement& row, const HistoryId& history) {
   e.version = as_read(row.integer(2));
   e.event.type.value = as_read(row.integer(3));
   e.event.type_version = static_cast<std::uint32_t>(row.integer(4));
+  e.is_deleted = e.event.type_version == 0;
   e.event.type_name = row.text(5);
   const std::string_view tags = row.text(6);
   e.recorded_at = WallTime(Duration(row.integer(7)));
@@ -175,6 +147,14 @@ StoredEvent read_event(const Statement& row, const HistoryId& history) {
   e.event.data.resize(data.size() / sizeof(codec::Word));
   if (!data.empty()) std::memcpy(e.event.data.data(), data.data(), data.size());
   return e;
+}
+
+void delete_event(Statement& update, StoredEvent event, const HistoryId& history) {
+  event.event = {};
+  event.event.type_version = 0;
+  update.bind(1, as_stored(checksum_of(event, event.stream.name(), {}, {}, history)))
+      .bind(2, as_stored(event.position))
+      .run();
 }
 
 void write_command(Statement& insert, std::int64_t number, const CommandRecord& command,

@@ -39,6 +39,12 @@ void write_event(Statement& insert, const StoredEvent& event, const HistoryId& h
 /// Of the row that a statement of `event_columns` has come to. Throws StoreCorrupt where its
 /// checksum says that it is not what was written.
 [[nodiscard]] StoredEvent read_event(const Statement& row, const HistoryId& history);
+/// Of an event that is deleted its place is left, and a type version of 0.
+inline constexpr const char* delete_event_columns =
+    "UPDATE event SET type=0, type_version=0, type_name='', tags='', data=x'', checksum=? "
+    "WHERE position=?";
+/// By `delete_event_columns`.
+void delete_event(Statement& update, StoredEvent event, const HistoryId& history);
 void write_command(Statement& insert, std::int64_t number, const CommandRecord& command,
                    const HistoryId& history);
 [[nodiscard]] CommandRecord read_command(const Statement& row, const HistoryId& history);

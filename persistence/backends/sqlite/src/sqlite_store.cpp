@@ -22,6 +22,7 @@
 #include "file_lock.hpp"
 #include "index.hpp"
 #include "journal_file.hpp"
+#include "snapshot_file.hpp"
 #include "wal_scan.hpp"
 
 namespace troupe::persistence {
@@ -36,6 +37,7 @@ namespace {
 
 constexpr int writing = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
 
+constexpr std::size_t deleted_at_a_time = 1000;
 // Of log_pages: from there on the log is emptied, and from there on by the writer itself.
 constexpr int emptied_from = 8;
 constexpr int written_to = 32;
@@ -96,13 +98,14 @@ class SqliteStore final : public Store {
         keeper_(name_, SQLITE_OPEN_READWRITE) {
     for (Database* d : {&writer_, &reader_, &keeper_}) d->leave_log_when_closed();
     if (is_alone_) keeper_.checkpoint(SQLITE_CHECKPOINT_TRUNCATE);  // nothing torn is left behind
-    writer_.on_commit(&count_pages, &log_pages_);
+    writer_.count_log_pages(log_pages_);
     history_ = sqlite::history_of(writer_);
     prepare();
     const std::lock_guard guard(reading_);
     index_.emplace(sqlite::FileName{path_ + "-index", options.layer}, history_, ends(),
                    options.index_events);
     catch_up();
+    snapshots_.emplace(sqlite::FileName{snapshots_path(), options.layer}, history_);
   }
   SqliteStore(const SqliteStore&) = delete;
   SqliteStore& operator=(const SqliteStore&) = delete;
@@ -129,12 +132,26 @@ class SqliteStore final : public Store {
                                                      std::size_t max) override;
   [[nodiscard]] std::vector<StoredEvent> read_slice(std::uint32_t slice, Position after,
                                                     std::size_t max) override;
+  void put_snapshot(const StoredSnapshot& snapshot) override {
+    translated(snapshots_path(), [&] { snapshots_->put(snapshot); });
+  }
+  [[nodiscard]] std::optional<StoredSnapshot> snapshot(const StreamId& stream,
+                                                       Version at_most) override {
+    return translated(snapshots_path(), [&] { return snapshots_->newest(stream, at_most); });
+  }
+  void delete_snapshots(const StreamId& stream, Version below) override {
+    translated(snapshots_path(), [&] { snapshots_->remove(stream, below); });
+  }
+  void delete_events(const StreamId& stream, Version up_to) override;
 
  private:
+  [[nodiscard]] std::string snapshots_path() const { return path_ + "-snapshots"; }
+  template <class F>
+  void keep(F f);
+  std::size_t delete_some(const StreamId& stream, Version after, std::size_t count);
   static std::optional<sqlite::FileLock> lock_of(const SqliteOptions& options);
   static const sqlite::FileName& scanned(const sqlite::FileName& name, bool is_alone);
   static Database made(Database& writer, const sqlite::FileName& name);
-  static int count_pages(void* pages, sqlite3*, const char*, int count) noexcept;
   void prepare();
   [[nodiscard]] sqlite::Folded ends();
   void catch_up();
@@ -152,11 +169,12 @@ class SqliteStore final : public Store {
   const int copied_from_;
   const std::optional<sqlite::FileLock> lock_file_;
   const bool is_alone_;
+  std::atomic<int> log_pages_ = 0;
   Database writer_;
   Database reader_;
-  std::atomic<int> log_pages_ = 0;
   HistoryId history_;
   std::optional<sqlite::Index> index_;
+  std::optional<sqlite::SnapshotFile> snapshots_;
   Failure failure_;
 
   std::mutex keeping_;
@@ -198,12 +216,6 @@ Database SqliteStore::made(Database& writer, const sqlite::FileName& name) {
   writer.use_log(name.path);
   writer.run(mutant("sqlite_does_not_sync") ? "PRAGMA synchronous=OFF" : "PRAGMA synchronous=FULL");
   return {name, SQLITE_OPEN_READWRITE};
-}
-
-int SqliteStore::count_pages(void* pages, sqlite3* /*of*/, const char* /*database*/,
-                             int count) noexcept {
-  *static_cast<std::atomic<int>*>(pages) = count;
-  return SQLITE_OK;
 }
 
 /// The log is written into the database, so that the next one who opens it has less to do.
@@ -265,15 +277,55 @@ void SqliteStore::maintain() {
 }
 
 void SqliteStore::copy_log() {
-  if (!failure_.why().empty()) return;
-  try {
+  keep([&] {
     const bool empties = log_pages_ >= emptied_from * copied_from_;
     keeper_.checkpoint(empties ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE);
     log_pages_ = 0;  // the next commit says how many there are
+  });
+}
+
+/// With the keeper's connection: an error of the disk ends the store.
+template <class F>
+void SqliteStore::keep(F f) {
+  if (const std::string why = failure_.why(); !why.empty()) throw StoreFailed(why);
+  try {
+    f();
   } catch (const SqliteError& e) {
     if (!is_of_the_batch(e)) failure_.set(path_ + ": " + e.what());
     throw;
   }
+}
+
+/// From the newest on, until one is met that is deleted already: those below it are, too.
+void SqliteStore::delete_events(const StreamId& stream, Version up_to) {
+  const Version last = head(stream);
+  if (up_to > last) throw UsageError(beyond_head(stream, up_to, last));
+  translated(path_, [&] {
+    if (!mutant("events_are_deleted_before_their_snapshot_is_synced")) snapshots_->sync();
+    const std::lock_guard guard(keeping_);
+    for (std::size_t count = deleted_at_a_time; count == deleted_at_a_time;) {
+      count = std::min<std::size_t>(deleted_at_a_time, up_to);
+      up_to -= count;
+      keep([&] { count = delete_some(stream, up_to, count); });
+    }
+  });
+}
+
+/// How many of them were not deleted before.
+std::size_t SqliteStore::delete_some(const StreamId& stream, Version after, std::size_t count) {
+  auto events = read_stream(stream, after, count);
+  std::erase_if(events, [](const StoredEvent& e) { return e.is_deleted; });
+  if (events.empty()) return 0;
+  keeper_.run("BEGIN IMMEDIATE");
+  try {
+    Statement update = keeper_.prepare(sqlite::delete_event_columns);
+    for (const StoredEvent& e : events) sqlite::delete_event(update, e, history_);
+    keeper_.run("COMMIT");
+  } catch (...) {  // goes on
+    if (keeper_.is_in_transaction()) keeper_.run("ROLLBACK");
+    throw;
+  }
+  return events.size();
 }
 
 // ---- writing

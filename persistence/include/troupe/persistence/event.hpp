@@ -57,7 +57,8 @@ struct StoredEvent {
   StreamId stream;
   Version version = 0;
   EventData event;
-  WallTime recorded_at{};  ///< for people; nothing is ordered by it
+  WallTime recorded_at{};   ///< for people; nothing is ordered by it
+  bool is_deleted = false;  ///< it has kept its place only: its type is 0, and it has no data
   friend bool operator==(const StoredEvent&, const StoredEvent&) = default;
 };
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <exception>
+#include <memory>
 #include <span>
 #include <tuple>
 #include <utility>
@@ -40,13 +41,15 @@ namespace persistence::detail {
 /// What does not depend on the state's type. Thread safety: on its actor.
 class Entity {
  public:
-  explicit Entity(StreamId stream) : stream_(std::move(stream)) {}
+  Entity(StreamId stream, SnapshotPolicy policy) : stream_(std::move(stream)), policy_(policy) {}
   Entity(const Entity&) = delete;
   Entity& operator=(const Entity&) = delete;
   virtual ~Entity() = default;
 
-  /// Reads and applies all there is. Throws RecoveryFailed, UsageError, Cancelled.
-  void recover();
+  /// Reads and applies all there is: the newest snapshot that can be used, and the events behind
+  /// it. What is wrong with the others is for the log. Throws RecoveryFailed, UsageError,
+  /// Cancelled.
+  [[nodiscard]] std::vector<std::string> recover();
   /// Appends behind what there is, and waits. Throws PersistRejected, JournalFailed, Cancelled.
   void append(std::vector<EventData> events);
   /// The same in two parts.
@@ -57,15 +60,34 @@ class Entity {
   [[nodiscard]] Version version() const noexcept { return version_; }
   /// Throws JournalFailed where it failed before: this incarnation may not go on.
   void check() const;
+  /// What was stored is applied: it may be time for a snapshot.
+  void applied() {
+    if (is_time_for_snapshot()) take_snapshot();
+  }
 
  protected:
   virtual void apply(const EventData& event) = 0;
+  [[nodiscard]] virtual bool has_snapshots() const noexcept = 0;
+  /// Throws codec::CodecError; empty where it did, else why it can't be used.
+  [[nodiscard]] virtual std::string restore(const StoredSnapshot& snapshot) = 0;
+  /// A copy of the state and how to encode it; without one where the last one still waits.
+  [[nodiscard]] virtual TakeSnapshot copy() = 0;
 
  private:
   [[noreturn]] void fail(const std::string& why);
-  void read_to(Version head);
+  void read_snapshot(Version head, std::vector<std::string>& doubts);
+  [[nodiscard]] std::string why_doubtful(const StoredSnapshot& snapshot, Version head);
+  void read_to(Version head, const std::vector<std::string>& doubts);
+  void read(const StoredEvent& event, const std::vector<std::string>& doubts);
+  [[noreturn]] void fail_for_deleted(Version first, const std::vector<std::string>& doubts);
+  void note_size(const EventData& event) noexcept;
+  [[nodiscard]] bool is_time_for_snapshot() const noexcept;
+  void take_snapshot();
 
   const StreamId stream_;
+  const SnapshotPolicy policy_;
+  Version snapshot_version_ = 0;
+  std::uint64_t bytes_since_snapshot_ = 0;
   const Journal* journal_ = nullptr;
   Version version_ = 0;
   bool is_persisting_ = false;
@@ -112,12 +134,14 @@ class EntityOf final : public Entity {
       Ask<AppendResult> ask = begin_append(std::move(data));
       end_append(co_await as_result(std::move(ask)));
       state_.apply(event);
+      applied();
     } else {
       State next = state();
       next.apply(event);  // what it throws is thrown before anything is stored
       Ask<AppendResult> ask = begin_append(std::move(data));
       end_append(co_await as_result(std::move(ask)));
       state_ = std::move(next);
+      applied();
     }
     co_return then();
   }
@@ -130,6 +154,7 @@ class EntityOf final : public Entity {
       Ask<AppendResult> ask = begin_append(std::move(data));
       end_append(co_await as_result(std::move(ask)));
       state_ = std::move(next);
+      applied();
     }
     co_return then();
   }
@@ -149,6 +174,38 @@ class EntityOf final : public Entity {
   void apply(const EventData& event) override {
     EventTable<State, typename State::Events>::apply(state_, event);
   }
+  [[nodiscard]] bool has_snapshots() const noexcept override {
+    return detail::has_snapshots<State>;
+  }
+  [[nodiscard]] std::string restore([[maybe_unused]] const StoredSnapshot& snapshot) override {
+    if constexpr (detail::has_snapshots<State>) {
+      using Snapshot = typename State::Snapshot;
+      if (snapshot.type != Snapshot::troupe_schema) return "it is a " + snapshot.type_name;
+      if (snapshot.fingerprint != fingerprint_of<State>())
+        return "it was written by a release whose state had another schema or fold_version";
+      detail::restore(state_, codec::decode<Snapshot>(snapshot.data));
+    }
+    return {};
+  }
+  [[nodiscard]] TakeSnapshot copy() override {
+    if constexpr (detail::has_snapshots<State>) {
+      if (last_copy_.expired()) {
+        using Snapshot = typename State::Snapshot;
+        const auto copied = std::make_shared<const Snapshot>(snapshot_of(state_));
+        last_copy_ = copied;
+        return {{stream(),
+                 version(),
+                 Snapshot::troupe_schema,
+                 fingerprint_of<State>(),
+                 Snapshot::troupe_codec.name,
+                 {},
+                 {}},
+                [copied] { return codec::encode(*copied); },
+                {}};
+      }
+    }
+    return {};
+  }
   /// An event that can't be applied is not stored: so it is applied to a copy first, unless it
   /// can't throw. The copy is the state once the events are durable.
   template <bool IsSafe, class Apply>
@@ -156,15 +213,18 @@ class EntityOf final : public Entity {
     if constexpr (IsSafe) {
       append(std::move(data));
       apply_to(state_);
+      applied();
     } else {
       State next = state();
       apply_to(next);
       append(std::move(data));
       state_ = std::move(next);
+      applied();
     }
   }
 
   State state_{};
+  std::weak_ptr<const void> last_copy_;  ///< until it is encoded
 };
 
 template <class State>
@@ -193,7 +253,7 @@ class EventSourced : public Actor<Commands...> {
 
   /// Reads the events, and calls on_recovered.
   void on_start() final {
-    entity_.recover();
+    for (const std::string& doubt : entity_.recover()) this->log().warning(doubt);
     on_recovered();
   }
 
@@ -202,9 +262,23 @@ class EventSourced : public Actor<Commands...> {
   template <class Why =
                 typename persistence::detail::WhyNotState<State, typename State::Events>::type>
   requires std::is_void_v<Why>
-  explicit EventSourced(persistence::StreamId stream) : entity_(std::move(stream)) {
+  explicit EventSourced(persistence::StreamId stream) : entity_(std::move(stream), {}) {
     persistence::check_stream(entity_.stream());
   }
+  /// With snapshots: the state has a `Snapshot`, a struct of a schema, which it derives from, or
+  /// which `State::snapshot()` makes and `State(const Snapshot&)` is made of. Where State has a
+  /// `static constexpr std::uint32_t fold_version`, snapshots of another one are not used.
+  template <class Why =
+                typename persistence::detail::WhyNotState<State, typename State::Events>::type,
+            class WhyNoSnapshot = decltype(persistence::detail::why_no_snapshot<State>())>
+  requires(std::is_void_v<Why>&& std::is_void_v<WhyNoSnapshot>)
+      EventSourced(persistence::StreamId stream, SnapshotPolicy policy)
+      : entity_(std::move(stream), policy) {
+    persistence::check_stream(entity_.stream());
+  }
+  template <class Why = decltype(persistence::detail::why_no_snapshot<State>())>
+  requires(!std::is_void_v<Why>) EventSourced(persistence::StreamId stream, SnapshotPolicy policy)
+  = delete;
   template <class Why =
                 typename persistence::detail::WhyNotState<State, typename State::Events>::type>
   requires(!std::is_void_v<Why>) explicit EventSourced(persistence::StreamId stream) = delete;

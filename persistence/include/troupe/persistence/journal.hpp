@@ -1,7 +1,9 @@
 // Journal: appends events to streams and reads them, for the actors of a System.
 #pragma once
 
+#include <functional>
 #include <memory>
+#include <optional>
 #include <variant>
 
 #include <troupe/persistence/store.hpp>
@@ -125,6 +127,17 @@ struct ReadSlice {
   Position after = 0;
   std::size_t max = 0;
 };
+struct ReadSnapshot {
+  using Reply = std::optional<StoredSnapshot>;
+  StreamId stream;
+  Version at_most = any_version;
+};
+/// A state that was copied, and how it is encoded.
+struct TakeSnapshot {
+  StoredSnapshot snapshot;  ///< without its data
+  std::function<std::vector<codec::Word>()> encode;
+  SnapshotPolicy policy;
+};
 /// Answered when the asker may recover: until it says RecoveryOver, or ends.
 struct MayRecover {
   using Reply = void;
@@ -164,10 +177,17 @@ class Journal {
                                                          std::size_t max) const {
     return reader_.ask(detail::ReadSlice{slice, after, max});
   }
+  /// The newest snapshot of a stream that has no more events than `at_most`.
+  [[nodiscard]] Ask<std::optional<StoredSnapshot>> read_snapshot(
+      StreamId stream, Version at_most = any_version,
+      std::chrono::nanoseconds timeout = default_timeout) const {
+    return reader_.ask(detail::ReadSnapshot{std::move(stream), at_most}, timeout);
+  }
   [[nodiscard]] std::uint32_t slices() const noexcept { return slices_; }
   [[nodiscard]] const HistoryId& history() const noexcept { return history_; }
   [[nodiscard]] const JournalOptions& options() const noexcept { return *options_; }
   /// For event-sourced actors.
+  [[nodiscard]] const Ref<detail::TakeSnapshot>& snapshots() const noexcept { return snapshots_; }
   [[nodiscard]] const Ref<detail::MayRecover, detail::RecoveryOver>& permits() const noexcept {
     return permits_;
   }
@@ -175,7 +195,8 @@ class Journal {
  private:
   Journal() = default;
   Ref<detail::Append, detail::HeadOf> sequencer_;
-  Ref<detail::ReadStream, detail::ReadSlice> reader_;
+  Ref<detail::ReadStream, detail::ReadSlice, detail::ReadSnapshot> reader_;
+  Ref<detail::TakeSnapshot> snapshots_;
   Ref<detail::MayRecover, detail::RecoveryOver> permits_;
   std::uint32_t slices_ = 0;
   HistoryId history_;

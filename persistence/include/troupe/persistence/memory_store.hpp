@@ -32,6 +32,11 @@ class MemoryStore final : public Store {
                                                      std::size_t max) override;
   [[nodiscard]] std::vector<StoredEvent> read_slice(std::uint32_t slice, Position after,
                                                     std::size_t max) override;
+  void put_snapshot(const StoredSnapshot& snapshot) override;
+  [[nodiscard]] std::optional<StoredSnapshot> snapshot(const StreamId& stream,
+                                                       Version at_most) override;
+  void delete_snapshots(const StreamId& stream, Version below) override;
+  void delete_events(const StreamId& stream, Version up_to) override;
 
  private:
   struct Slice {
@@ -41,7 +46,9 @@ class MemoryStore final : public Store {
   struct Stream {
     std::vector<Position> positions;  ///< by version
     std::map<CommandId, CommandRecord> commands;
+    std::map<Version, StoredSnapshot> snapshots;
   };
+  [[nodiscard]] Slice& slice_of_stream(const StreamId& stream);
   void check_order(const Slice& slice, const Batch& batch) const;
 
   std::mutex lock_;

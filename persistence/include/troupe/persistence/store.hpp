@@ -10,6 +10,7 @@
 #include <vector>
 
 #include <troupe/persistence/event.hpp>
+#include <troupe/persistence/snapshot.hpp>
 
 namespace troupe::persistence {
 
@@ -93,8 +94,25 @@ class Store {
   /// Events after a position, in order.
   [[nodiscard]] virtual std::vector<StoredEvent> read_slice(std::uint32_t slice, Position after,
                                                             std::size_t max) = 0;
+
+  // Snapshots are a cache as long as all events are there; one that is lost is no fault.
+
+  /// Keeps a snapshot, instead of one of the same version. It may come to the disk later than the
+  /// call returns.
+  virtual void put_snapshot(const StoredSnapshot& snapshot) = 0;
+  /// The newest of the stream that has no more events than `at_most`. One that is not what was
+  /// written says so, and has its stream and version.
+  [[nodiscard]] virtual std::optional<StoredSnapshot> snapshot(const StreamId& stream,
+                                                               Version at_most) = 0;
+  /// Deletes the stream's snapshots that have fewer events than `below`.
+  virtual void delete_snapshots(const StreamId& stream, Version below) = 0;
+  /// Deletes what the stream's events up to a version say, but not their places; snapshots that
+  /// were put before are durable then. Throws UsageError beyond the stream's head.
+  virtual void delete_events(const StreamId& stream, Version up_to) = 0;
 };
 
+/// Why events up to that version can't be deleted. For stores.
+[[nodiscard]] std::string beyond_head(const StreamId& stream, Version up_to, Version head);
 /// The slice that a stream lies in: FNV-1a (Fowler, Noll, Vo) of its name, 64 bits. For ever.
 [[nodiscard]] std::uint32_t slice_of(const StreamId& stream, std::uint32_t slices) noexcept;
 

@@ -42,13 +42,37 @@ void for_each_event(const Journal& journal, const StreamId& stream, Version afte
   }
 }
 
+namespace detail {
+/// Begins with the newest snapshot up to that version that can be used; a time can't be told of
+/// one.
+template <class State>
+void begin_with_snapshot(const Journal& journal, const StreamId& stream, const AsOf& as_of,
+                         StateAt<State>& at) {
+  if constexpr (has_snapshots<State>) {
+    if (as_of.time != WallTime::max()) return;
+    const auto kept = journal.read_snapshot(stream, as_of.version).await();
+    const bool is_usable = kept && kept->damage.empty() &&
+                           kept->type == State::Snapshot::troupe_schema &&
+                           kept->fingerprint == fingerprint_of<State>();
+    if (!is_usable) return;
+    restore(at.state, codec::decode<typename State::Snapshot>(kept->data));
+    at.version = kept->version;
+  }
+}
+}  // namespace detail
+
 /// What a stream's events add up to, as of a version or a time. No actor is started. Throws as
-/// for_each_event, and codec::CodecError for an event that the state does not know.
+/// for_each_event, codec::CodecError for an event that the state does not know, and StoreCorrupt
+/// where events were deleted that it needs: then a later version may be had, not a time.
 template <class State>
 StateAt<State> state_at(const Journal& journal, const StreamId& stream, const AsOf& as_of = {}) {
   StateAt<State> at;
-  for_each_event(journal, stream, 0, [&](const StoredEvent& e) {
+  detail::begin_with_snapshot(journal, stream, as_of, at);
+  for_each_event(journal, stream, at.version, [&](const StoredEvent& e) {
     if (e.version > as_of.version || e.recorded_at > as_of.time) return false;
+    if (e.is_deleted)
+      throw StoreCorrupt("version " + std::to_string(e.version) + " of " + stream.name() +
+                         " was deleted: what it was before can't be told any more");
     detail::EventTable<State, typename State::Events>::apply(at.state, e.event);
     at.version = e.version;
     return true;
@@ -59,6 +83,7 @@ StateAt<State> state_at(const Journal& journal, const StreamId& stream, const As
 namespace detail {
 template <class... Es>
 std::string event_in_words(const EventData& event, std::type_identity<Events<Es...>>) {
+  if (event.type_version == 0) return "(deleted)";
   std::string text;
   const auto try_one = [&]<class E>(std::type_identity<E>) {
     if (E::troupe_schema != event.type) return false;

@@ -75,6 +75,12 @@ template <class E>
 struct this_event_is_not_listed_in_the_states_Events;
 template <class State>
 struct the_state_must_be_copyable_unless_its_apply_is_noexcept;
+template <class State>
+struct the_state_names_no_Snapshot;
+template <class Snapshot>
+struct a_snapshot_needs_a_schema;
+template <class State>
+struct the_state_makes_no_snapshot_or_is_not_made_of_one;
 
 // what an actor sends itself
 template <class M>
