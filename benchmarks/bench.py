@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 
+from journal import measure_journal
 from remote import measure_remote
 from rows import end_rows, measure_rows, run_once, summary
 
@@ -103,7 +104,7 @@ def measure_compile(args):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", nargs="?", default="rows", choices=["rows", "compile", "remote", "idle", "orders", "codec"])
+    parser.add_argument("what", nargs="?", default="rows", choices=["rows", "compile", "remote", "idle", "orders", "codec", "journal"])
     parser.add_argument("--only", help="workloads or rows, separated by commas")
     parser.add_argument("--workers", type=int, help="1 or 2; default: both. Some rows have only one of them")
     parser.add_argument("--peers", default="floor,caf,otp", help="of floor, caf, otp")
@@ -116,7 +117,8 @@ def main():
     elif args.what in ("rows", "remote"):
         end_rows((measure_rows if args.what == "rows" else measure_remote)(args), args.json)
     else:
-        {"compile": measure_compile, "orders": measure_orders, "codec": measure_codec}[args.what](args)
+        {"compile": measure_compile, "orders": measure_orders, "codec": measure_codec,
+         "journal": measure_journal}[args.what](args)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,8 @@
 """Compiles each wrong use, and checks what the compiler says: one error, at the marked line of the user's own file, whose
 text names the reason (DESIGN.md D13). Usage: compile_fail.py COMPILER ROOT
 
-A case is a block `// CASE name: reason` of wrong_uses.cpp; the wrong line ends with `// HERE`."""
+A case is a block `// CASE name: reason` of wrong_uses.cpp, or of another file, whose prelude stands behind that one's; the
+wrong line ends with `// HERE`."""
 import concurrent.futures
 import os
 import re
@@ -16,12 +17,19 @@ flags = ["-std=c++20", "-fsyntax-only", "-Wall", "-Wextra", "-fdiagnostics-color
 for d in ("runtime/include", "supervision/include", "codec/include", "persistence/include", "remoting/include"):
     flags += ["-I", os.path.join(root, d)]
 
-with open(os.path.join(here, "wrong_uses.cpp"), encoding="utf-8") as f:
-    text = f.read()
-prelude, *blocks = re.split(r"^// CASE ", text, flags=re.M)
+
+def cases_of(name, before):
+    with open(os.path.join(here, name), encoding="utf-8") as f:
+        prelude, *blocks = re.split(r"^// CASE ", f.read(), flags=re.M)
+    return [(before + prelude, block) for block in blocks]
 
 
-def check(block):
+cases = cases_of("wrong_uses.cpp", "")
+cases += cases_of("wrong_uses_of_events.cpp", cases[0][0])
+
+
+def check(case):
+    prelude, block = case
     title, code = block.split("\n", 1)
     name, reason = (s.strip() for s in title.split(":", 1))
     with tempfile.TemporaryDirectory() as folder:
@@ -46,14 +54,14 @@ def check(block):
 
 with open(os.path.join(root, "runtime/include/troupe/runtime/why.hpp"), encoding="utf-8") as f:
     reasons = set(re.findall(r"^struct (\w+);", f.read(), re.M)) - {"wants", "returns"}
-untested = reasons - {b.split("\n", 1)[0].split(":", 1)[1].strip() for b in blocks}
+untested = reasons - {b.split("\n", 1)[0].split(":", 1)[1].strip() for _, b in cases}
 failed = len(untested)
 for reason in sorted(untested):
     print(f"FAILED: no wrong use shows {reason}")
 with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-    for name, problem in pool.map(check, blocks):
+    for name, problem in pool.map(check, cases):
         if problem:
             failed += 1
             print(f"FAILED: {name}: {problem}")
-print(f"{len(blocks) - failed + len(untested)} passed, {failed} failed")
+print(f"{len(cases) - failed + len(untested)} passed, {failed} failed")
 sys.exit(1 if failed else 0)

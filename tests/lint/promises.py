@@ -23,9 +23,10 @@ def tests():
                 if title:
                     assertions = len(re.findall(r"\bREQUIRE\w*\(|\bexpect(?:_no_message)?[<(]|static_assert\(", part))
                     yield title.group(1), os.path.relpath(os.path.join(folder, name), ROOT), assertions
-    with open(os.path.join(ROOT, "tests/compile_fail/wrong_uses.cpp"), encoding="utf-8") as f:
-        cases = len(re.findall(r"^// CASE ", f.read(), re.M))
-    yield "S144 wrong uses and what the compilers say of them", "tests/compile_fail/wrong_uses.cpp", cases
+    for promises, name in (("S144", "wrong_uses.cpp"), ("S126 S144", "wrong_uses_of_events.cpp")):
+        with open(os.path.join(ROOT, "tests/compile_fail", name), encoding="utf-8") as f:
+            cases = len(re.findall(r"^// CASE ", f.read(), re.M))
+        yield f"{promises} wrong uses and what the compilers say of them", f"tests/compile_fail/{name}", cases
 
 
 def mutants():

@@ -40,3 +40,29 @@ struct AccountSnapshot @0x8c1f5ea27d3b9046 {
   cents @0 :Int64;
   deposits @1 :UInt32;
 }
+
+struct Paid @0xb61e09d4f7c82a35 $Troupe.version(2) {
+  # Version 1 counted whole units, version 2 counts cents.
+  amount @0 :Int64;
+}
+
+struct PaidInDollars @0xd3f85a1c60b79e24 {
+  # An event of an earlier release: stored no more.
+  dollars @0 :Int64;
+}
+
+struct PaidInFloats @0x85c0e7a2f319d46b {
+  # One of a release before that.
+  dollars @0 :Float64;
+}
+
+struct PaidTwice @0xea94c3b7105f628d {
+  # One that has become two.
+  first @0 :Int64;
+  second @1 :Int64;
+}
+
+struct Noted @0xa7d2f60c8e4b1953 {
+  # One that means nothing any more.
+  text @0 :Text;
+}

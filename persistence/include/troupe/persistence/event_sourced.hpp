@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include <troupe/persistence/events.hpp>
+#include <troupe/persistence/event_table.hpp>
 #include <troupe/persistence/journal.hpp>
 #include <troupe/runtime/task.hpp>
 
@@ -118,7 +118,8 @@ class EntityOf final : public Entity {
 
   template <class... Es>
   void persist(const Es&... events) {
-    std::vector<EventData> data = encoded([&] { return std::vector{encode(events)...}; });
+    std::vector<EventData> data =
+        encoded([&] { return std::vector{encode_for<State>(events)...}; });
     store<(applies_safely<State, Es> && ...)>(std::move(data),
                                               [&](State& s) { (s.apply(events), ...); });
   }
@@ -129,7 +130,7 @@ class EntityOf final : public Entity {
   }
   template <class E, class F, class R = std::invoke_result_t<F&>>
   Task<R> persist_then(E event, F then) {
-    std::vector<EventData> data = encoded([&] { return std::vector{encode(event)}; });
+    std::vector<EventData> data = encoded([&] { return std::vector{encode_for<State>(event)}; });
     if constexpr (applies_safely<State, E>) {
       Ask<AppendResult> ask = begin_append(std::move(data));
       end_append(co_await as_result(std::move(ask)));
@@ -164,16 +165,14 @@ class EntityOf final : public Entity {
     return encoded([&] {
       std::vector<EventData> data;
       for (const Any& any : events)
-        data.push_back(std::visit([](const auto& e) { return encode(e); }, any));
+        data.push_back(std::visit([](const auto& e) { return encode_for<State>(e); }, any));
       return data;
     });
   }
   static void apply_all(State& state, const std::vector<Any>& events) {
     for (const Any& any : events) std::visit([&](const auto& e) { state.apply(e); }, any);
   }
-  void apply(const EventData& event) override {
-    EventTable<State, typename State::Events>::apply(state_, event);
-  }
+  void apply(const EventData& event) override { apply_stored(state_, event); }
   [[nodiscard]] bool has_snapshots() const noexcept override {
     return detail::has_snapshots<State>;
   }
@@ -259,8 +258,7 @@ class EventSourced : public Actor<Commands...> {
 
  protected:
   /// Throws UsageError unless it names a stream.
-  template <class Why =
-                typename persistence::detail::WhyNotState<State, typename State::Events>::type>
+  template <class Why = typename persistence::detail::WhyNotEvents<State>::type>
   requires std::is_void_v<Why>
   explicit EventSourced(persistence::StreamId stream) : entity_(std::move(stream), {}) {
     persistence::check_stream(entity_.stream());
@@ -268,8 +266,7 @@ class EventSourced : public Actor<Commands...> {
   /// With snapshots: the state has a `Snapshot`, a struct of a schema, which it derives from, or
   /// which `State::snapshot()` makes and `State(const Snapshot&)` is made of. Where State has a
   /// `static constexpr std::uint32_t fold_version`, snapshots of another one are not used.
-  template <class Why =
-                typename persistence::detail::WhyNotState<State, typename State::Events>::type,
+  template <class Why = typename persistence::detail::WhyNotEvents<State>::type,
             class WhyNoSnapshot = decltype(persistence::detail::why_no_snapshot<State>())>
   requires(std::is_void_v<Why>&& std::is_void_v<WhyNoSnapshot>)
       EventSourced(persistence::StreamId stream, SnapshotPolicy policy)
@@ -279,8 +276,7 @@ class EventSourced : public Actor<Commands...> {
   template <class Why = decltype(persistence::detail::why_no_snapshot<State>())>
   requires(!std::is_void_v<Why>) EventSourced(persistence::StreamId stream, SnapshotPolicy policy)
   = delete;
-  template <class Why =
-                typename persistence::detail::WhyNotState<State, typename State::Events>::type>
+  template <class Why = typename persistence::detail::WhyNotEvents<State>::type>
   requires(!std::is_void_v<Why>) explicit EventSourced(persistence::StreamId stream) = delete;
 
   /// The first thing of each incarnation, once all events have been applied, also when there are

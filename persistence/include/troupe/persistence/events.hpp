@@ -22,6 +22,14 @@ struct Events {
   using Any = std::variant<Es...>;
 };
 
+/// Events that are stored no more, but were: `using OldEvents = troupe::OldEvents<FundedV1>;` in
+/// the state's class, which has a `static upcast(const FundedV1&)` that makes of each what it means
+/// today: an event, an older one that is upcast in turn, or a `std::vector<Events::Any>` of any
+/// number. An event whose schema says a later `version` than it was stored with goes through a
+/// `static upcast(const E&, std::uint32_t version)` that makes an E, or such a list, of it.
+template <class... Es>
+struct OldEvents {};
+
 namespace persistence::detail {
 
 template <class State, class E>
@@ -90,42 +98,13 @@ template <class E>
 EventData encode(const E& event) {
   return {E::troupe_schema, version_of<E>(), E::troupe_codec.name, codec::encode(event), {}};
 }
-
-/// One type of event of a state.
-template <class State>
-struct EventEntry {
-  std::uint64_t type;
-  void (*apply)(State& state, const EventData& event);
-};
-template <class State, class List>
-struct EventTable;
-template <class State, class... Es>
-struct EventTable<State, Events<Es...>> {
-  static void apply(State& state, const EventData& event) {
-    static constexpr std::array<EventEntry<State>, sizeof...(Es)> entries{
-        {{id_of<Es>(), &apply_one<Es>}...}};
-    for (const auto& entry : entries) {
-      if (entry.type == event.type.value) return entry.apply(state, event);
-    }
-    throw codec::CodecError("no event of the state's list has the type " + event.type_name);
-  }
-
- private:
-  // Of an event that is none nothing is asked: the constructor has said why.
-  template <class E>
-  static consteval std::uint64_t id_of() {
-    if constexpr (troupe::detail::HasCodec<E>) {
-      return E::troupe_schema.value;
-    } else {
-      return 0;
-    }
-  }
-  template <class E>
-  static void apply_one(State& state, const EventData& event) {
-    if constexpr (std::is_void_v<decltype(why_no_event<State, E>())>)
-      state.apply(codec::decode<E>(event.data));
-  }
-};
+/// With the tags that the state gives it: `static std::vector<std::string> tags(const E&)`.
+template <class State, class E>
+EventData encode_for(const E& event) {
+  EventData data = encode(event);
+  if constexpr (requires { State::tags(event); }) data.tags = State::tags(event);
+  return data;
+}
 
 }  // namespace persistence::detail
 }  // namespace troupe

@@ -7,7 +7,7 @@
 #include <string>
 #include <utility>
 
-#include <troupe/persistence/events.hpp>
+#include <troupe/persistence/event_table.hpp>
 #include <troupe/persistence/journal.hpp>
 
 namespace troupe::persistence {
@@ -73,33 +73,24 @@ StateAt<State> state_at(const Journal& journal, const StreamId& stream, const As
     if (e.is_deleted)
       throw StoreCorrupt("version " + std::to_string(e.version) + " of " + stream.name() +
                          " was deleted: what it was before can't be told any more");
-    detail::EventTable<State, typename State::Events>::apply(at.state, e.event);
+    detail::apply_stored(at.state, e.event);
     at.version = e.version;
     return true;
   });
   return at;
 }
 
-namespace detail {
-template <class... Es>
-std::string event_in_words(const EventData& event, std::type_identity<Events<Es...>>) {
-  if (event.type_version == 0) return "(deleted)";
-  std::string text;
-  const auto try_one = [&]<class E>(std::type_identity<E>) {
-    if (E::troupe_schema != event.type) return false;
-    text = to_string(codec::decode<E>(event.data));
-    return true;
-  };
-  if (!(try_one(std::type_identity<Es>{}) || ...)) text = event.type_name + " (unknown)";
-  return text;
-}
-}  // namespace detail
-
-/// An event of a state in words, as its type prints itself; one that the state does not list by its
-/// type's name. Throws codec::CodecError where it is no such event.
+/// An event of a state in words, as its type prints itself; an old one as what it is today; one
+/// that the state does not know by its type's name. Throws codec::CodecError where it is no such
+/// event.
 template <class State>
 std::string in_words(const EventData& event) {
-  return detail::event_in_words(event, std::type_identity<typename State::Events>{});
+  if (event.type_version == 0) return "(deleted)";
+  std::string text;
+  const auto add = [&](const auto& e) { text += (text.empty() ? "" : ", ") + to_string(e); };
+  const bool is_known = detail::take_stored<State>(event, add);
+  if (!is_known) return event.type_name + " (unknown)";
+  return text.empty() ? event.type_name + " (dropped)" : text;
 }
 
 }  // namespace troupe::persistence

@@ -75,6 +75,12 @@ template <class E>
 struct this_event_is_not_listed_in_the_states_Events;
 template <class State>
 struct the_state_must_be_copyable_unless_its_apply_is_noexcept;
+template <class Old>
+struct an_old_event_needs_a_schema;
+template <class Old>
+struct the_state_has_no_upcast_for_this_old_event;
+template <class Old>
+struct an_upcast_returns_an_event_an_old_event_or_a_list_of_events;
 template <class State>
 struct the_state_names_no_Snapshot;
 template <class Snapshot>

@@ -59,7 +59,7 @@ class Scenario : public detail::ScenarioBase {
     /// Exactly these events, in this order.
     template <class... Es>
     Outcome& stores(const Es&... events) {
-      scenario_.expect_stored({persistence::detail::encode(events)...});
+      scenario_.expect_stored({Scenario::encoded(events)...});
       return *this;
     }
     Outcome& stores_nothing() { return stores(); }
@@ -112,7 +112,7 @@ class Scenario : public detail::ScenarioBase {
   /// What was stored before the actor is started.
   template <class... Es>
   Scenario& given(const Es&... events) {
-    store({persistence::detail::encode(events)...});
+    store({Scenario::encoded(events)...});
     return *this;
   }
   /// Gives it a command: asks it where that has a reply, and else tells it.
@@ -132,6 +132,10 @@ class Scenario : public detail::ScenarioBase {
   }
 
  private:
+  template <class E>
+  static persistence::EventData encoded(const E& event) {
+    return persistence::detail::encode_for<typename T::troupe_state>(event);
+  }
   std::function<Ref<T>(TestSystem&)> spawn_;
   Ref<T> ref_;
 };
