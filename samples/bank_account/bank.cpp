@@ -5,6 +5,8 @@
 #include <sstream>
 #include <utility>
 
+#include <troupe/persistence/verify.hpp>
+
 #include "common/money.hpp"
 
 namespace bank_account {
@@ -16,6 +18,7 @@ using troupe::Result;
 using troupe::WallTime;
 using troupe::persistence::AsOf;
 using troupe::persistence::StoredEvent;
+using troupe::persistence::Version;
 
 namespace {
 
@@ -69,21 +72,49 @@ Balance Bank::balance(const std::string& number) {
 }
 
 void Bank::history(const std::string& number, std::ostream& out) {
-  bool is_there = false;
-  for_each_event(journal_, stream_of(number), 0, [&](const StoredEvent& e) {
-    is_there = true;
+  if (journal_.head(stream_of(number)).await() == 0) throw Refusal("there is no such account");
+  list(number, 0, troupe::persistence::any_version, out);
+}
+
+void Bank::list(const std::string& number, Version after, Version up_to, std::ostream& out) const {
+  for_each_event(journal_, stream_of(number), after, [&](const StoredEvent& e) {
+    if (e.version > up_to) return false;
     const std::string name = e.event.type_name.substr(e.event.type_name.rfind(':') + 1);
-    out << e.version << '\t' << name << '\t' << troupe::persistence::in_words<AccountState>(e.event)
-        << '\t' << time_in_words(e.recorded_at) << '\n';
+    std::string data = troupe::persistence::in_words<AccountState>(e.event);
+    if (data.rfind(name, 0) == 0) data.erase(0, name.size());
+    out << e.version << '\t' << name << '\t' << data << '\t' << time_in_words(e.recorded_at)
+        << '\n';
     return true;
   });
-  if (!is_there) throw Refusal("there is no such account");
 }
 
 Balance Bank::as_of(const std::string& number, const AsOf& as_of) {
   const auto at = troupe::persistence::state_at<AccountState>(journal_, stream_of(number), as_of);
   if (!at.state.is_created) throw Refusal("there was no such account then");
   return {at.state.cents, at.version};
+}
+
+void Bank::diff(const std::string& number, Version from, Version to, std::ostream& out) {
+  if (from > to) throw Refusal("the first version is the larger one");
+  const auto at = [&](Version version) {
+    const auto then = troupe::persistence::state_at<AccountState>(journal_, stream_of(number),
+                                                                  {.version = version});
+    if (then.version != version) throw Refusal("there is no version " + std::to_string(version));
+    return then.state.cents;
+  };
+  const std::int64_t before = at(from);
+  const std::int64_t after = at(to);
+  out << samples::format_money(before) << " -> " << samples::format_money(after) << " ("
+      << (after < before ? "" : "+") << samples::format_money(after - before) << ")\n";
+  list(number, from, to, out);
+}
+
+bool Bank::verify(std::ostream& out) {
+  const auto verified = troupe::persistence::verify(journal_);
+  for (const std::string& finding : verified.findings) out << finding << '\n';
+  out << verified.events << " events of " << verified.streams << " accounts, "
+      << verified.findings.size() << " findings\n";
+  return verified.findings.empty();
 }
 
 // ---- a script

@@ -44,6 +44,11 @@ class Bank {
   void history(const std::string& number, std::ostream& out);
   /// The balance as of a version or a time; `version` 0 means before the first event.
   Balance as_of(const std::string& number, const troupe::persistence::AsOf& as_of);
+  /// What lies between two versions: both balances, what they differ by, and the events.
+  void diff(const std::string& number, troupe::persistence::Version from,
+            troupe::persistence::Version to, std::ostream& out);
+  /// Reads the whole journal: false where something is wrong, which is told.
+  bool verify(std::ostream& out);
   /// Carries out a command for each line: `deposit ID AMOUNT SOURCE` and so on, several at a time,
   /// those of one account in their order. What is refused is told by `complain`, with its line.
   ScriptResult run(std::istream& script, std::optional<std::uint64_t> bytes,
@@ -51,6 +56,8 @@ class Bank {
                    const std::function<void(const std::string&)>& complain);
 
  private:
+  void list(const std::string& number, troupe::persistence::Version after,
+            troupe::persistence::Version up_to, std::ostream& out) const;
   [[nodiscard]] troupe::Ref<Account> account(const std::string& number);
   [[nodiscard]] troupe::Ask<Balance> ask(const std::string& line);
 

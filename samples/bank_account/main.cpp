@@ -24,6 +24,7 @@ struct Arguments {
   std::string text;
   std::string time;
   troupe::persistence::Version version = 0;
+  troupe::persistence::Version other_version = 0;
 };
 
 std::string path_of(const std::string& journal) {
@@ -67,6 +68,8 @@ void carry_out(const CLI::App& program, const Arguments& a) {
   if (is("balance")) print(bank.balance(a.number));
   if (is("history")) bank.history(a.number, std::cout);
   if (is("run")) run_script(bank, a.text);
+  if (is("diff")) bank.diff(a.number, a.version, a.other_version, std::cout);
+  if (is("verify") && !bank.verify(std::cout)) throw Refusal("the journal is damaged");
   if (is("as-of")) {
     AsOf as_of;
     if (program.get_subcommand("as-of")->count("--version") != 0) as_of.version = a.version;
@@ -96,6 +99,10 @@ void describe(CLI::App& program, Arguments& a) {
   CLI::App* const as_of = command("as-of", "tells the balance at a version or a time");
   auto* const version = as_of->add_option("--version", a.version, "so many events");
   as_of->add_option("--time", a.time, "2026-11-30T12:00:00Z")->excludes(version);
+  CLI::App* const diff = command("diff", "tells what lies between two versions");
+  diff->add_option("FROM", a.version, "a version")->required();
+  diff->add_option("TO", a.other_version, "a later one")->required();
+  program.add_subcommand("verify", "reads the whole journal, and says what is wrong with it");
   CLI::App* const run = program.add_subcommand("run", "carries out a script, a command a line");
   run->add_option("FILE", a.text, "of lines as `deposit acc-1 100.00 salary`")->required();
 }

@@ -18,6 +18,7 @@ class FaultyStore final : public persistence::Store {
   std::shared_ptr<persistence::MemoryStore> real = std::make_shared<persistence::MemoryStore>();
   Append instead_of_append;                                          ///< empty: the real one
   Read after_read;                                                   ///< of a stream; may throw
+  Read after_slice_read;                                             ///< may throw
   std::function<void()> before_claim;                                ///< may throw
   std::function<void()> before_head;                                 ///< may throw
   std::function<void()> before_put;                                  ///< of a snapshot; may throw
@@ -56,7 +57,9 @@ class FaultyStore final : public persistence::Store {
   [[nodiscard]] std::vector<persistence::StoredEvent> read_slice(std::uint32_t slice,
                                                                  persistence::Position after,
                                                                  std::size_t max) override {
-    return real->read_slice(slice, after, max);
+    auto events = real->read_slice(slice, after, max);
+    if (after_slice_read) after_slice_read(events);
+    return events;
   }
   void put_snapshot(const persistence::StoredSnapshot& snapshot) override {
     if (before_put) before_put();

@@ -55,7 +55,13 @@ def articles_history(folder):
     expect(says(journal, "as-of", "acc-1", "--time", "2000-01-01T00:00:00Z") == "rc 1: bank_account: there was no such account then",
            "as of long ago")
     expect(says(journal, "as-of", "acc-1", "--time", "2100-01-01T00:00:00.5Z") == "450.00 (version 4)", "as of a time to come")
-    for args, why in ((("withdraw", "acc-1", "450.01", "car"), "insufficient funds: the balance is 450.00"), (("open", "acc-1"), "there already"),
+    between = says(journal, "diff", "acc-1", "2", "4").splitlines()
+    expect(between[0] == "600.00 -> 450.00 (-150.00)" and [line.split("\t")[:2] for line in between[1:]] ==
+           [["3", "MoneyWithdrawn"], ["4", "MoneyDeposited"]], "the difference between two versions, to the cent")
+    expect(says(journal, "diff", "acc-1", "0", "2").splitlines()[0] == "0.00 -> 600.00 (+600.00)", "from nothing")
+    expect(says(journal, "verify") == "4 events of 1 accounts, 0 findings", "the journal is as it should be")
+    for args, why in ((("diff", "acc-1", "2", "5"), "there is no version 5"), (("diff", "acc-1", "4", "2"), "the larger one"),
+                      (("withdraw", "acc-1", "450.01", "car"), "insufficient funds: the balance is 450.00"), (("open", "acc-1"), "there already"),
                       (("deposit", "acc-2", "1", "x"), "no such account"), (("deposit", "acc-1", "0", "x"), "more than nothing"),
                       (("deposit", "acc-1", "1.001", "x"), "two decimals"), (("deposit", "acc-1", "-1", "x"), "more than nothing"),
                       (("close", "acc-1", "x"), "only an empty account"), (("balance", ""), "names no stream"), (("history", "acc-9"), "no such account"),

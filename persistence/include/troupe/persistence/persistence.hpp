@@ -5,3 +5,4 @@
 #include <troupe/persistence/journal.hpp>
 #include <troupe/persistence/memory_store.hpp>
 #include <troupe/persistence/time_travel.hpp>
+#include <troupe/persistence/verify.hpp>
