@@ -196,6 +196,7 @@ std::optional<sqlite::FileLock> SqliteStore::lock_of(const SqliteOptions& option
     throw UsageError("index_events and log_pages are one at least");
   if (options.path.empty() || options.path[0] == ':')
     throw UsageError("a SQLite journal has the path of a file");
+  if (!options.layer.empty()) return std::nullopt;  // who shares that layer says so by take_over
   try {
     return std::make_optional<sqlite::FileLock>(options.path + "-lock");
   } catch (const StoreFailed&) {  // the epoch is what counts, where it is to be taken over
