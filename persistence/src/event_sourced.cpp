@@ -60,6 +60,11 @@ void Entity::read_snapshot(Version head, std::vector<std::string>& doubts) {
     }
     if (!result->has_value()) return;
     const StoredSnapshot& snapshot = **result;
+    if (snapshot.version == 0 || snapshot.version > at_most) {  // where would the next one be?
+      doubts.push_back("the snapshots of " + stream_.name() + " can't be read: one says version " +
+                       std::to_string(snapshot.version));
+      return;
+    }
     const std::string why = why_doubtful(snapshot, head);
     if (why.empty()) {
       version_ = snapshot_version_ = snapshot.version;

@@ -86,12 +86,13 @@ class Snapshots final : public Actor<TakeSnapshot> {
     Version usable = any_version;
     for (std::size_t i = 0; i < std::max<std::size_t>(policy.keep, 1); ++i) {
       const auto kept = store_->snapshot(newest.stream, oldest - 1);
-      if (!kept) break;
+      if (!kept || kept->version == 0 || kept->version >= oldest) break;
       oldest = kept->version;
       if (is_usable(*kept, newest)) usable = kept->version;
       if (i == 0 && usable != newest.version)
         throw StoreCorrupt("read back, it is not what was written: " + kept->damage);
     }
+    if (oldest == any_version) throw StoreCorrupt("read back, it is not there");
     store_->delete_snapshots(newest.stream, oldest);
     if (policy.delete_events) store_->delete_events(newest.stream, usable);
   }

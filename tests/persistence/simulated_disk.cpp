@@ -54,7 +54,8 @@ struct SimulatedDisk::Calls {
     const auto& bytes = h.file->written;
     const auto from = std::min(static_cast<std::size_t>(at), bytes.size());
     const auto there = std::min(static_cast<std::size_t>(count), bytes.size() - from);
-    std::memcpy(to, bytes.data() + from, there);
+    std::copy_n(bytes.begin() + static_cast<std::ptrdiff_t>(from), there,
+                static_cast<unsigned char*>(to));
     std::memset(static_cast<char*>(to) + there, 0, static_cast<std::size_t>(count) - there);
     return there == static_cast<std::size_t>(count) ? SQLITE_OK : SQLITE_IOERR_SHORT_READ;
   }

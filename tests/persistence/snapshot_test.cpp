@@ -198,6 +198,14 @@ TEST_CASE("S124 DISK11 where no snapshot can be used all events are read", "[per
     store->after_snapshot = [](StoredSnapshot&) { throw std::runtime_error("the disk is gone"); };
     REQUIRE(Process{store, every_ten}.balance() == 25);
   }
+  SECTION("a version that can't be is not asked below again and again") {
+    const auto version = GENERATE(as<troupe::persistence::Version>{}, 0, ~0ull - 100);
+    store->after_snapshot = [=](StoredSnapshot& s) {
+      s.version = version;
+      s.damage = "its checksum differs";
+    };
+    REQUIRE(Process{store, every_ten}.balance() == 25);
+  }
   REQUIRE(read == 25);
 }
 

@@ -8,6 +8,7 @@
 namespace troupe::persistence::sqlite {
 
 namespace {
+constexpr int log_pages_max = 1000;
 constexpr const char* tables = R"(
 CREATE TABLE IF NOT EXISTS snapshot(stream TEXT NOT NULL, version INTEGER NOT NULL,
   type INTEGER NOT NULL, fingerprint INTEGER NOT NULL, type_name TEXT NOT NULL,
@@ -40,6 +41,7 @@ bool SnapshotFile::open(bool makes_it) {
   if (!makes_it && !exists(name_)) return false;
   database_.emplace(name_, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
   database_->leave_log_when_closed();
+  database_->count_log_pages(log_pages_);
   database_->use_log(name_.path);
   database_->run("PRAGMA synchronous=NORMAL");
   database_->run(tables);
@@ -77,6 +79,9 @@ void SnapshotFile::put(const StoredSnapshot& snapshot) {
         .bind(7, data)
         .bind(8, as_stored(checksum_of(snapshot, data, history_)))
         .run();
+    if (log_pages_ < log_pages_max) return;
+    database_->checkpoint(SQLITE_CHECKPOINT_TRUNCATE);
+    log_pages_ = 0;
   });
 }
 

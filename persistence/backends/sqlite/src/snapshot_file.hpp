@@ -6,6 +6,7 @@
 // that could not be synced is anyone's guess.
 #pragma once
 
+#include <atomic>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -39,6 +40,7 @@ class SnapshotFile {
   const FileName name_;
   const HistoryId history_;
   std::mutex lock_;
+  std::atomic<int> log_pages_ = 0;
   std::optional<Database> database_;
   std::optional<Statement> put_;
   std::optional<Statement> newest_;

@@ -98,7 +98,7 @@ class SqliteStore final : public Store {
         keeper_(name_, SQLITE_OPEN_READWRITE) {
     for (Database* d : {&writer_, &reader_, &keeper_}) d->leave_log_when_closed();
     if (is_alone_) keeper_.checkpoint(SQLITE_CHECKPOINT_TRUNCATE);  // nothing torn is left behind
-    writer_.count_log_pages(log_pages_);
+    for (Database* d : {&writer_, &keeper_}) d->count_log_pages(log_pages_);
     history_ = sqlite::history_of(writer_);
     prepare();
     const std::lock_guard guard(reading_);
@@ -162,6 +162,7 @@ class SqliteStore final : public Store {
   void check_order(const Batch& batch) const;
   [[nodiscard]] BatchOutcome commit();
   void roll_back() noexcept;
+  [[nodiscard]] BatchOutcome noted(const Batch& batch);
   void note(const Batch& batch);
 
   const std::string path_;
@@ -367,14 +368,15 @@ BatchOutcome SqliteStore::append(const Batch& batch) {
   try {
     keep_up();
     BatchOutcome outcome = write(batch);
-    if (std::holds_alternative<BatchWritten>(outcome)) note(batch);
+    if (std::holds_alternative<BatchWritten>(outcome)) return noted(batch);
     return outcome;
   } catch (const SqliteError& e) {  // before the commit
     roll_back();
     const std::string what = path_ + ": " + e.what();
     if (!is_of_the_batch(e)) failure_.set(what);
     return BatchNotWritten{what};
-  } catch (const StoreFailed& e) {  // there is no room for more in the log, or the index's tail
+  } catch (const StoreFailed& e) {  // no room for more in the log or the index's tail, or no index
+    roll_back();
     return BatchNotWritten{e.what()};
   } catch (...) {  // goes on
     roll_back();
@@ -434,6 +436,18 @@ void SqliteStore::roll_back() noexcept {
     if (writer_.is_in_transaction()) writer_.run("ROLLBACK");
   } catch (const std::exception& e) {  // SQLite itself is at a loss
     failure_.set(path_ + ": " + e.what());
+  }
+}
+
+/// It is written, whatever becomes of the index in memory; without that nothing follows it.
+BatchOutcome SqliteStore::noted(const Batch& batch) {
+  try {
+    note(batch);
+    return BatchWritten{};
+  } catch (const std::exception& e) {
+    failure_.set(path_ + ": a batch is written, and could not be indexed: " + e.what() +
+                 "; open it anew");
+    return BatchUnknown{e.what()};
   }
 }
 
