@@ -230,6 +230,7 @@ TEST_CASE("DISK9 a flipped bit of the journal or its index is found out or does 
   write_journal(path, model);
   const std::map<std::string, std::string> whole{{path, contents(path)},
                                                  {path + "-index", contents(path + "-index")}};
+  REQUIRE(whole.at(path + "-index").size() > 10'000);
   troupe::Random random(seed);
   std::map<std::string, int> reported;
   int harmless = 0;

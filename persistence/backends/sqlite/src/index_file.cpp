@@ -93,6 +93,15 @@ IndexFile::IndexFile(const FileName& name, const HistoryId& history, const Folde
       "SELECT last, positions FROM run WHERE kind=? AND key=? AND last>? ORDER BY last"));
 }
 
+/// So that nobody has to keep its log with it.
+IndexFile::~IndexFile() {
+  if (has_failed_ || !writer_) return;
+  try {
+    writer_->checkpoint(SQLITE_CHECKPOINT_TRUNCATE);
+  } catch (const std::exception&) {  // all is in the log
+  }
+}
+
 void IndexFile::open() {
   log_pages_ = 0;
   writer_.emplace(name_, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);

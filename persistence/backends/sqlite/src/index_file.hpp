@@ -44,6 +44,10 @@ class IndexFile {
   /// Opens the file, and makes it anew where it is of another journal, or not what was written.
   IndexFile(const FileName& name, const HistoryId& history, const Folded& journal_has);
 
+  IndexFile(const IndexFile&) = delete;
+  IndexFile& operator=(const IndexFile&) = delete;
+  ~IndexFile();
+
   [[nodiscard]] const Folded& folded() const noexcept { return folded_; }
   /// Why it was made anew; empty: it was not.
   [[nodiscard]] const std::string& why_anew() const noexcept { return why_anew_; }

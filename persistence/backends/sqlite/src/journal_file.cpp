@@ -76,6 +76,24 @@ std::uint64_t checksum_of(std::int64_t number, const CommandRecord& c, std::stri
       .value();
 }
 
+/// What the database says that it has, and where.
+std::string schema_of(Database& database) {
+  std::string schema;
+  Statement rows = database.prepare(
+      "SELECT type, name, tbl_name, rootpage, sql FROM sqlite_schema ORDER BY rowid");
+  while (rows.step()) {
+    for (const int column : {0, 1, 2, 3, 4}) schema += std::string(rows.text(column)) + "\n";
+  }
+  return schema;
+}
+/// A bit of that which has flipped may make a table look empty.
+void check_schema(Database& database) {
+  Database right({":memory:", ""}, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
+  right.run(tables);
+  if (schema_of(database) != schema_of(right))
+    throw StoreCorrupt("its tables are not those of format " + std::to_string(format));
+}
+
 }  // namespace
 
 void make_or_check(Database& database, const std::string& path) {
@@ -99,6 +117,7 @@ void make_or_check(Database& database, const std::string& path) {
     throw StoreFailed(path + " has format " + std::to_string(version) +
                       ", and this program reads up to format " + std::to_string(format) +
                       ": open it with the later release that wrote it");
+  check_schema(database);
 }
 
 HistoryId history_of(Database& database) {
