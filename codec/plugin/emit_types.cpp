@@ -100,9 +100,6 @@ class TypesEmitter {
     if (!s.body.fields.empty() || !s.body.alternatives.empty()) t_.line();
     members(s.body, name);
     t_.line();
-    if (!s.command_id.empty())
-      t_.line("[[nodiscard]] const std::string& troupe_command_id() const noexcept { return " +
-              s.command_id + "; }");
     t_.line("bool operator==(const " + name + "&) const = default;");
     t_.close("};");
   }

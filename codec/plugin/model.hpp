@@ -129,7 +129,6 @@ struct Struct {
   std::uint32_t data_words = 0;
   std::uint32_t pointers = 0;
   std::uint32_t version = 1;          ///< of what it means
-  std::string command_id;             ///< the member that has it, in C++; empty: there is none
   std::string reply;                  ///< a C++ type; empty: one way
   std::vector<std::string> protocol;  ///< the messages of a protocol, in C++
   bool is_protocol = false;

@@ -138,9 +138,6 @@ class ModelReader {
   void read_annotations(Struct& s, const Node& node) {
     if (const auto version = annotation(node, version_annotation)) s.version = version->getUint32();
     if (s.version == 0) throw SchemaError(s.schema_name, "versions count from 1");
-    for (auto f : node.getStruct().getFields()) {
-      if (annotation(f, command_id_annotation)) read_command_id(s, f.getName().cStr());
-    }
     if (const auto reply = annotation(node, reply_annotation))
       s.reply = reply_type(reply->getText().cStr(), s);
     const auto protocol = annotation(node, protocol_annotation);
@@ -157,17 +154,6 @@ class ModelReader {
       s.protocol.push_back(request_.cpp_name(id));
       s.mentioned.push_back(id);
     }
-  }
-
-  static void read_command_id(Struct& s, const std::string& name) {
-    const auto is_it = [&](const Field& f) { return f.schema_name == name; };
-    const auto field = std::find_if(s.body.fields.begin(), s.body.fields.end(), is_it);
-    if (field == s.body.fields.end() || field->type.kind != Kind::text || field->is_optional)
-      throw SchemaError(s.schema_name + "." + name,
-                        "a command id is a Text that is neither optional nor of a union");
-    if (!s.command_id.empty())
-      throw SchemaError(s.schema_name + "." + name, "it is the second command id of its struct");
-    s.command_id = field->name;
   }
 
   std::string reply_type(const std::string& name, Struct& s) {

@@ -18,7 +18,6 @@ inline constexpr std::uint64_t reply_annotation = 0xff4158de35cce80d;
 inline constexpr std::uint64_t protocol_annotation = 0xbc636b2fb64d1bad;
 inline constexpr std::uint64_t optional_annotation = 0x9e49eabe41922159;
 inline constexpr std::uint64_t version_annotation = 0xb9c0a51f3d7e6e42;
-inline constexpr std::uint64_t command_id_annotation = 0xe1f3a85c47d2b096;
 inline constexpr std::uint64_t shared_annotation = 0xa6d1c5f7e2b94c37;
 inline constexpr std::uint64_t ref_struct = 0xd1b8b3f6a57c20e9;
 

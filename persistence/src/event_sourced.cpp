@@ -149,7 +149,16 @@ bool Entity::is_time_for_snapshot() const noexcept {
 
 /// One that is still to be encoded is not overtaken: so a disk that is slow makes them rarer.
 void Entity::take_snapshot() {
-  TakeSnapshot take = copy();
+  TakeSnapshot take;
+  try {
+    take = copy();
+  } catch (const std::exception& e) {  // what is stored is stored: told about as one that failed
+    take.snapshot.stream = stream_;
+    take.snapshot.version = version_;
+    take.encode = [why = std::string(e.what())]() -> std::vector<codec::Word> {
+      throw std::runtime_error(why);
+    };
+  }
   if (!take.encode) return;
   take.policy = policy_;
   journal_->snapshots().tell(std::move(take));

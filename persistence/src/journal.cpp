@@ -83,18 +83,23 @@ class Snapshots final : public Actor<TakeSnapshot> {
   /// that is what it should be, read back (F5).
   void clean_up(const StoredSnapshot& newest, const SnapshotPolicy& policy) {
     Version oldest = any_version;
+    const std::size_t keep = std::max<std::size_t>(policy.keep, 1);
     Version usable = any_version;
-    for (std::size_t i = 0; i < std::max<std::size_t>(policy.keep, 1); ++i) {
+    std::size_t usable_count = 0;
+    for (std::size_t i = 0; i < keep; ++i) {
       const auto kept = store_->snapshot(newest.stream, oldest - 1);
       if (!kept || kept->version == 0 || kept->version >= oldest) break;
       oldest = kept->version;
-      if (is_usable(*kept, newest)) usable = kept->version;
+      if (is_usable(*kept, newest)) {
+        usable = kept->version;
+        ++usable_count;
+      }
       if (i == 0 && usable != newest.version)
         throw StoreCorrupt("read back, it is not what was written: " + kept->damage);
     }
     if (oldest == any_version) throw StoreCorrupt("read back, it is not there");
     store_->delete_snapshots(newest.stream, oldest);
-    if (policy.delete_events) store_->delete_events(newest.stream, usable);
+    if (policy.delete_events && usable_count == keep) store_->delete_events(newest.stream, usable);
   }
   static bool is_usable(const StoredSnapshot& kept, const StoredSnapshot& newest) {
     if (troupe::detail::mutant("doubtful_snapshot_counts_as_verified")) return true;

@@ -149,6 +149,19 @@ struct Sourced : troupe::EventSourced<Funds, Deposit> {
   void receive(const Deposit&) {}
 };
 
+// CASE a state with more than its snapshot: the_state_makes_no_snapshot_or_is_not_made_of_one
+struct Funds : Funded {
+  using Snapshot = Funded;
+  using Events = troupe::Events<Funded>;
+  void apply(const Funded&) {}
+  std::int64_t lost = 0;
+};
+struct Sourced : troupe::EventSourced<Funds, Deposit> {
+  static troupe::persistence::StreamId id() { return {"account", "1"}; }
+  Sourced() : EventSourced{id(), troupe::SnapshotPolicy{}} {}  // HERE
+  void receive(const Deposit&) {}
+};
+
 // CASE an event-sourced handler that forgets the reply: handler_returns_the_wrong_type
 struct Funds {
   using Events = troupe::Events<Funded>;

@@ -17,9 +17,6 @@ annotation optional @0x9e49eabe41922159 (field) :Void;
 annotation version @0xb9c0a51f3d7e6e42 (struct) :UInt32;
 # An event, and what version of its meaning this is; without it, 1. What is stored with an older one goes through an upcaster first.
 
-annotation commandId @0xe1f3a85c47d2b096 (field) :Void;
-# A command, and the text that names it: an event-sourced actor does it once, however often it comes. Empty: it has no name.
-
 annotation shared @0xa6d1c5f7e2b94c37 (field) :Void;
 # The field, a struct, is never changed once the message is made: a troupe::codec::Shared<T>, which copies of the message have in
 # common. On the wire nothing differs.

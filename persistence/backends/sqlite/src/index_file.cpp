@@ -71,16 +71,16 @@ std::uint64_t checksum_of(const HistoryId& history, const Folded& folded) {
 
 IndexFile::IndexFile(const FileName& name, const HistoryId& history, const Folded& journal_has)
     : name_(name), history_(history) {
+  bool made = false;
   try {
     open();
-    why_anew_ = why_unusable(journal_has);
+    made = is_of_journal(journal_has);
   } catch (const SqliteError& e) {
     if (e.primary_code() != SQLITE_CORRUPT && e.primary_code() != SQLITE_NOTADB &&
         e.primary_code() != SQLITE_ERROR)  // no such table
       throw;
-    why_anew_ = e.what();
   }
-  if (!why_anew_.empty()) make();
+  if (!made) make();
   writer_->run("PRAGMA synchronous=NORMAL");
   insert_.emplace(writer_->prepare("INSERT INTO run VALUES(?,?,?,?)"));
   update_.emplace(writer_->prepare("UPDATE folded SET position=?, row=?, sum=?"));
@@ -109,34 +109,36 @@ void IndexFile::open() {
   writer_->use_log(name_.path);
 }
 
-std::string IndexFile::why_unusable(const Folded& journal_has) {
-  if (writer_->integer_of("PRAGMA user_version") != index_format) return "it is new";
+/// As it was written, and of this journal.
+bool IndexFile::is_of_journal(const Folded& journal_has) {
+  if (writer_->integer_of("PRAGMA user_version") != index_format) return false;
   Statement folded = writer_->prepare("SELECT high, low, position, row, sum FROM folded");
-  if (!folded.step()) return "it does not say how far it is folded";
+  if (!folded.step()) return false;
   const HistoryId its{static_cast<std::uint64_t>(folded.integer(0)),
                       static_cast<std::uint64_t>(folded.integer(1))};
   folded_ = {static_cast<Position>(folded.integer(2)), folded.integer(3)};
   const auto recorded = static_cast<std::uint64_t>(folded.integer(4));
-  if (its != history_) return "it is of another journal";
+  if (its != history_) return false;
   std::uint64_t sum = checksum_of(history_, folded_);
   Statement runs = writer_->prepare("SELECT kind, key, last, positions FROM run");
   while (runs.step()) {
     // A text that has become a blob of the same bytes would not be found by its key.
     const bool has_types = runs.type(0) == SQLITE_INTEGER && runs.type(1) == SQLITE_TEXT &&
                            runs.type(2) == SQLITE_INTEGER && runs.type(3) == SQLITE_BLOB;
-    if (!has_types) return "a row is damaged";
+    if (!has_types) return false;
     sum += checksum_of(static_cast<RunKind>(runs.integer(0)), runs.text(1),
                        static_cast<std::uint64_t>(runs.integer(2)), runs.bytes(3));
   }
-  if (sum != recorded) return "its checksum differs";
+  if (sum != recorded) return false;
   sum_ = sum - checksum_of(history_, folded_);
   if (folded_.position > journal_has.position || folded_.row > journal_has.row)
-    throw StoreCorrupt(
-        "the journal ends at event " + std::to_string(journal_has.position) + " and command " +
-        std::to_string(journal_has.row) + ", and its index knows of event " +
-        std::to_string(folded_.position) + " and command " + std::to_string(folded_.row) +
-        ": something is lost. If an older copy was put in its place, delete " + name_.path);
-  return {};
+    throw StoreCorrupt("the journal ends at event " + std::to_string(journal_has.position) +
+                       " and command " + std::to_string(journal_has.row) +
+                       ", and its index knows of event " + std::to_string(folded_.position) +
+                       " and command " + std::to_string(folded_.row) +
+                       ": something is lost. If an older copy was put in its place, delete " +
+                       name_.path + " and the -snapshots beside it");
+  return true;
 }
 
 void IndexFile::make() {

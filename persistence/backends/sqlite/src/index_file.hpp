@@ -49,8 +49,6 @@ class IndexFile {
   ~IndexFile();
 
   [[nodiscard]] const Folded& folded() const noexcept { return folded_; }
-  /// Why it was made anew; empty: it was not.
-  [[nodiscard]] const std::string& why_anew() const noexcept { return why_anew_; }
 
   /// The number of the last event of a key; 0: there is none.
   [[nodiscard]] std::uint64_t last(RunKind kind, const std::string& key);
@@ -61,7 +59,7 @@ class IndexFile {
   void write(const std::vector<Run>& runs, const Folded& to);
 
  private:
-  [[nodiscard]] std::string why_unusable(const Folded& journal_has);
+  [[nodiscard]] bool is_of_journal(const Folded& journal_has);
   void open();
   void make();
   void copy_log();
@@ -69,7 +67,6 @@ class IndexFile {
 
   const FileName name_;
   const HistoryId history_;
-  std::string why_anew_;
   Folded folded_;
   std::uint64_t sum_ = 0;  ///< of the rows' checksums
 

@@ -263,9 +263,10 @@ class EventSourced : public Actor<Commands...> {
   explicit EventSourced(persistence::StreamId stream) : entity_(std::move(stream), {}) {
     persistence::check_stream(entity_.stream());
   }
-  /// With snapshots: the state has a `Snapshot`, a struct of a schema, which it derives from, or
-  /// which `State::snapshot()` makes and `State(const Snapshot&)` is made of. Where State has a
-  /// `static constexpr std::uint32_t fold_version`, snapshots of another one are not used.
+  /// With snapshots: the state has a `Snapshot`, a struct of a schema, which it derives from with
+  /// no members more, or which `State::snapshot()` makes and `State(const Snapshot&)` is made of.
+  /// Where State has a `static constexpr std::uint32_t fold_version`, snapshots of another one are
+  /// not used.
   template <class Why = typename persistence::detail::WhyNotEvents<State>::type,
             class WhyNoSnapshot = decltype(persistence::detail::why_no_snapshot<State>())>
   requires(std::is_void_v<Why>&& std::is_void_v<WhyNoSnapshot>)

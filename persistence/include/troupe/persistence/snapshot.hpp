@@ -50,9 +50,10 @@ template <class State>
 concept NamesSnapshot = requires {
   typename State::Snapshot;
 };
-/// Its fields are the snapshot's.
+/// Its fields are the snapshot's, and there are no others: they would be lost.
 template <class State>
-concept IsItsSnapshot = std::derived_from<State, typename State::Snapshot>;
+concept IsItsSnapshot = std::derived_from<State, typename State::Snapshot> &&
+                        sizeof(State) == sizeof(typename State::Snapshot);
 template <class State>
 concept MakesSnapshots = requires(const State& state, const typename State::Snapshot& snapshot) {
   { state.snapshot() } -> std::convertible_to<typename State::Snapshot>;

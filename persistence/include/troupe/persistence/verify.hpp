@@ -19,7 +19,7 @@ struct Verified {
 
 /// Reads all events there were when it began, and checks that positions have no gaps, versions of
 /// each stream follow each other (S125: two of one version are two writers'), each stream lies in
-/// its slice, and heads are those of the events. What can't be read is a finding, and ends its
+/// its slice, and no head is behind the events. What can't be read is a finding, and ends its
 /// slice. Repairs nothing. Waits as Ask::await does, beside all else that the journal does.
 [[nodiscard]] Verified verify(const Journal& journal);
 
